@@ -1,0 +1,1 @@
+"""Who may see what. Every archive query takes a Principal."""

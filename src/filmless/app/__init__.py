@@ -1,0 +1,1 @@
+"""Settings, wiring, processes, command line. Knows everybody; nobody imports it."""

@@ -1,0 +1,1 @@
+"""The archive: ingest, index, query, retrieve, rejection, commitment, integrity."""

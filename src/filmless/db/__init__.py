@@ -1,0 +1,1 @@
+"""Engine, sessions, schema conventions, migrations, the event log and durable jobs."""

@@ -1,0 +1,50 @@
+"""The database engine: SQLite by default, PostgreSQL by one setting, the same schema on both."""
+
+import json
+import sqlite3
+from typing import Any
+
+from sqlalchemy import Engine, create_engine, event, make_url
+
+
+def _dumps(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def open_engine(url: str, *, pool_size: int = 8) -> Engine:
+    """An engine for `url` ("sqlite:////dir/index.sqlite" or "postgresql+psycopg://...").
+
+    SQLite: WAL, synchronous=FULL (a commit is on disk when it returns), foreign keys on, 30 s wait for the
+    writer. Every transaction that writes should start with `begin_write` so that it takes the writer's lock
+    at once instead of failing half-way.
+    """
+    if make_url(url).get_backend_name() == "sqlite":
+        engine = create_engine(
+            url,
+            json_serializer=_dumps,
+            pool_size=pool_size,
+            max_overflow=8,
+            connect_args={"timeout": 30, "check_same_thread": False, "cached_statements": 256},
+        )
+
+        @event.listens_for(engine, "connect")
+        def _configure(connection: sqlite3.Connection, _record: object) -> None:
+            # We begin transactions ourselves (see _begin): the driver's own rules would begin them late.
+            connection.isolation_level = None
+            for pragma in (
+                "journal_mode=WAL",
+                "synchronous=FULL",
+                "foreign_keys=ON",
+                "busy_timeout=30000",
+                "cache_size=-16000",
+                "temp_store=MEMORY",
+            ):
+                connection.execute(f"PRAGMA {pragma}")
+
+        @event.listens_for(engine, "begin")
+        def _begin(connection: Any) -> None:
+            write = connection.get_execution_options().get("filmless_write", False)
+            connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+
+        return engine
+    return create_engine(url, json_serializer=_dumps, pool_size=pool_size, max_overflow=8, pool_pre_ping=True)

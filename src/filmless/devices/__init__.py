@@ -1,0 +1,1 @@
+"""Devices: peers with an AE title, and whether they can be reached."""

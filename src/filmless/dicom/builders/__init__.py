@@ -1,0 +1,1 @@
+"""Builders of new objects (PS3.3), valid by construction."""

@@ -1,0 +1,1 @@
+"""Exchange with others: sends, notifications, other archives, media."""

@@ -1,0 +1,1 @@
+"""Small and boring things that every room may use: errors, clock, ids, text."""

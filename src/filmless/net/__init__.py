@@ -1,0 +1,1 @@
+"""asyncio drivers: DICOM associations in both roles, TLS."""

@@ -1,0 +1,1 @@
+"""Who a patient is: identifiers and their issuers, names, and flags for a steward."""
