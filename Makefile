@@ -1,0 +1,71 @@
+# What a newcomer needs: `make run`, then `make test`. Everything else is a part of these two, or longer.
+
+VENV     := .venv
+BIN      := $(VENV)/bin
+TRIAL    ?= .trial
+PYTEST   ?=
+
+.PHONY: help install run test check bench soak locks toolkits clean
+
+help:
+	@echo "make run       install Filmless into .venv and start a trial server on 127.0.0.1"
+	@echo "make test      install what the tests need and run them all"
+	@echo "make install   the first half of make run"
+	@echo "make check     style, types and the walls between the rooms; under a minute"
+	@echo "make bench     measure Filmless beside Orthanc, pynetdicom and dcmtk; about half an hour"
+	@echo "make soak      the long series: kill -9, fuzz, 100,000 studies"
+	@echo "make locks     make the lock files anew from pyproject.toml"
+
+# --- install -------------------------------------------------------------------------------------------------
+
+$(BIN)/python:
+	@scripts/environment $(VENV)
+
+$(VENV)/.installed: requirements.lock pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --no-deps -e .
+	@touch $@
+
+$(VENV)/.installed-test: requirements-test.lock $(VENV)/.installed
+	$(BIN)/python -m pip install --quiet --require-hashes -r requirements-test.lock
+	@touch $@
+
+install: $(VENV)/.installed
+
+# --- run -----------------------------------------------------------------------------------------------------
+
+run: install
+	@exec $(BIN)/filmless serve --home $(TRIAL) --bind 127.0.0.1
+
+# --- test ----------------------------------------------------------------------------------------------------
+
+toolkits:
+	@scripts/toolkits
+
+check: $(VENV)/.installed-test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+test: $(VENV)/.installed-test toolkits check
+	$(BIN)/python -m pytest -m "not soak" $(PYTEST)
+
+bench: $(VENV)/.installed-test toolkits
+	$(BIN)/python -m bench
+
+soak: $(VENV)/.installed-test toolkits
+	$(BIN)/python -m pytest -m soak $(PYTEST)
+
+# --- maintainers ---------------------------------------------------------------------------------------------
+
+# Exact versions with hashes, for every platform and Python from 3.11 on; no address of any registry.
+locks: | $(BIN)/python
+	$(BIN)/python -m pip install --quiet uv
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+		--custom-compile-command "make locks" pyproject.toml -o requirements.lock
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+		--custom-compile-command "make locks" --extra test -c requirements.lock pyproject.toml -o requirements-test.lock
+
+clean:
+	rm -rf $(VENV) $(TRIAL) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
