@@ -1,0 +1,1 @@
+"""`python -m bench`: Filmless beside Orthanc, pynetdicom and dcmtk on one machine, in one run."""

@@ -1,0 +1,67 @@
+"""The servers that are compared: how each is started, what it promises when it answers, where to call it."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.peers import FilmlessServer, Orthanc, Running, free_port, storescp
+
+
+@dataclass(frozen=True)
+class Side:
+    """A running server. `queries`: it answers C-FIND and C-MOVE too."""
+
+    name: str
+    durability: str
+    port: int
+    pid: int
+    queries: bool = False
+
+
+DURABILITY = {
+    "Filmless": "file, directory and index on disk before the answer",
+    "Orthanc": "SyncStorageArea on: fsync of the file; index as Orthanc keeps it",
+    "pynetdicom": "none: file written, no fsync, no index",
+    "dcmtk storescp": "none: file written (+B), no fsync, no index",
+}
+DESTINATION = "BENCHDEST"
+
+
+@contextmanager
+def started(name: str, folder: Path, destination_port: int = 0) -> Iterator[Side]:
+    """Starts one side on an empty folder and removes the folder afterwards."""
+    folder.mkdir(parents=True)
+    try:
+        with _running(name, folder, destination_port) as side:
+            yield side
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def _running(name: str, folder: Path, destination_port: int) -> Iterator[Side]:
+    durability = DURABILITY[name]
+    if name == "Filmless":
+        with FilmlessServer(folder / "home") as server:
+            if destination_port:
+                server.add_device(DESTINATION, destination_port)
+            yield Side(name, durability, server.dicom_port, server.running.pid, queries=True)
+    elif name == "Orthanc":
+        modalities = {"destination": (DESTINATION, "127.0.0.1", destination_port)} if destination_port else {}
+        with Orthanc(folder / "orthanc", modalities=modalities) as orthanc:
+            yield Side(name, durability, orthanc.dicom_port, orthanc.running.pid, queries=True)
+    elif name == "pynetdicom":
+        port = free_port()
+        script = Path(__file__).parent / "peers" / "pynetdicom_scp.py"
+        kept = folder / "kept"
+        kept.mkdir()
+        with Running(sys.executable, script, str(port), kept, log=folder / "log", port=port) as running:
+            yield Side(name, durability, port, running.pid)
+    else:
+        with storescp(folder / "kept", "--fork") as running:
+            yield Side(name, durability, running.port, running.pid)
