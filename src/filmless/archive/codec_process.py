@@ -1,0 +1,79 @@
+"""The codec process: pixel work away from the network. Started by archive/codecs.py, never imported by it.
+
+One task per line of JSON on standard input, one answer per line on standard output, results in files that
+the task names. Ends when its input ends, so that it never outlives the process that started it.
+"""
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from filmless.dicom.pixels import transcode
+from filmless.dicom.same import same_object
+from filmless.kit.errors import FilmlessError
+
+
+def _read(part: dict[str, Any]) -> bytes:
+    with Path(part["path"]).open("rb") as file:
+        file.seek(part["offset"])
+        data = file.read(part["size"])
+    if len(data) != part["size"]:
+        raise EOFError(f"the file ends {part['size'] - len(data)} bytes early")
+    return data
+
+
+def _transcode(task: dict[str, Any]) -> dict[str, Any]:
+    result = transcode(_read(task["from"]), task["from"]["transfer_syntax_uid"], task["to"])
+    with Path(task["into"]).open("wb") as file:
+        file.write(result)
+    return {"size": len(result)}
+
+
+def _same(task: dict[str, Any]) -> dict[str, Any]:
+    a, b = task["a"], task["b"]
+    difference = same_object(_read(a), a["transfer_syntax_uid"], _read(b), b["transfer_syntax_uid"])
+    return {"difference": None if difference is None else str(difference)}
+
+
+_TASKS = {"transcode": _transcode, "same": _same}
+
+
+def answer(line: bytes) -> dict[str, Any]:
+    """The answer to one task: its result, or the error's family, message and code. Never raises."""
+    try:
+        task = json.loads(line)
+        return _TASKS[task["task"]](task)
+    except FilmlessError as error:
+        return {"error": type(error).__name__, "message": error.message, "code": error.code}
+    except MemoryError:
+        return {"error": "Unavailable", "message": "not enough memory for this object", "code": "memory"}
+    except Exception as error:  # noqa: BLE001  a bad object must cost its own task only
+        # The text of a codec's or parser's error may quote the object: only its kind goes further.
+        return {
+            "error": "Refused",
+            "message": f"cannot be decoded ({type(error).__name__})",
+            "code": "bad-pixels",
+        }
+
+
+def serve(tasks: BinaryIO, answers: BinaryIO) -> None:
+    """Answer tasks until their stream ends."""
+    for line in tasks:
+        answers.write(json.dumps(answer(line)).encode() + b"\n")
+        answers.flush()
+
+
+def main() -> None:
+    """Serve on standard input and output. Interactive work of the machine goes first (nice 5)."""
+    os.nice(5)
+    # Libraries may print: what they print must not look like an answer.
+    own = os.dup(1)
+    os.dup2(2, 1)
+    with os.fdopen(own, "wb") as answers:
+        serve(sys.stdin.buffer, answers)
+
+
+if __name__ == "__main__":
+    main()
