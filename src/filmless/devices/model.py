@@ -43,11 +43,9 @@ DUPLICATES: dict[str, str] = {
 #: defined terms of Specific Character Set, PS3.3 C.12.1.1.2
 CHARACTER_SETS = frozenset(
     [
-        *("ISO_IR " + n for n in "6 13 100 101 109 110 126 127 138 144 148 166 192 203".split()),
-        *(
-            "ISO 2022 IR " + n
-            for n in "6 13 58 87 100 101 109 110 126 127 138 144 148 149 159 166 203".split()
-        ),
+        *(f"ISO_IR {n}" for n in (6, 13, 100, 101, 109, 110, 126, 127, 138, 144, 148, 166, 192, 203)),
+        *(f"ISO 2022 IR {n}" for n in (6, 13, 58, 87, 100, 101, 109, 110, 126, 127, 138, 144, 148, 149)),
+        *(f"ISO 2022 IR {n}" for n in (159, 166, 203)),
         "GB18030",
         "GBK",
     ]
