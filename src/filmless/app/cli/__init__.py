@@ -1,0 +1,79 @@
+"""The command line. Each command's module is loaded when it is called, so that `filmless --help` answers at once.
+
+A command takes the server's home through `options.with_settings`. Errors of the four families (kit/errors.py)
+come out as one plain sentence with an exit code; anything else is a defect and shows its traceback.
+"""
+
+import importlib
+import os
+import sys
+from typing import Any
+
+import click
+
+from filmless.kit.errors import Conflict, Defect, FilmlessError, Refused, Unavailable
+
+#: name -> (module of filmless.app.cli, what it does)
+COMMANDS: dict[str, tuple[str, str]] = {
+    "serve": ("serve", "Run the server."),
+    "settings": ("serve", "Show the settings in force and where they come from."),
+    "associations": ("serve", "DICOM connections of the running server: list, show, abort."),
+    "devices": ("devices", "Devices that may talk to us: list, show, add, change, remove, check."),
+    "echo": ("peers", "Ask a device whether it answers (C-ECHO)."),
+    "send": ("peers", "Send studies, or files, to a device."),
+    "find": ("peers", "Ask a device what it has (C-FIND)."),
+    "get": ("peers", "Bring studies here from a device (C-GET)."),
+    "move": ("peers", "Have a device send studies to another one (C-MOVE)."),
+    "jobs": ("jobs", "Background work: list, show, cancel, resume."),
+    "import": ("media", "Take in files, folders, ZIP archives and media with a DICOMDIR."),
+    "export": ("media", "Write studies to a folder or ZIP with a DICOMDIR."),
+    "quarantine": ("archive", "Objects that were set aside: list, show, accept, discard."),
+    "reject": ("archive", "Take images out of use, with a reason: add, list, show, revoke."),
+    "check": ("archive", "Compare the index with the files, both ways."),
+    "rebuild": ("archive", "Make the whole index again from the files."),
+    "backup": ("backup", "Copy everything to another folder, while the server runs."),
+    "restore": ("backup", "Bring a backup into an empty home folder."),
+}
+
+#: exit codes; 1 is a defect with its traceback, 2 also click's own for wrong usage
+EXIT_CODES: dict[type[FilmlessError], int] = {Refused: 2, Conflict: 3, Unavailable: 4, Defect: 70}
+
+
+class _Commands(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"filmless.app.cli.{COMMANDS[cmd_name][0]}")
+        command: click.Command = getattr(module, "import_" if cmd_name == "import" else cmd_name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, words) for name, (_, words) in COMMANDS.items()])
+
+
+@click.group(
+    cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110}
+)
+@click.version_option(package_name="filmless", message="%(prog)s %(version)s")
+def filmless() -> None:
+    """Filmless: a hospital's imaging archive.
+
+    `filmless COMMAND --help` tells more of each command.
+    """
+
+
+def main(arguments: list[str] | None = None) -> Any:
+    """Entry point; ends the process with the exit code."""
+    try:
+        filmless.main(args=arguments, prog_name="filmless")
+    except FilmlessError as why:
+        click.echo(f"filmless: {why.message}", err=True)
+        sys.exit(next(code for family, code in EXIT_CODES.items() if isinstance(why, family)))
+    except BrokenPipeError:
+        # the reader of our output went away (`filmless ... | head`): nothing more to say, not even at exit
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)

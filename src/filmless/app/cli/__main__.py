@@ -1,0 +1,5 @@
+"""`python -m filmless.app.cli` is `filmless`."""
+
+from filmless.app.cli import main
+
+main()
