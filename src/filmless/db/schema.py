@@ -3,8 +3,8 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, Dialect, Integer, MetaData, String, TypeDecorator
-from sqlalchemy.types import JSON
+from sqlalchemy import BigInteger, Dialect, Integer, MetaData, String, Table, TypeDecorator, event
+from sqlalchemy.types import JSON, TypeEngine
 
 metadata = MetaData(
     naming_convention={
@@ -19,6 +19,24 @@ metadata = MetaData(
 #: surrogate keys: 64 bits, and SQLite's own rowid there
 Id = BigInteger().with_variant(Integer, "sqlite")
 Json = JSON(none_as_null=True)
+
+
+def words(length: int | None = None) -> TypeEngine[str]:
+    """Text that compares by code point on both databases, whatever the locale of the PostgreSQL database.
+
+    SQLite does so by itself. Prefix searches are written as ranges (archive/query), which other collations
+    would answer wrongly and without an index.
+    """
+    return String(length).with_variant(String(length, collation="C"), "postgresql")
+
+
+@event.listens_for(Table, "after_parent_attach")
+def _compare_by_code_point(table: Table, parent: MetaData) -> None:
+    # Tables say String and Text, which reads well; all of ours become `words`.
+    if parent is metadata:
+        for column in table.columns:
+            if isinstance(column.type, String):
+                column.type = words(column.type.length)
 
 
 class Moment(TypeDecorator[datetime]):

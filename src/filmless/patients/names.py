@@ -96,7 +96,7 @@ def sounds(name: str) -> list[str]:
             found["p:" + pinyin.confused(syllables)] = None
         if code := soundex(word):
             found["s:" + code] = None
-    return list(found)
+    return [sound for sound in found if len(sound) <= 200]
 
 
 def sounds_wanted(name: str) -> list[list[list[str]]]:

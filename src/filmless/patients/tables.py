@@ -1,6 +1,6 @@
 """Tables of patients/."""
 
-from sqlalchemy import Column, Index, Integer, String, Table, Text, UniqueConstraint
+from sqlalchemy import Column, ForeignKey, Index, Integer, String, Table, Text, UniqueConstraint
 
 from filmless.db.schema import Id, Json, Moment, metadata
 
@@ -34,6 +34,15 @@ patients = Table(
     Index("ix_patients_name_ideographic", "name_ideographic"),
     Index("ix_patients_name_phonetic", "name_phonetic"),
     Index("ix_patients_birth_date", "birth_date"),
+)
+
+#: what fuzzy matching finds a patient by: patients.names.sounds of the name, one per row
+patient_sounds = Table(
+    "patient_sounds",
+    metadata,
+    Column("patient", Id, ForeignKey(patients.c.id), primary_key=True),
+    Column("sound", String(200), primary_key=True),
+    Index("ix_patient_sounds_sound", "sound"),
 )
 
 identity_flags = Table(
