@@ -1,4 +1,4 @@
-"""What a process and its children hold in memory: the proportional set size, so that shared pages count once."""
+"""Memory of a process and its children: the proportional set size, so that shared pages count once."""
 
 from __future__ import annotations
 

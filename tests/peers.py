@@ -30,9 +30,13 @@ ENVIRONMENT = os.environ | {"TCP_NODELAY": "1"}
 T = TypeVar("T")
 
 
+def missing_tools(*tools: str) -> list[str]:
+    return [tool for tool in tools if shutil.which(tool) is None]
+
+
 def need(*tools: str) -> None:
     """Skips the test where a toolkit is missing; in CI (CI=true) that is a failure."""
-    missing = [tool for tool in tools if shutil.which(tool) is None]
+    missing = missing_tools(*tools)
     if not missing:
         return
     text = f"not installed: {', '.join(missing)} (Debian packages dcmtk, orthanc, strace)"

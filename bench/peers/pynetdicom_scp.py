@@ -19,6 +19,7 @@ def keep(event: Event, folder: Path) -> int:
 def main(port: str, folder: str) -> None:
     ae = AE("PYNETDICOM")
     ae.maximum_pdu_size = 131072
+    ae.maximum_associations = 64
     ae.supported_contexts = AllStoragePresentationContexts
     ae.start_server(
         ("127.0.0.1", int(port)), block=True, evt_handlers=[(evt.EVT_C_STORE, keep, [Path(folder)])]
