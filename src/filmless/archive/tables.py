@@ -7,7 +7,6 @@ is DICOM JSON (PS3.18 F) of what the level returns besides its columns.
 
 from sqlalchemy import (
     BigInteger,
-    Boolean,
     Column,
     ForeignKey,
     Index,
@@ -36,6 +35,7 @@ studies = Table(
     Column("study_description", Text, nullable=False, default=""),
     Column("study_description_key", Text, nullable=False, default=""),
     Column("referring_physician_name", Text, nullable=False, default=""),
+    #: patients.names.keys of it, joined by "="
     Column("referring_physician_key", Text, nullable=False, default=""),
     #: of the instances that are neither rejected nor superseded: kept by ingest and rejection
     Column("modalities", String(256), nullable=False, default=""),
@@ -250,13 +250,4 @@ open_folders = Table(
     #: names the writing process: host, pid and start, so that a dead one is known
     Column("writer", String(128), nullable=False),
     Column("opened_at", Moment, nullable=False),
-)
-
-#: decisions of the ledger file that the index has taken in (archive/ledger.py)
-ledger_state = Table(
-    "ledger_state",
-    metadata,
-    Column("name", String(32), primary_key=True),
-    Column("position", BigInteger, nullable=False),
-    Column("degraded", Boolean, nullable=False, default=False),
 )

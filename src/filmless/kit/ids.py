@@ -16,3 +16,11 @@ def new_version_key() -> str:
     Names sort by time, and a name is never used twice, so writing one never replaces anything.
     """
     return f"{time.time_ns() // 1_000_000:012x}{os.urandom(10).hex()}"
+
+
+def new_number() -> int:
+    """A key for a row that must be known before it is written: 41 bits of milliseconds, then 22 random bits.
+
+    Two of the same millisecond may, rarely, be equal: the table's uniqueness decides and the writer tries again.
+    """
+    return (time.time_ns() // 1_000_000 - 1_577_836_800_000) << 22 | int.from_bytes(os.urandom(3)) & 0x3FFFFF

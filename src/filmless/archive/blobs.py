@@ -1,0 +1,266 @@
+"""The file store: one write-once Part 10 file per version, described by its own file meta information.
+
+    HOME/store/2026/11/22/0a1b2c3d/<version key>.dcm
+
+Each file carries, in Private Information (0002,0102) of its meta information, what the index could not learn
+from the data set: the version key, when and from whom it came, which character set and issuer were assumed, and
+the size and SHA-256 of the data set. So the index can be made again from the files, and a damaged or half
+written file is known without the index. The preamble is zero (a received one could be a program).
+
+A process writes into folders of its own, each announced in `open_folders` before its first file; after a crash
+only those are searched for files that nobody was told of.
+"""
+
+import json
+import os
+import socket
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from threading import Lock
+
+from sqlalchemy import Engine, delete, insert, select
+
+from filmless.archive.model import Arrival
+from filmless.archive.tables import open_folders, quarantine, versions
+from filmless.db.work import reading, writing
+from filmless.dicom import part10
+from filmless.kit import clock, ids
+from filmless.kit.errors import Defect
+
+_NO_HASH = "0" * 64
+_NO_SIZE = "0" * 16
+
+
+@dataclass(frozen=True, slots=True)
+class Label:
+    """What a file says of itself in its Private Information."""
+
+    key: str
+    received_at: datetime
+    source: str
+    character_set: str
+    default_issuer: str
+    size: int
+    sha256: str
+
+
+def label_bytes(key: str, at: datetime, arrival: Arrival) -> bytes:
+    """Private Information of a new file; size and hash are zeros of full width, to be written over at the end."""
+    text = json.dumps(
+        {
+            "filmless": 1,
+            "key": key,
+            "at": at.isoformat(),
+            "source": arrival.source.name,
+            "charset": arrival.source.character_set,
+            "issuer": arrival.source.default_issuer,
+            "size": _NO_SIZE,
+            "sha256": _NO_HASH,
+        },
+        separators=(",", ":"),
+        ensure_ascii=True,
+    )
+    return (text if len(text) % 2 == 0 else text + " ").encode("ascii")
+
+
+def read_label(private_information: bytes) -> Label | None:
+    """The label in a file's Private Information; None where the file is not one of ours, or unfinished."""
+    try:
+        body = json.loads(private_information)
+        size, sha256 = int(body["size"]), str(body["sha256"])
+        if sha256 == _NO_HASH:
+            return None
+        return Label(
+            body["key"],
+            datetime.fromisoformat(body["at"]),
+            body["source"],
+            body["charset"],
+            body["issuer"],
+            size,
+            sha256,
+        )
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
+def seal_offsets(header: bytes) -> tuple[int, int]:
+    """Where in the file the digits of size and hash are."""
+    size_at = header.find(b'"size":"' + _NO_SIZE.encode())
+    hash_at = header.find(b'"sha256":"' + _NO_HASH.encode())
+    if size_at < 0 or hash_at < 0:
+        raise Defect("the file's label lost its place for size and hash")
+    return size_at + 8, hash_at + 10
+
+
+def sync_folder(path: Path | str) -> None:
+    """Make the entries of a folder durable."""
+    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
+
+
+def writer_name() -> str:
+    """Names this process for ever: host, pid and the moment the kernel started it."""
+    return f"{socket.gethostname()}:{os.getpid()}:{_started(os.getpid())}"
+
+
+def _started(pid: int) -> str:
+    try:
+        stat = Path(f"/proc/{pid}/stat").read_text()
+    except OSError:
+        return "-"
+    return stat.rsplit(")", 1)[1].split()[19]
+
+
+def writer_lives(name: str) -> bool:
+    """Whether the process of that name still runs. One on another host is taken to be alive."""
+    host, pid, started = name.rsplit(":", 2)
+    if host != socket.gethostname():
+        return True
+    return started != "-" and _started(int(pid)) == started
+
+
+class Folder:
+    """A folder being filled by this process. Files in it count until they are indexed or removed."""
+
+    __slots__ = ("fd", "files", "full", "path", "unfinished")
+
+    def __init__(self, path: str, fd: int) -> None:
+        self.path = path
+        self.fd = fd
+        self.files = 0
+        self.unfinished = 0
+        self.full = False
+
+
+class BlobStore:
+    """The folders under `root`. Thread-safe."""
+
+    def __init__(self, engine: Engine, root: Path, *, folder_files: int = 2000) -> None:
+        self.root = root
+        self._engine = engine
+        self._folder_files = folder_files
+        self._lock = Lock()
+        self._current: Folder | None = None
+        self._name = writer_name()
+        root.mkdir(parents=True, exist_ok=True)
+        sync_folder(root)
+        sync_folder(root.parent)
+
+    def place(self) -> Folder:
+        """A folder with room for one more file; call `settle` for that file when it is indexed or gone."""
+        with self._lock:
+            folder = self._current
+            if folder is None or folder.files >= self._folder_files:
+                if folder is not None:
+                    folder.full = True
+                    self._retire(folder)
+                folder = self._current = self._open_folder()
+            folder.files += 1
+            folder.unfinished += 1
+            return folder
+
+    def settle(self, folder: Folder) -> None:
+        """One file of `folder` is indexed durably, or removed."""
+        with self._lock:
+            folder.unfinished -= 1
+            self._retire(folder)
+
+    def _retire(self, folder: Folder) -> None:
+        if folder.full and folder.unfinished == 0 and folder.fd >= 0:
+            os.close(folder.fd)
+            folder.fd = -1
+            with writing(self._engine) as connection:
+                connection.execute(delete(open_folders).where(open_folders.c.path == folder.path))
+
+    def _open_folder(self) -> Folder:
+        path = f"{clock.now():%Y/%m/%d}/{os.urandom(4).hex()}"
+        with writing(self._engine) as connection:
+            connection.execute(insert(open_folders).values(path=path, writer=self._name, opened_at=clock.now()))
+        full = self.root / path
+        full.mkdir(parents=True)
+        for parent in (full, *full.parents):
+            sync_folder(parent)
+            if parent == self.root:
+                break
+        return Folder(path, os.open(full, os.O_RDONLY | os.O_DIRECTORY))
+
+    def close(self) -> None:
+        """Give back the current folder, where nothing is under way in it."""
+        with self._lock:
+            if self._current is not None:
+                self._current.full = True
+                self._retire(self._current)
+                self._current = None
+
+    def recover(self) -> int:
+        """Remove what processes that died left half done: files in their folders that the index does not know.
+
+        Nobody was told that those are stored, so their senders send them again. Returns how many were removed.
+        """
+        with reading(self._engine) as connection:
+            dead = [
+                row.path
+                for row in connection.execute(select(open_folders))
+                if not writer_lives(row.writer)
+            ]
+        removed = 0
+        for path in dead:
+            full = self.root / path
+            if full.is_dir():
+                with reading(self._engine) as connection:
+                    known = {
+                        row.path
+                        for table in (versions, quarantine)
+                        for row in connection.execute(
+                            select(table.c.path).where(
+                                table.c.path >= path + "/", table.c.path < path + "0"
+                            )
+                        )
+                    }
+                for name in os.listdir(full):
+                    if f"{path}/{name}" not in known:
+                        (full / name).unlink()
+                        removed += 1
+                sync_folder(full)
+            with writing(self._engine) as connection:
+                connection.execute(delete(open_folders).where(open_folders.c.path == path))
+        return removed
+
+    def files(self, *, after: str = "") -> Iterator[str]:
+        """Paths of all files, relative to the root, in the order of their names; those after `after` only."""
+        yield from _walk(self.root, "", after)
+
+    def remove(self, path: str) -> None:
+        """Delete a file for good, by its exact location."""
+        full = self.root / path
+        full.unlink(missing_ok=True)
+        sync_folder(full.parent)
+
+
+def _walk(root: Path, prefix: str, after: str) -> Iterator[str]:
+    with os.scandir(root / prefix) as found:
+        entries = sorted(found, key=lambda entry: entry.name)
+    for entry in entries:
+        path = f"{prefix}{entry.name}"
+        if entry.is_dir(follow_symlinks=False):
+            if f"{path}/\uffff" > after:
+                yield from _walk(root, path + "/", after)
+        elif path.endswith(".dcm") and path > after:
+            yield path
+
+
+def new_header(arrival: Arrival) -> tuple[str, datetime, bytes]:
+    """Key, moment and the bytes before the data set of a new file."""
+    key, at = ids.new_version_key(), clock.now()
+    header = part10.build_preamble_and_meta(
+        arrival.sop_class_uid,
+        arrival.sop_instance_uid,
+        arrival.transfer_syntax_uid,
+        private_information=label_bytes(key, at, arrival),
+    )
+    return key, at, header

@@ -1,0 +1,549 @@
+"""Making objects visible: the one place where the index learns of them, many in one transaction.
+
+The bytes are durable before they come here. A transaction decides for every object what it is (new, the same again,
+another one under a known UID, not fit for the archive), writes rows, ledger lines and events, and commits. Only then
+is anybody told.
+"""
+
+import logging
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, Engine, Row, bindparam, delete, func, insert, select, update
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
+
+from filmless.archive import entry as entries
+from filmless.archive import ledger, rejection
+from filmless.archive.entry import Entry
+from filmless.archive.model import CAUSES, ArchiveSettings, Cause, Kind, Outcome
+from filmless.archive.tables import (
+    attribute_values,
+    instance_warnings,
+    instances,
+    quarantine,
+    series,
+    studies,
+    versions,
+)
+from filmless.db import events
+from filmless.db.work import writing
+from filmless.kit import clock, ids
+from filmless.kit.errors import Defect, FilmlessError, Unavailable
+from filmless.patients import service as patients
+
+log = logging.getLogger(__name__)
+
+_PLACES = 4096
+_ATTEMPTS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """The object in the archive under an arriving SOP Instance UID."""
+
+    instance: int
+    series: int
+    version: int
+    key: str
+    path: str
+    offset: int
+    size: int
+    sha256: str
+    transfer_syntax_uid: str
+    rejected: str
+
+
+@dataclass(slots=True)
+class Item:
+    """An entry on its way into the index."""
+
+    entry: Entry
+    #: set by the comparison: the version key it was compared with, and whether it is the same object
+    compared_with: str = ""
+    same: bool = False
+    #: decided before, by a person or by the ledger: "replace", "quarantine", "keep-first", "" for the policy
+    decided: str = ""
+
+
+@dataclass(slots=True)
+class Result:
+    """What the transaction decided; exactly one of the first three is set."""
+
+    outcome: Outcome | None = None
+    #: the archive has another file under this UID: compare, then publish again
+    compare: Known | None = None
+    error: FilmlessError | None = None
+    #: the file is not needed: delete it
+    drop_file: bool = False
+    #: comes again in a later transaction: its UID is in this one already
+    later: bool = False
+
+
+@dataclass(slots=True)
+class _Place:
+    series: int
+    study: int
+    patient: int
+
+
+@dataclass(slots=True)
+class _Work:
+    """What one transaction gathers before it writes."""
+
+    new_places: dict[tuple[Any, ...], _Place] = field(default_factory=dict)
+    version_rows: list[dict[str, Any]] = field(default_factory=list)
+    instance_rows: list[dict[str, Any]] = field(default_factory=list)
+    value_rows: list[tuple[str, str, dict[str, Any]]] = field(default_factory=list)
+    warning_rows: list[dict[str, Any]] = field(default_factory=list)
+    quarantine_rows: list[dict[str, Any]] = field(default_factory=list)
+    arrived: dict[int, tuple[_Place, list[Entry]]] = field(default_factory=dict)
+    visible: dict[int, int] = field(default_factory=dict)
+    recount: set[int] = field(default_factory=set)
+    notes: list[Entry] = field(default_factory=list)
+    decisions: list[dict[str, Any]] = field(default_factory=list)
+    happened: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+
+
+class Publisher:
+    """Publishes entries. One thread at a time per Publisher; several processes may publish at once."""
+
+    def __init__(self, engine: Engine, root: Path, settings: ArchiveSettings) -> None:
+        self._engine = engine
+        self._root = root
+        self._settings = settings
+        self._places: OrderedDict[tuple[Any, ...], _Place] = OrderedDict()
+
+    def publish(self, items: Sequence[Item], *, keep_ledger: bool = True) -> list[Result]:
+        """Decide and record all items; one result each. Never raises for one bad item among good ones.
+
+        `keep_ledger=False` where the ledger is being read back (rebuild).
+        """
+        attempts = _ATTEMPTS if len(items) == 1 else 1
+        error: Exception | None = None
+        for _ in range(attempts):
+            try:
+                return self._transaction(items, keep_ledger)
+            except DBAPIError as broken:
+                self._places.clear()
+                error = broken
+                if not isinstance(broken, IntegrityError | OperationalError):
+                    break
+            except OSError as broken:
+                self._places.clear()
+                error = broken
+                break
+        if len(items) > 1:
+            # one of them is at fault, or another process made the same study: each for itself
+            return [result for item in items for result in self.publish([item], keep_ledger=keep_ledger)]
+        log.error("could not index %s: %s", items[0].entry.sop_instance_uid, type(error).__name__)
+        log.debug("indexing failed", exc_info=error)
+        return [Result(error=_in_words(error), drop_file=True)]
+
+    def _transaction(self, items: Sequence[Item], keep_ledger: bool) -> list[Result]:
+        work = _Work()
+        with writing(self._engine) as connection:
+            uids = [item.entry.sop_instance_uid for item in items if item.entry.cause is None]
+            known = _known(connection, uids)
+            rejected = rejection.codes_in_force(connection, uids) if uids else {}
+            results: list[Result] = []
+            seen: set[str] = set()
+            for item in items:
+                uid = item.entry.sop_instance_uid
+                if uid and uid in seen:
+                    results.append(Result(later=True))
+                    continue
+                seen.add(uid)
+                results.append(
+                    self._decide(connection, item, known.get(uid), rejected.get(uid, ""), work)
+                )
+            self._write(connection, work)
+            if keep_ledger:
+                ledger.write(self._root, work.decisions)
+        self._places.update(work.new_places)
+        while len(self._places) > _PLACES:
+            self._places.popitem(last=False)
+        return results
+
+    # deciding
+
+    def _decide(
+        self, connection: Connection, item: Item, known: Known | None, rejected: str, work: _Work
+    ) -> Result:
+        entry = item.entry
+        if entry.cause is not None:
+            return self._quarantine(connection, entry, entry.cause, Kind.QUARANTINED, work)
+        if known is None:
+            if item.decided == "quarantine":
+                return self._quarantine(connection, entry, Cause.DIFFERENT_OBJECT, Kind.QUARANTINED, work)
+            self._add(connection, entry, rejected, work)
+            return Result(Outcome(Kind.STORED, entry.sop_instance_uid, None, tuple(entry.warnings)))
+        if item.decided not in ("quarantine", "keep-first", "replace"):
+            identical = (
+                known.sha256 == entry.file.sha256
+                and known.transfer_syntax_uid == entry.arrival.transfer_syntax_uid
+            )
+            if not identical and item.compared_with != known.key:
+                return Result(compare=known)
+            if identical or item.same:
+                if self._file_is_there(known):
+                    return Result(Outcome(Kind.SAME, entry.sop_instance_uid), drop_file=True)
+                log.warning("the file of %s was gone and has come again", entry.sop_instance_uid)
+                self._replace(connection, entry, known, rejected, work)
+                return Result(Outcome(Kind.STORED, entry.sop_instance_uid))
+        policy = item.decided or entry.arrival.source.duplicates or self._settings.duplicates
+        if policy == "replace":
+            self._replace(connection, entry, known, rejected, work)
+            work.decisions.append({"what": "replace", "key": entry.file.key, "over": known.key})
+            return Result(
+                Outcome(Kind.REPLACED, entry.sop_instance_uid, None, tuple(entry.warnings))
+            )
+        kind = Kind.KEPT_FIRST if policy == "keep-first" else Kind.QUARANTINED
+        return self._quarantine(connection, entry, Cause.DIFFERENT_OBJECT, kind, work)
+
+    def _file_is_there(self, known: Known) -> bool:
+        try:
+            return (self._root / known.path).stat().st_size == known.offset + known.size
+        except OSError:
+            return False
+
+    def _quarantine(
+        self, connection: Connection, entry: Entry, cause: Cause, kind: Kind, work: _Work
+    ) -> Result:
+        row = entries.quarantine_row(entry, cause, CAUSES[cause])
+        outcome = Outcome(kind, row["sop_instance_uid"], cause, tuple(entry.warnings))
+        again = connection.scalar(
+            select(quarantine.c.id).where(
+                quarantine.c.sop_instance_uid == row["sop_instance_uid"],
+                quarantine.c.sha256 == entry.file.sha256,
+                quarantine.c.cause == cause.value,
+                quarantine.c.state == "waiting",
+            )
+        )
+        if again is not None:
+            # a sender that tries again and again must not fill the quarantine
+            return Result(outcome, drop_file=True)
+        row["state"] = "waiting"
+        work.quarantine_rows.append(row)
+        work.decisions.append(
+            {
+                "what": "keep-first" if kind is Kind.KEPT_FIRST else "quarantine",
+                "key": entry.file.key,
+                "cause": cause.value,
+            }
+        )
+        work.happened.append(
+            ("object-quarantined", {"cause": cause.value, "sop_instance_uid": row["sop_instance_uid"]})
+        )
+        return Result(outcome)
+
+    # placing
+
+    def _place(self, connection: Connection, entry: Entry, work: _Work) -> _Place:
+        source = entry.arrival.source
+        key = (
+            entry.series_uid,
+            entry.study_uid,
+            source.character_set,
+            source.default_issuer,
+            *entry.identity_words(),
+        )
+        place = self._places.get(key) or work.new_places.get(key)
+        if place is None:
+            place = work.new_places[key] = _find_or_create(connection, entry, work)
+        return place
+
+    def _add(self, connection: Connection, entry: Entry, rejected: str, work: _Work) -> None:
+        place = self._place(connection, entry, work)
+        version = ids.new_number()
+        work.version_rows.append({"id": version, **entries.version_row(entry)})
+        work.instance_rows.append(
+            {
+                **entries.instance_row(entry),
+                "series": place.series,
+                "version": version,
+                "rejected": rejected,
+                "created_at": entry.file.received_at,
+            }
+        )
+        self._note_arrival(entry, place, work, visible=not rejected)
+
+    def _replace(
+        self, connection: Connection, entry: Entry, known: Known, rejected: str, work: _Work
+    ) -> None:
+        place = self._place(connection, entry, work)
+        version = ids.new_number()
+        connection.execute(update(versions).where(versions.c.id == known.version).values(state="superseded"))
+        connection.execute(insert(versions).values(id=version, **entries.version_row(entry)))
+        row = entries.instance_row(entry)
+        connection.execute(
+            update(instances)
+            .where(instances.c.id == known.instance)
+            .values(**row, series=place.series, version=version, rejected=rejected)
+        )
+        connection.execute(
+            delete(attribute_values).where(
+                attribute_values.c.level == "instance", attribute_values.c.owner == known.instance
+            )
+        )
+        connection.execute(
+            delete(instance_warnings).where(
+                instance_warnings.c.sop_instance_uid == entry.sop_instance_uid
+            )
+        )
+        work.recount.update((known.series, place.series))
+        work.happened.append(("instance-replaced", {"sop_instance_uid": entry.sop_instance_uid}))
+        self._note_arrival(entry, place, work, visible=False)
+
+    def _note_arrival(self, entry: Entry, place: _Place, work: _Work, *, visible: bool) -> None:
+        work.arrived.setdefault(place.series, (place, []))[1].append(entry)
+        work.visible[place.series] = work.visible.get(place.series, 0) + visible
+        for level, row in entries.sequence_values(entry):
+            if level == "instance":
+                work.value_rows.append((level, entry.sop_instance_uid, dict(row)))
+        work.warning_rows += [
+            {"sop_instance_uid": entry.sop_instance_uid, "tag": tag, "text": text}
+            for tag, text in entry.warnings
+        ]
+        if entry.note is not None:
+            work.notes.append(entry)
+
+    # writing
+
+    def _write(self, connection: Connection, work: _Work) -> None:
+        if work.version_rows:
+            connection.execute(_INSERT_VERSION, work.version_rows)
+            connection.execute(_INSERT_INSTANCE, work.instance_rows)
+        if work.warning_rows:
+            connection.execute(insert(instance_warnings), work.warning_rows)
+        if work.quarantine_rows:
+            connection.execute(insert(quarantine), work.quarantine_rows)
+        if work.value_rows:
+            _write_instance_values(connection, work)
+        if work.arrived:
+            self._count(connection, work)
+        for entry in work.notes:
+            assert entry.note is not None
+            rejection.apply_note(
+                connection,
+                note_uid=entry.sop_instance_uid,
+                code=entry.note.code,
+                sop_instance_uids=entry.note.sop_instance_uids,
+                by=entry.arrival.source.name,
+                reason="",
+                at=entry.file.received_at,
+            )
+            work.happened.append(
+                ("objects-rejected", {"note": entry.sop_instance_uid, "code": entry.note.code})
+            )
+        if work.recount:
+            rejection.recount(connection, work.recount)
+        events.record(connection, work.happened)
+
+    def _count(self, connection: Connection, work: _Work) -> None:
+        now = clock.now()
+        connection.execute(
+            _COUNT_SERIES,
+            [
+                {
+                    "series_id": series_id,
+                    "visible": work.visible[series_id],
+                    "arrived": len(arrived),
+                    "now": now,
+                }
+                for series_id, (_, arrived) in work.arrived.items()
+            ],
+        )
+        by_study: dict[int, list[int]] = {}
+        for series_id, (place, _) in work.arrived.items():
+            by_study.setdefault(place.study, []).append(series_id)
+        wanted = select(studies.c.id, studies.c.modalities, studies.c.sop_classes).where(
+            studies.c.id.in_(list(by_study))
+        )
+        if connection.dialect.name == "postgresql":
+            wanted = wanted.with_for_update()
+        rows = {row.id: row for row in connection.execute(wanted)}
+        if len(rows) < len(by_study):
+            raise Defect("a study vanished while its images arrived")
+        for study_id, series_ids in by_study.items():
+            row = rows[study_id]
+            classes = list(row.sop_classes)
+            modalities = set(filter(None, row.modalities.split("\\")))
+            for series_id in series_ids:
+                if not work.visible[series_id]:
+                    continue
+                for entry in work.arrived[series_id][1]:
+                    if entry.sop_class_uid not in classes:
+                        classes.append(entry.sop_class_uid)
+                    if modality := entry.text(0x00080060)[:16]:
+                        modalities.add(modality)
+            # series_count: those that have something to show
+            connection.execute(
+                _COUNT_STUDY,
+                {
+                    "study_id": study_id,
+                    "visible": sum(work.visible[series_id] for series_id in series_ids),
+                    "new_modalities": rejection.joined(modalities),
+                    "new_classes": sorted(classes),
+                    "now": now,
+                },
+            )
+        for series_id, (_, arrived) in work.arrived.items():
+            work.happened.append(
+                (
+                    "instances-stored",
+                    {
+                        "series_id": series_id,
+                        "study_uid": arrived[0].study_uid,
+                        "series_uid": arrived[0].series_uid,
+                        "source": arrived[0].arrival.source.name,
+                        "instances": [[entry.sop_class_uid, entry.sop_instance_uid] for entry in arrived],
+                    },
+                )
+            )
+
+
+_INSERT_VERSION = insert(versions)
+_INSERT_INSTANCE = insert(instances)
+_COUNT_SERIES = (
+    update(series)
+    .where(series.c.id == bindparam("series_id"))
+    .values(
+        instance_count=series.c.instance_count + bindparam("visible"),
+        generation=series.c.generation + bindparam("arrived"),
+        last_arrival_at=bindparam("now"),
+    )
+)
+_COUNT_STUDY = (
+    update(studies)
+    .where(studies.c.id == bindparam("study_id"))
+    .values(
+        instance_count=studies.c.instance_count + bindparam("visible"),
+        series_count=select(func.count())
+        .select_from(series)
+        .where(series.c.study == bindparam("study_id"), series.c.instance_count > 0)
+        .scalar_subquery(),
+        modalities=bindparam("new_modalities"),
+        sop_classes=bindparam("new_classes", type_=studies.c.sop_classes.type),
+        changed_at=bindparam("now"),
+    )
+)
+
+
+def _known(connection: Connection, uids: list[str]) -> dict[str, Known]:
+    if not uids:
+        return {}
+    query = (
+        select(
+            instances.c.sop_instance_uid,
+            instances.c.id,
+            instances.c.series,
+            instances.c.rejected,
+            instances.c.version,
+            versions.c.key,
+            versions.c.path,
+            versions.c.offset,
+            versions.c.size,
+            versions.c.sha256,
+            versions.c.transfer_syntax_uid,
+        )
+        .join(versions, versions.c.id == instances.c.version)
+        .where(instances.c.sop_instance_uid.in_(uids))
+    )
+    if connection.dialect.name == "postgresql":
+        query = query.with_for_update()
+    return {
+        row.sop_instance_uid: Known(
+            row.id,
+            row.series,
+            row.version,
+            row.key,
+            row.path,
+            row.offset,
+            row.size,
+            row.sha256,
+            row.transfer_syntax_uid,
+            row.rejected,
+        )
+        for row in connection.execute(query)
+    }
+
+
+def _find_or_create(connection: Connection, entry: Entry, work: _Work) -> _Place:
+    patient, _ = patients.find_or_create(connection, entries.identity(entry), entry.study_uid)
+    now = entry.file.received_at
+    same_uid: Sequence[Row[Any]] = connection.execute(
+        select(studies.c.id, studies.c.patient).where(studies.c.study_uid == entry.study_uid)
+    ).all()
+    study = next((row.id for row in same_uid if row.patient == patient), None)
+    values = entries.sequence_values(entry)
+    if study is None:
+        study = connection.execute(
+            insert(studies)
+            .values(
+                **entries.study_row(entry), patient=patient, sop_classes=[], created_at=now, changed_at=now
+            )
+            .returning(studies.c.id)
+        ).scalar_one()
+        _write_values(connection, "study", study, values)
+        _write_values(connection, "patient", patient, values)
+        for row in same_uid:
+            patients.flag(connection, "study-two-patients", row.patient, patient, entry.study_uid)
+        work.happened.append(("study-created", {"study_uid": entry.study_uid, "study_id": study}))
+    series_id = connection.scalar(
+        select(series.c.id).where(series.c.series_uid == entry.series_uid, series.c.study == study)
+    )
+    if series_id is None:
+        series_id = connection.execute(
+            insert(series)
+            .values(**entries.series_row(entry), study=study, created_at=now, last_arrival_at=now)
+            .returning(series.c.id)
+        ).scalar_one()
+        _write_values(connection, "series", series_id, values)
+    return _Place(series_id, study, patient)
+
+
+def _write_values(
+    connection: Connection, level: str, owner: int, values: Sequence[tuple[str, Any]]
+) -> None:
+    rows = [{"level": level, "owner": owner, **row} for at, row in values if at == level]
+    if not rows:
+        return
+    if level == "patient":
+        # a patient is known from many studies: each value once
+        known = set(
+            connection.execute(
+                select(attribute_values.c.path, attribute_values.c.value).where(
+                    attribute_values.c.level == level, attribute_values.c.owner == owner
+                )
+            ).tuples()
+        )
+        rows = [row for row in rows if (row["path"], row["value"]) not in known]
+    if rows:
+        connection.execute(insert(attribute_values), rows)
+
+
+def _write_instance_values(connection: Connection, work: _Work) -> None:
+    uids = {uid for _, uid, _ in work.value_rows}
+    owners = {
+        row.sop_instance_uid: row.id
+        for row in connection.execute(
+            select(instances.c.id, instances.c.sop_instance_uid).where(instances.c.sop_instance_uid.in_(uids))
+        )
+    }
+    connection.execute(
+        insert(attribute_values),
+        [{"level": level, "owner": owners[uid], **row} for level, uid, row in work.value_rows],
+    )
+
+
+def _in_words(error: Exception | None) -> FilmlessError:
+    if isinstance(error, FilmlessError):
+        return error
+    if isinstance(error, OperationalError):
+        return Unavailable("the index is busy or out of space; send the object again", code="index-busy")
+    if isinstance(error, OSError):
+        return Unavailable("the disk did not take the object; send it again", code="disk")
+    return Defect("the object could not be indexed; it was not stored", code="index")

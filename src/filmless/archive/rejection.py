@@ -1,0 +1,164 @@
+"""Rejection: objects leave every answer without leaving the disk (IHE RAD IOCM; PS3.16 CID 7011).
+
+A rejection is a key object selection document like any other object; ingest applies it in the transaction that
+stores it. It may come before the objects that it names, and it can be revoked.
+"""
+
+from collections.abc import Iterable
+from datetime import datetime
+
+from sqlalchemy import Connection, and_, distinct, func, insert, select, update
+
+from filmless.archive.tables import instances, rejections, series, studies
+from filmless.db import events
+from filmless.kit import clock
+
+
+def codes_in_force(connection: Connection, sop_instance_uids: Iterable[str]) -> dict[str, str]:
+    """The rejection in force for each of the objects that has one: the first that was made."""
+    found: dict[str, str] = {}
+    for row in connection.execute(
+        select(rejections.c.sop_instance_uid, rejections.c.code)
+        .where(
+            rejections.c.sop_instance_uid.in_(list(sop_instance_uids)), rejections.c.revoked_at.is_(None)
+        )
+        .order_by(rejections.c.id)
+    ):
+        found.setdefault(row.sop_instance_uid, row.code)
+    return found
+
+
+def apply_note(
+    connection: Connection,
+    *,
+    note_uid: str,
+    code: str,
+    sop_instance_uids: Iterable[str],
+    by: str,
+    reason: str,
+    at: datetime,
+) -> int:
+    """Put a rejection note in force, in the caller's transaction. Returns how many known objects it hides."""
+    # the note itself goes with its objects: it names them
+    wanted = [*dict.fromkeys(sop_instance_uids), note_uid]
+    known = set(
+        connection.scalars(
+            select(rejections.c.sop_instance_uid).where(rejections.c.note_uid == note_uid)
+        )
+    )
+    rows = [
+        {
+            "note_uid": note_uid,
+            "code": code,
+            "sop_instance_uid": uid,
+            "at": at,
+            "by": by,
+            "reason": reason,
+        }
+        for uid in wanted
+        if uid not in known
+    ]
+    if rows:
+        connection.execute(insert(rejections), rows)
+    return refresh(connection, wanted)
+
+
+def refresh(connection: Connection, sop_instance_uids: Iterable[str]) -> int:
+    """Make the instances agree with the rejections in force, and their series and studies with them."""
+    wanted = list(sop_instance_uids)
+    changed = 0
+    touched_series: set[int] = set()
+    for start in range(0, len(wanted), 500):
+        part = wanted[start : start + 500]
+        in_force = codes_in_force(connection, part)
+        for row in connection.execute(
+            select(
+                instances.c.id, instances.c.sop_instance_uid, instances.c.rejected, instances.c.series
+            ).where(instances.c.sop_instance_uid.in_(part))
+        ).all():
+            code = in_force.get(row.sop_instance_uid, "")
+            if code != row.rejected:
+                connection.execute(update(instances).where(instances.c.id == row.id).values(rejected=code))
+                touched_series.add(row.series)
+                changed += 1
+    recount(connection, touched_series)
+    return changed
+
+
+def recount(connection: Connection, series_ids: Iterable[int]) -> None:
+    """Counts, modalities and classes of these series and their studies, from the instances that are not rejected."""
+    touched_studies: set[int] = set()
+    now = clock.now()
+    for series_id in series_ids:
+        count = connection.scalar(
+            select(func.count())
+            .select_from(instances)
+            .where(instances.c.series == series_id, instances.c.rejected == "")
+        )
+        connection.execute(
+            update(series)
+            .where(series.c.id == series_id)
+            .values(instance_count=count, generation=series.c.generation + 1, last_arrival_at=now)
+        )
+        touched_studies.update(
+            connection.scalars(select(series.c.study).where(series.c.id == series_id))
+        )
+    for study_id in touched_studies:
+        counted = connection.execute(
+            select(func.count(), func.coalesce(func.sum(series.c.instance_count), 0)).where(
+                series.c.study == study_id, series.c.instance_count > 0
+            )
+        ).one()
+        modalities = connection.scalars(
+            select(distinct(series.c.modality))
+            .where(series.c.study == study_id, series.c.instance_count > 0, series.c.modality != "")
+            .order_by(series.c.modality)
+        ).all()
+        classes = connection.scalars(
+            select(distinct(instances.c.sop_class_uid))
+            .join(series, series.c.id == instances.c.series)
+            .where(series.c.study == study_id, instances.c.rejected == "")
+            .order_by(instances.c.sop_class_uid)
+        ).all()
+        connection.execute(
+            update(studies)
+            .where(studies.c.id == study_id)
+            .values(
+                series_count=counted[0],
+                instance_count=counted[1],
+                modalities=joined(modalities),
+                sop_classes=list(classes),
+                changed_at=now,
+            )
+        )
+
+
+def joined(modalities: Iterable[str]) -> str:
+    """Modalities as one column holds them: sorted, parted by backslashes, at most 256 characters."""
+    text = ""
+    for modality in sorted(set(modalities)):
+        longer = f"{text}\\{modality}" if text else modality
+        if len(longer) > 256:
+            break
+        text = longer
+    return text
+
+
+def revoke(connection: Connection, note_uid: str, *, by: str, reason: str) -> int:
+    """Take a rejection back, in the caller's transaction: its objects are there again. Returns how many."""
+    now = clock.now()
+    uids = connection.scalars(
+        select(rejections.c.sop_instance_uid).where(
+            rejections.c.note_uid == note_uid, rejections.c.revoked_at.is_(None)
+        )
+    ).all()
+    connection.execute(
+        update(rejections)
+        .where(and_(rejections.c.note_uid == note_uid, rejections.c.revoked_at.is_(None)))
+        .values(revoked_at=now, revoked_by=by, revoke_reason=reason)
+    )
+    # the note stays out of sight: it says what is no longer true
+    changed = refresh(connection, [uid for uid in uids if uid != note_uid])
+    if uids:
+        events.record(connection, [("rejection-revoked", {"note": note_uid, "objects": len(uids)})])
+    return changed

@@ -1,0 +1,463 @@
+"""Ingest: from fragments off the network to an object that is on disk, in the index, and announced.
+
+    network loop          writer threads               committer thread
+    write(fragment) ----> file, SHA-256, fsync ------> many objects, one transaction ----> finish() resolves
+
+An object is in one writer thread at a time. Success is said only after the file, its folder's entry and the index
+are on disk (PS3.4 B.2.3 leaves it to us; docs/decisions/0002). Whatever goes wrong before that removes the file.
+"""
+
+import asyncio
+import hashlib
+import logging
+import os
+import queue
+import threading
+import time
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import Engine
+
+from filmless.archive import levels
+from filmless.archive.blobs import BlobStore, Folder, new_header, seal_offsets
+from filmless.archive.codecs import Codecs, DataSet
+from filmless.archive.entry import File, read_entry
+from filmless.archive.model import ArchiveSettings, Arrival, Outcome
+from filmless.archive.publish import Item, Known, Publisher
+from filmless.dicom import scan
+from filmless.kit import clock
+from filmless.kit.errors import Defect, FilmlessError, Unavailable
+
+log = logging.getLogger(__name__)
+
+Fragment = bytes | bytearray | memoryview
+
+#: fragments are handed to a writer thread when so much of an object waits
+_HANDOVER = 256 << 10
+_BATCH = 256
+#: the header is looked for in so much of a data set at most before its pixel data
+_HEAD = 64 << 20
+_SPACE_CHECK_SECONDS = 0.5
+
+
+@dataclass(slots=True)
+class Written:
+    """A durable file that waits for the index."""
+
+    item: Item
+    folder: Folder
+    answer: "Future[Outcome]"
+
+
+class Archive:
+    """The archive's way in. `start` before use, `stop` at the end; thread-safe in between."""
+
+    def __init__(
+        self, engine: Engine, root: Path, settings: ArchiveSettings, codecs: Codecs | None = None
+    ) -> None:
+        self.engine = engine
+        self.root = root
+        self.settings = settings
+        self.blobs = BlobStore(engine, root, folder_files=settings.folder_files)
+        self._codecs = codecs or Codecs(root.parent / "scratch")
+        self._own_codecs = codecs is None
+        self._publisher = Publisher(engine, root, settings)
+        self._writers = ThreadPoolExecutor(settings.writer_threads, "writer")
+        self._comparers = ThreadPoolExecutor(2, "compare")
+        self._ready: queue.SimpleQueue[Written | None] = queue.SimpleQueue()
+        self._committer = threading.Thread(target=self._commit_loop, name="committer", daemon=True)
+        self._under_way = 0
+        self._idle = threading.Condition()
+        self._space_checked = 0.0
+        self._space_left = True
+
+    def start(self) -> int:
+        """Clean up after processes that died, then take objects. Returns how many half-done files were removed."""
+        removed = self.blobs.recover()
+        if removed:
+            log.warning("removed %d files of unfinished transfers; their senders were not told success", removed)
+        self._committer.start()
+        return removed
+
+    def stop(self, timeout: float = 30.0) -> None:
+        """Finish what is under way (at most `timeout` seconds), then end."""
+        deadline = time.monotonic() + timeout
+        with self._idle:
+            while self._under_way and (left := deadline - time.monotonic()) > 0:
+                self._idle.wait(left)
+        self._writers.shutdown(wait=True)
+        self._comparers.shutdown(wait=True, cancel_futures=True)
+        if self._committer.is_alive():
+            self._ready.put(None)
+            self._committer.join(timeout)
+        self.blobs.close()
+        if self._own_codecs:
+            self._codecs.close()
+
+    def receive(
+        self, arrival: Arrival, on_ready: Callable[[], None] | None = None
+    ) -> "Reception":
+        """Begin to take one object. Raises Unavailable (code "disk-full") where there is no room for it.
+
+        `on_ready` is called, from another thread, when a reception that asked for a pause can go on.
+        """
+        self.check_space()
+        with self._idle:
+            self._under_way += 1
+        return Reception(self, arrival, on_ready)
+
+    def store_blocking(self, arrival: Arrival, chunks: Iterable[bytes]) -> Outcome:
+        """Take one object from a thread that may wait: import, and objects that we make ourselves."""
+        room = threading.Event()
+        reception = self.receive(arrival, room.set)
+        try:
+            for chunk in chunks:
+                room.clear()
+                if not reception.write(chunk) and not room.wait(120):
+                    raise Unavailable("the disk does not keep up", code="disk-slow")
+        except BaseException:
+            reception.abort()
+            raise
+        return reception.complete().result(600)
+
+    def check_space(self) -> None:
+        """Raise Unavailable (code "disk-full") while less than the minimum is free."""
+        now = time.monotonic()
+        if now - self._space_checked > _SPACE_CHECK_SECONDS:
+            self._space_checked = now
+            stat = os.statvfs(self.root)
+            enough = stat.f_bavail * stat.f_frsize >= self.settings.minimum_free_bytes
+            if enough != self._space_left:
+                log.error("the disk has room again" if enough else "the disk is nearly full")
+            self._space_left = enough
+        if not self._space_left:
+            raise Unavailable("the archive's disk is nearly full", code="disk-full")
+
+    # called by receptions and by the committer
+
+    def submit(self, work: Callable[[], None]) -> None:
+        self._writers.submit(work)
+
+    def written(self, written: Written) -> None:
+        self._ready.put(written)
+
+    def ended(self) -> None:
+        """One object less is under way."""
+        with self._idle:
+            self._under_way -= 1
+            self._idle.notify_all()
+
+    def _commit_loop(self) -> None:
+        waiting: list[Written] = []
+        while True:
+            batch = waiting or [self._ready.get()]  # type: ignore[list-item]
+            waiting = []
+            while len(batch) < _BATCH:
+                try:
+                    batch.append(self._ready.get_nowait())  # type: ignore[arg-type]
+                except queue.Empty:
+                    break
+            stopping = None in batch
+            objects = [one for one in batch if one is not None]
+            try:
+                waiting = self._commit(objects) if objects else []
+            except Exception as error:  # noqa: BLE001  the committer must outlive any one batch
+                log.exception("the committer failed on %d objects", len(objects))
+                for one in objects:
+                    self._fail(one, Defect(f"the object could not be indexed: {type(error).__name__}"))
+            if stopping and not waiting:
+                return
+            if stopping:
+                self._ready.put(None)
+
+    def _commit(self, batch: list[Written]) -> list[Written]:
+        """Publish a batch; returns what must be published again after it."""
+        again: list[Written] = []
+        results = self._publisher.publish([one.item for one in batch])
+        for one, result in zip(batch, results, strict=True):
+            if result.later:
+                again.append(one)
+            elif result.compare is not None:
+                self._comparers.submit(self._compare, one, result.compare)
+            elif result.error is not None:
+                self._fail(one, result.error)
+            else:
+                assert result.outcome is not None
+                if result.drop_file:
+                    self._drop(one)
+                self.blobs.settle(one.folder)
+                one.answer.set_result(result.outcome)
+                self.ended()
+        return again
+
+    def _drop(self, one: Written) -> None:
+        try:
+            os.unlink(self.root / one.item.entry.file.path)
+        except OSError:
+            log.warning("could not remove a file that is not needed: %s", one.item.entry.file.path)
+
+    def _fail(self, one: Written, error: FilmlessError) -> None:
+        self._drop(one)
+        self.blobs.settle(one.folder)
+        if not one.answer.done():
+            one.answer.set_exception(error)
+            self.ended()
+
+    def _compare(self, one: Written, known: Known) -> None:
+        """Whether the arrived object is the known one in other bytes; then it goes to the committer again."""
+        file = one.item.entry.file
+        try:
+            difference = self._codecs.same_blocking(
+                DataSet(str(self.root / known.path), known.offset, known.size, known.transfer_syntax_uid),
+                DataSet(
+                    str(self.root / file.path),
+                    file.offset,
+                    file.size,
+                    one.item.entry.arrival.transfer_syntax_uid,
+                ),
+            )
+            one.item.same = difference is None
+        except FilmlessError as error:
+            # what cannot be shown to be the same is treated as another object: nothing is lost by it
+            log.warning("could not compare with %s: %s", known.key, error.message)
+            one.item.same = False
+        one.item.compared_with = known.key
+        self._ready.put(one)
+
+
+class Reception:
+    """One object on its way in. `write` and then `finish` or `complete`, or `abort` at any moment."""
+
+    def __init__(self, archive: Archive, arrival: Arrival, on_ready: Callable[[], None] | None) -> None:
+        self._archive = archive
+        self._arrival = arrival
+        self._on_ready = on_ready
+        self._lock = threading.Lock()
+        self._pending: list[tuple[Fragment, Callable[[], None] | None]] = []
+        self._pending_bytes = 0
+        self._running = False
+        self._complete = False
+        self._aborted = False
+        self._paused = False
+        self._error: FilmlessError | None = None
+        self._answer: Future[Outcome] = Future()
+        # owned by the writer thread
+        self._folder: Folder | None = None
+        self._fd = -1
+        self._key = ""
+        self._path = ""
+        self._hash = hashlib.sha256()
+        self._size = 0
+        self._at = clock.now()
+        self._offset = 0
+        self._seal = (0, 0)
+        self._head = bytearray()
+        self._look_again = 0
+        self._scanned: scan.Header | None = None
+
+    def write(self, fragment: Fragment, release: Callable[[], None] | None = None) -> bool:
+        """Take a fragment of the data set; it is used until `release` is called, from a writer thread.
+
+        Returns False where the sender should pause until `on_ready`.
+        """
+        with self._lock:
+            if self._aborted or self._error is not None:
+                drop = True
+            else:
+                drop = False
+                self._pending.append((fragment, release))
+                self._pending_bytes += len(fragment)
+                if self._pending_bytes >= _HANDOVER and not self._running:
+                    self._running = True
+                    self._archive.submit(self._pump)
+                if self._pending_bytes > self._archive.settings.object_buffer_bytes:
+                    self._paused = True
+                    return False
+        if drop and release is not None:
+            release()
+        return True
+
+    def complete(self) -> "Future[Outcome]":
+        """All data are here. The future resolves when the object is durable and indexed, or with a FilmlessError."""
+        with self._lock:
+            self._complete = True
+            if not self._running:
+                self._running = True
+                self._archive.submit(self._pump)
+        return self._answer
+
+    def finish(self) -> "asyncio.Future[Outcome]":
+        """`complete` for an event loop."""
+        return asyncio.wrap_future(self.complete())
+
+    def abort(self) -> None:
+        """The sender is gone: leave nothing behind. Too late, and without effect, once all data were here."""
+        with self._lock:
+            if self._complete or self._aborted:
+                return
+            self._aborted = True
+            if not self._running:
+                self._running = True
+                self._archive.submit(self._pump)
+
+    # in a writer thread
+
+    def _pump(self) -> None:
+        while True:
+            with self._lock:
+                batch, self._pending = self._pending, []
+                self._pending_bytes = 0
+                if not batch and not self._aborted and not self._complete:
+                    self._running = False
+                    return
+                last = self._aborted or (self._complete and not batch)
+                resume = self._paused
+                self._paused = False
+            try:
+                if batch and not self._aborted and self._error is None:
+                    self._write(batch)
+            except OSError as error:
+                self._error = Unavailable(
+                    f"the disk did not take the object ({error.strerror})", code="disk-full"
+                )
+            except Exception as error:  # noqa: BLE001  it becomes this object's answer
+                log.exception("writing an object failed")
+                self._error = Defect(f"the object could not be written: {type(error).__name__}")
+            finally:
+                for _, release in batch:
+                    if release is not None:
+                        release()
+            if resume and self._on_ready is not None:
+                self._on_ready()
+            if last:
+                self._end()
+                return
+
+    def _write(self, batch: list[tuple[Fragment, Callable[[], None] | None]]) -> None:
+        buffers: list[Fragment] = [fragment for fragment, _ in batch]
+        if self._fd < 0:
+            buffers.insert(0, self._open())
+            data = buffers[1:]
+        else:
+            data = buffers
+        for fragment in data:
+            self._hash.update(fragment)
+            self._size += len(fragment)
+            if self._scanned is None:
+                self._look_at(fragment)
+        _write_all(self._fd, buffers)
+
+    def _open(self) -> bytes:
+        self._folder = self._archive.blobs.place()
+        self._key, self._at, header = new_header(self._arrival)
+        self._offset = len(header)
+        self._seal = seal_offsets(header)
+        self._path = f"{self._folder.path}/{self._key}.dcm"
+        self._fd = os.open(
+            self._archive.root / self._path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640
+        )
+        return header
+
+    def _look_at(self, fragment: Fragment) -> None:
+        """Scan the header as soon as enough of it is here; most often the first fragment holds it whole."""
+        if self._head:
+            self._head += fragment
+            # not again for every fragment: at each doubling
+            if len(self._head) < self._look_again and len(self._head) < _HEAD:
+                return
+            data: Fragment = self._head
+        else:
+            data = fragment
+        header = scan.scan(data, self._arrival.transfer_syntax_uid, levels.WANTED, total=_FAR)
+        if header.pixel_offset is not None or (header.complete and len(data) >= _HEAD):
+            self._scanned = header
+            self._head = bytearray()
+        elif not self._head:
+            self._head += fragment
+            self._look_again = 2 * len(self._head)
+        else:
+            self._look_again = 2 * len(self._head)
+
+    def _end(self) -> None:
+        if self._aborted or self._error is not None:
+            self._discard()
+            if self._error is not None and not self._aborted:
+                self._answer.set_exception(self._error)
+            else:
+                self._answer.cancel()
+            self._archive.ended()
+            return
+        try:
+            written = self._seal_file()
+        except OSError as error:
+            self._discard()
+            self._answer.set_exception(
+                Unavailable(f"the disk did not take the object ({error.strerror})", code="disk-full")
+            )
+            self._archive.ended()
+            return
+        except Exception as error:  # noqa: BLE001  it becomes this object's answer
+            log.exception("finishing an object failed")
+            self._discard()
+            self._answer.set_exception(Defect(f"the object could not be read: {type(error).__name__}"))
+            self._archive.ended()
+            return
+        self._archive.written(written)
+
+    def _seal_file(self) -> Written:
+        if self._fd < 0:
+            # an object without a single byte of data set
+            header = self._open()
+            _write_all(self._fd, [header])
+        assert self._folder is not None
+        digest = self._hash.hexdigest()
+        size_at, hash_at = self._seal
+        os.pwrite(self._fd, f"{self._size:016d}".encode(), size_at)
+        os.pwrite(self._fd, digest.encode(), hash_at)
+        os.fsync(self._fd)
+        os.fsync(self._folder.fd)
+        if self._scanned is None:
+            head = self._head or os.pread(self._fd, min(self._size, _HEAD), self._offset)
+            self._scanned = scan.scan(
+                head, self._arrival.transfer_syntax_uid, levels.WANTED, total=self._size
+            )
+            self._head = bytearray()
+        os.close(self._fd)
+        self._fd = -1
+        file = File(self._key, self._path, self._offset, self._size, digest, self._at)
+        entry = read_entry(self._arrival, file, self._scanned)
+        return Written(Item(entry), self._folder, self._answer)
+
+    def _discard(self) -> None:
+        if self._fd >= 0:
+            os.close(self._fd)
+            self._fd = -1
+        if self._folder is not None:
+            try:
+                os.unlink(self._archive.root / self._path)
+            except FileNotFoundError:
+                pass
+            except OSError:
+                log.warning("could not remove an unfinished file: %s", self._path)
+            self._archive.blobs.settle(self._folder)
+            self._folder = None
+
+
+#: more than any data set has: the scan must not take the end of a fragment for the end of the data
+_FAR = 1 << 62
+
+
+def _write_all(fd: int, buffers: list[Fragment]) -> None:
+    """writev until everything is written; a full disk raises OSError."""
+    for start in range(0, len(buffers), 512):
+        part = buffers[start : start + 512]
+        wanted = sum(map(len, part))
+        done = os.writev(fd, part)
+        if done == wanted:
+            continue
+        rest = memoryview(b"".join(part))[done:]
+        while rest:
+            rest = rest[os.write(fd, rest) :]

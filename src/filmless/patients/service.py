@@ -1,0 +1,141 @@
+"""Whose object is this? Identity is patient ID plus issuer; differences are flagged for a steward, never merged."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from sqlalchemy import Connection, Row, and_, insert, select, update
+
+from filmless.kit import clock
+from filmless.patients import names
+from filmless.patients.tables import identity_flags, patients
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """A patient as one object tells it. Texts decoded, without padding; "" where absent."""
+
+    patient_id: str
+    issuer: str
+    name: str
+    birth_date: str
+    birth_time: str = ""
+    sex: str = ""
+    #: [[patient ID, issuer], ...] of Other Patient IDs
+    other_ids: tuple[tuple[str, str], ...] = ()
+    #: DICOM JSON of the patient level
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+
+
+def find_or_create(connection: Connection, identity: Identity, study_uid: str) -> tuple[int, bool]:
+    """The patient of an object, made if new, in the caller's write transaction. Returns (id, made).
+
+    The same ID and issuer with another name or birth date is another `variant`, flagged "same-id". Without an
+    ID, objects share a patient only within their study. Two processes that make the same patient at once: the
+    second gets the database's uniqueness error and tries its transaction again.
+    """
+    anonymous_key = "" if identity.patient_id else study_uid
+    rows = connection.execute(
+        select(patients)
+        .where(
+            patients.c.patient_id == identity.patient_id,
+            patients.c.issuer == identity.issuer,
+            patients.c.anonymous_key == anonymous_key,
+        )
+        .order_by(patients.c.variant)
+    ).all()
+    for row in rows:
+        if same_person(row.name, row.birth_date, identity.name, identity.birth_date):
+            _fill_blanks(connection, row, identity)
+            return row.id, False
+    made = _create(connection, identity, anonymous_key, len(rows))
+    if rows:
+        flag(connection, "same-id", rows[0].id, made, "")
+    return made, True
+
+
+def same_person(name: str, birth_date: str, other_name: str, other_birth_date: str) -> bool:
+    """Whether nothing contradicts that these are one person. What is missing contradicts nothing.
+
+    Names are compared group by group, those groups that both have; without one in common they contradict.
+    """
+    if birth_date and other_birth_date and birth_date != other_birth_date:
+        return False
+    one, other = names.keys(name), names.keys(other_name)
+    if not any(one) or not any(other):
+        return True
+    shared = [(a, b) for a, b in zip(one, other, strict=True) if a and b]
+    return bool(shared) and all(a == b for a, b in shared)
+
+
+def _create(connection: Connection, identity: Identity, anonymous_key: str, variant: int) -> int:
+    keys = names.keys(identity.name)
+    return connection.execute(
+        insert(patients)
+        .values(
+            patient_id=identity.patient_id,
+            issuer=identity.issuer,
+            variant=variant,
+            anonymous_key=anonymous_key,
+            name=identity.name,
+            name_alphabetic=keys.alphabetic,
+            name_ideographic=keys.ideographic,
+            name_phonetic=keys.phonetic,
+            birth_date=identity.birth_date,
+            birth_time=identity.birth_time,
+            sex=identity.sex,
+            other_ids=[list(pair) for pair in identity.other_ids],
+            attributes=dict(identity.attributes),
+            created_at=clock.now(),
+        )
+        .returning(patients.c.id)
+    ).scalar_one()
+
+
+def _fill_blanks(connection: Connection, row: Row[Any], identity: Identity) -> None:
+    """A later object may know what the first did not: name, birth date, sex."""
+    new: dict[str, Any] = {
+        column: value
+        for column, value in (
+            ("birth_date", identity.birth_date),
+            ("birth_time", identity.birth_time),
+            ("sex", identity.sex),
+        )
+        if value and not getattr(row, column)
+    }
+    if identity.name and not row.name:
+        keys = names.keys(identity.name)
+        new |= {
+            "name": identity.name,
+            "name_alphabetic": keys.alphabetic,
+            "name_ideographic": keys.ideographic,
+            "name_phonetic": keys.phonetic,
+        }
+    missing = {tag: value for tag, value in identity.attributes.items() if not row.attributes.get(tag, {}).get("Value")}
+    if new:
+        new["attributes"] = {**row.attributes, **missing}
+        connection.execute(update(patients).where(patients.c.id == row.id).values(**new))
+
+
+def flag(connection: Connection, kind: str, patient: int, other: int, study_uid: str) -> None:
+    """Put a doubt about identity on the steward's list, once."""
+    known = connection.scalar(
+        select(identity_flags.c.id).where(
+            and_(
+                identity_flags.c.kind == kind,
+                identity_flags.c.patient_id == patient,
+                identity_flags.c.other_patient_id == other,
+                identity_flags.c.study_uid == study_uid,
+            )
+        )
+    )
+    if known is None:
+        connection.execute(
+            insert(identity_flags).values(
+                kind=kind,
+                patient_id=patient,
+                other_patient_id=other,
+                study_uid=study_uid,
+                raised_at=clock.now(),
+            )
+        )
