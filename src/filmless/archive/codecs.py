@@ -96,7 +96,7 @@ class Codecs:
     async def transcode(
         self, path: Path | str, offset: int, size: int, from_ts: str, to_ts: str
     ) -> Transcoded:
-        """The data set in another transfer syntax, never lossy (dicom.pixels.transcode); discard it after use.
+        """The data set in another transfer syntax, never lossy (dicom.pixels.transcode). Discard it.
 
         Cancelled while it works, the result is discarded here when it comes.
         """
@@ -302,7 +302,7 @@ def _discard_result(future: Future[Transcoded]) -> None:
 
 
 def _own_folder(scratch: Path) -> tuple[Path, int]:
-    """A new folder for results, and the open handle whose lock says that its owner lives. Deletes dead ones'."""
+    """A new folder for results, and the handle whose lock says that its owner lives. Deletes those of the dead."""
     scratch.mkdir(parents=True, exist_ok=True)
     gate = os.open(scratch, os.O_RDONLY | os.O_CLOEXEC)
     try:
