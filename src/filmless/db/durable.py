@@ -173,7 +173,7 @@ class Jobs:
             )
         self._client.rewind_workflow(
             job_id,
-            queue_name=_queue_of(job.kind),
+            queue_name=queue_of(job.kind),
             queue_partition_key=job.device,
         )
         return self.get(job_id)
@@ -318,7 +318,8 @@ def _words(error: Exception) -> str:
 _KIND_QUEUES: dict[str, str] = {"send": "sends"}
 
 
-def _queue_of(kind_name: str) -> str:
+def queue_of(kind_name: str) -> str:
+    """The queue that jobs of this kind wait in."""
     return _KIND_QUEUES.get(kind_name, "notices")
 
 

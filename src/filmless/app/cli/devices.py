@@ -1,0 +1,288 @@
+"""`filmless devices`: peers that may talk to us."""
+
+import getpass
+import json
+from typing import Any
+
+import click
+
+from filmless.app.cli.options import with_settings
+from filmless.app.index import open_index
+from filmless.app.settings import Settings
+from filmless.db.work import reading, writing
+from filmless.devices import service
+from filmless.devices.model import DUPLICATES, QUIRKS, SERVICES, Device
+
+_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+_REASON = click.option("--reason", required=True, help="Why; kept with the change.")
+
+
+@click.group()
+def devices() -> None:
+    """Devices that may talk to us. Changes act at the next association, without a restart."""
+
+
+def _fields(*, adding: bool) -> Any:
+    """The options of a device's fields; those not given are None."""
+
+    def apply(command: Any) -> Any:
+        for option in (
+            click.option("--description", help="What and where it is."),
+            click.option("--tls/--no-tls", default=None, help="Whether it is called over TLS."),
+            click.option("--enabled/--disabled", default=None, help="A disabled device is refused."),
+            click.option("--character-set", help="For what it sends without one, and for answers to it."),
+            click.option("--default-issuer", help="Issuer given to patient IDs that arrive without one."),
+            click.option(
+                "--service",
+                "services",
+                multiple=True,
+                type=click.Choice(list(SERVICES)),
+                help="What it may ask of us; repeatable; all where not given." if adding else "Repeatable.",
+            ),
+            click.option(
+                "--quirk",
+                "quirks",
+                multiple=True,
+                type=click.Choice([*QUIRKS, "none"]),
+                help="A departure from the standard (`filmless devices quirks`); repeatable.",
+            ),
+            click.option("--duplicates", type=click.Choice([*filter(None, DUPLICATES), "default"])),
+            click.option("--notify/--no-notify", default=None, help="Tell it of new objects (IAN)."),
+            click.option("--quality-control/--no-quality-control", default=None),
+        ):
+            command = option(command)
+        return command
+
+    return apply
+
+
+def _changes(given: dict[str, Any]) -> dict[str, Any]:
+    changes = {name: value for name, value in given.items() if value is not None and value != ()}
+    for name in ("services", "quirks"):
+        if name in changes:
+            changes[name] = frozenset(changes[name]) - {"none"}
+    if changes.get("duplicates") == "default":
+        changes["duplicates"] = ""
+    return changes
+
+
+@devices.command("list")
+@click.option("--limit", type=click.IntRange(1), default=200, show_default=True)
+@_JSON
+@with_settings
+def list_(settings: Settings, limit: int, *, as_json: bool) -> None:
+    """List the devices, with the result of the last echo check."""
+    with open_index(settings) as engine, reading(engine) as connection:
+        found = service.list_devices(connection, limit=limit + 1)
+    if as_json:
+        click.echo(json.dumps([_plain(device) for device in found[:limit]], indent=2))
+        return
+    if not found:
+        click.echo("No devices yet. `filmless devices add AE_TITLE HOST PORT` adds one.")
+        return
+    rows = [
+        (
+            device.ae_title,
+            _address(device),
+            "yes" if device.enabled else "no",
+            _check(device),
+            device.description,
+        )
+        for device in found[:limit]
+    ]
+    _table(("AE TITLE", "ADDRESS", "ENABLED", "LAST CHECK", "DESCRIPTION"), rows)
+    if len(found) > limit:
+        click.echo(f"There are more than {limit}: --limit shows more.")
+
+
+@devices.command()
+@click.argument("ae_title")
+@_JSON
+@with_settings
+def show(settings: Settings, ae_title: str, *, as_json: bool) -> None:
+    """Show everything about one device."""
+    with open_index(settings) as engine, reading(engine) as connection:
+        device = service.get_device(connection, ae_title)
+    _show(device, as_json=as_json)
+
+
+@devices.command()
+@click.argument("ae_title")
+@click.argument("host", default="")
+@click.argument("port", type=int, default=0)
+@_fields(adding=True)
+@click.option("--reason", default="", help="Why; kept with the device.")
+@_JSON
+@with_settings
+def add(
+    settings: Settings, ae_title: str, host: str, port: int, reason: str, *, as_json: bool, **given: Any
+) -> None:
+    """Add a device: its AE title, and where it listens (not needed for one that only calls us)."""
+    with open_index(settings, create=True) as engine, writing(engine) as connection:
+        device = service.add(
+            connection,
+            Device(ae_title=ae_title, host=host, port=port, **_changes(given)),
+            by=_who(),
+            reason=reason,
+        )
+    _show(device, as_json=as_json)
+
+
+@devices.command()
+@click.argument("ae_title")
+@click.option("--host")
+@click.option("--port", type=int)
+@_fields(adding=False)
+@_REASON
+@_JSON
+@with_settings
+def change(settings: Settings, ae_title: str, reason: str, *, as_json: bool, **given: Any) -> None:
+    """Change a device. --service and --quirk replace the whole list (--quirk none: no quirks)."""
+    changes = _changes(given)
+    if not changes:
+        raise click.UsageError("say what to change: `filmless devices change --help` lists it.")
+    with open_index(settings) as engine, writing(engine) as connection:
+        device = service.change(connection, ae_title, changes, by=_who(), reason=reason)
+    _show(device, as_json=as_json)
+
+
+@devices.command()
+@click.argument("ae_title")
+@_REASON
+@with_settings
+def remove(settings: Settings, ae_title: str, reason: str) -> None:
+    """Take a device off the list; what it sent stays."""
+    with open_index(settings) as engine, writing(engine) as connection:
+        service.remove(connection, ae_title, by=_who(), reason=reason)
+    click.echo(f"Removed {ae_title}.")
+
+
+@devices.command()
+@_JSON
+def quirks(*, as_json: bool) -> None:
+    """List the departures from the standard that a device can have."""
+    if as_json:
+        click.echo(json.dumps(QUIRKS, indent=2))
+        return
+    _table(("QUIRK", "THE DEVICE"), list(QUIRKS.items()))
+
+
+@devices.command()
+@click.argument("ae_titles", nargs=-1)
+@click.option("--limit", type=click.IntRange(1), default=200, show_default=True)
+@_JSON
+@with_settings
+def check(settings: Settings, ae_titles: tuple[str, ...], limit: int, *, as_json: bool) -> None:
+    """Ask devices whether they answer (C-ECHO): those named, or all that have an address.
+
+    Ends with exit code 4 where one does not answer.
+    """
+    import asyncio
+
+    from filmless.devices import checks
+
+    async def ask(asked: list[Device]) -> list[checks.CheckResult]:
+        tls = checks.tls_for(settings.tls) if any(device.tls for device in asked) else None
+        return await checks.check_all(asked, settings.net, tls=tls)
+
+    with open_index(settings) as engine:
+        with reading(engine) as connection:
+            if ae_titles:
+                asked = [service.destination(connection, title) for title in ae_titles]
+            else:
+                asked = [
+                    device
+                    for device in service.list_devices(connection, limit=limit)
+                    if device.enabled and device.host
+                ]
+        results = asyncio.run(ask(asked))
+        with writing(engine) as connection:
+            for device, result in zip(asked, results, strict=True):
+                service.record_check(
+                    connection, device.ae_title, ok=result.ok, reason=result.reason, ms=result.ms
+                )
+    if as_json:
+        answers = [
+            {"ae_title": device.ae_title, "ok": result.ok, "reason": result.reason, "ms": result.ms}
+            for device, result in zip(asked, results, strict=True)
+        ]
+        click.echo(json.dumps(answers, indent=2))
+    else:
+        for device, result in zip(asked, results, strict=True):
+            said = f"answers, {result.ms} ms" if result.ok else f"does not answer: {result.reason}"
+            click.echo(f"{device.address} {said}")
+        if not asked:
+            click.echo("No device has an address to be asked at.")
+    if not all(result.ok for result in results):
+        raise SystemExit(4)
+
+
+def _show(device: Device, *, as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps(_plain(device), indent=2))
+        return
+    lines = {
+        "AE title": device.ae_title,
+        "description": device.description,
+        "address": _address(device),
+        "enabled": "yes" if device.enabled else "no: its associations are refused",
+        "services": ", ".join(word for word in SERVICES if word in device.services) or "none",
+        "quirks": ", ".join(word for word in QUIRKS if word in device.quirks) or "none",
+        "character set": device.character_set or "as declared",
+        "default issuer": device.default_issuer or "none",
+        "duplicates": device.duplicates or DUPLICATES[""],
+        "notify": "yes" if device.notify else "no",
+        "quality control": "yes" if device.quality_control else "no",
+        "last check": _check(device),
+    }
+    for name, value in lines.items():
+        click.echo(f"{name + ':':16} {value}")
+
+
+def _address(device: Device) -> str:
+    if not device.host:
+        return "only calls us"
+    return f"{device.host}:{device.port}{' (TLS)' if device.tls else ''}"
+
+
+def _check(device: Device) -> str:
+    if device.checked_at is None:
+        return "never"
+    when = f"{device.checked_at:%Y-%m-%d %H:%M} UTC"
+    return f"{when}, {device.check_ms} ms" if device.check_ok else f"{when}: {device.check_reason}"
+
+
+def _plain(device: Device) -> dict[str, Any]:
+    return {
+        "ae_title": device.ae_title,
+        "description": device.description,
+        "host": device.host,
+        "port": device.port,
+        "tls": device.tls,
+        "enabled": device.enabled,
+        "character_set": device.character_set,
+        "default_issuer": device.default_issuer,
+        "services": [word for word in SERVICES if word in device.services],
+        "quirks": [word for word in QUIRKS if word in device.quirks],
+        "duplicates": device.duplicates,
+        "notify": device.notify,
+        "quality_control": device.quality_control,
+        "checked_at": device.checked_at.isoformat() if device.checked_at else None,
+        "check_ok": device.check_ok,
+        "check_reason": device.check_reason,
+        "check_ms": device.check_ms,
+        "changed_at": device.changed_at.isoformat() if device.changed_at else None,
+    }
+
+
+def _who() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "unknown"
+
+
+def _table(heads: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
+    widths = [max(map(len, column)) for column in zip(heads, *rows, strict=True)]
+    for row in (heads, *rows):
+        click.echo("  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip())

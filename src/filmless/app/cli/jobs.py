@@ -1,0 +1,127 @@
+"""`filmless jobs`: background work - sends, notifications, commitments."""
+
+import json
+from datetime import datetime
+from typing import Any
+
+import click
+
+from filmless.app.cli.options import with_settings
+from filmless.app.settings import Settings
+from filmless.db.durable import STATES, Job, Jobs, State, jobs_url
+
+_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+@click.group()
+def jobs() -> None:
+    """Background work of the server: what waits, runs, is retried, failed; cancel and resume it."""
+
+
+def open_jobs(settings: Settings) -> Jobs:
+    """The list of jobs of this home. Raises Refused where there is no archive in it."""
+    from filmless.app.index import open_index
+
+    with open_index(settings, pool_size=1):
+        return Jobs(jobs_url(settings.home, settings.index_url))
+
+
+@jobs.command("list")
+@click.option("--limit", type=click.IntRange(1), default=50, show_default=True)
+@click.option("--state", type=click.Choice(STATES))
+@click.option("--device", default="", help="Only those of the device with this AE title.")
+@_JSON
+@with_settings
+def list_(settings: Settings, limit: int, state: State | None, device: str, *, as_json: bool) -> None:
+    """List jobs, the newest first."""
+    with open_jobs(settings) as opened:
+        found = opened.newest(limit=limit + 1, state=state, device=device)
+    if as_json:
+        click.echo(json.dumps([_plain(job) for job in found[:limit]], indent=2))
+        return
+    if not found:
+        click.echo("No jobs.")
+        return
+    rows = [("JOB", "STATE", "SINCE", "WHY")]
+    rows += [(job.id, job.state, _when(job.changed_at), _why(job)) for job in found[:limit]]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        click.echo("  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip())
+    if len(found) > limit:
+        click.echo(f"There are more than {limit}: --limit shows more.")
+
+
+@jobs.command()
+@click.argument("job_id", metavar="JOB")
+@_JSON
+@with_settings
+def show(settings: Settings, job_id: str, *, as_json: bool) -> None:
+    """Show one job."""
+    with open_jobs(settings) as opened:
+        job = opened.get(job_id)
+    _show(job, as_json=as_json)
+
+
+@jobs.command()
+@click.argument("job_id", metavar="JOB")
+@_JSON
+@with_settings
+def cancel(settings: Settings, job_id: str, *, as_json: bool) -> None:
+    """Cancel a job; what it has done stays done."""
+    with open_jobs(settings) as opened:
+        job = opened.cancel(job_id)
+    _show(job, as_json=as_json)
+
+
+@jobs.command()
+@click.argument("job_id", metavar="JOB")
+@_JSON
+@with_settings
+def resume(settings: Settings, job_id: str, *, as_json: bool) -> None:
+    """Take up a cancelled or failed job again, without repeating what it has done."""
+    with open_jobs(settings) as opened:
+        job = opened.resume(job_id)
+    _show(job, as_json=as_json)
+
+
+def _show(job: Job, *, as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps(_plain(job), indent=2))
+        return
+    lines = {
+        "job": job.id,
+        "kind": job.kind,
+        "device": job.device,
+        "state": job.state,
+        "why": _why(job),
+        "since": _when(job.changed_at),
+        "added": _when(job.created_at),
+        "attempts": str(job.attempt),
+    }
+    lines |= {name.replace("_", " "): str(value) for name, value in job.result.items()}
+    for name, value in lines.items():
+        click.echo(f"{name + ':':12} {value}")
+
+
+def _why(job: Job) -> str:
+    return f"{job.reason} Next attempt {_when(job.next_at)}." if job.next_at else job.reason
+
+
+def _when(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%d %H:%M:%S} UTC"
+
+
+def _plain(job: Job) -> dict[str, Any]:
+    return {
+        "id": job.id,
+        "kind": job.kind,
+        "device": job.device,
+        "state": job.state,
+        "reason": job.reason,
+        "attempt": job.attempt,
+        "next_at": job.next_at.isoformat() if job.next_at else None,
+        "created_at": job.created_at.isoformat(),
+        "changed_at": job.changed_at.isoformat(),
+        "task": dict(job.task),
+        "result": dict(job.result),
+    }
