@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, and_, insert, select, update
 
 from filmless.kit import clock
-from filmless.patients import names
+from filmless.patients import names, sounds
 from filmless.patients.tables import identity_flags, patients
 
 
@@ -70,7 +70,7 @@ def same_person(name: str, birth_date: str, other_name: str, other_birth_date: s
 
 def _create(connection: Connection, identity: Identity, anonymous_key: str, variant: int) -> int:
     keys = names.keys(identity.name)
-    return connection.execute(
+    made: int = connection.execute(
         insert(patients)
         .values(
             patient_id=identity.patient_id,
@@ -90,6 +90,8 @@ def _create(connection: Connection, identity: Identity, anonymous_key: str, vari
         )
         .returning(patients.c.id)
     ).scalar_one()
+    sounds.write(connection, made, identity.name)
+    return made
 
 
 def _fill_blanks(connection: Connection, row: Row[Any], identity: Identity) -> None:
@@ -111,6 +113,7 @@ def _fill_blanks(connection: Connection, row: Row[Any], identity: Identity) -> N
             "name_ideographic": keys.ideographic,
             "name_phonetic": keys.phonetic,
         }
+        sounds.write(connection, row.id, identity.name)
     missing = {tag: value for tag, value in identity.attributes.items() if not row.attributes.get(tag, {}).get("Value")}
     if new:
         new["attributes"] = {**row.attributes, **missing}
