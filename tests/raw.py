@@ -242,6 +242,30 @@ class RawAssociation:
             if answer.status not in (0xFF00, 0xFF01):
                 return
 
+    def get(
+        self, identifier: bytes, abstract: str = STUDY_ROOT_GET
+    ) -> tuple[list[tuple[str, int, bytes]], Message]:
+        """C-GET: (SOP Instance UID, context, data set) of each object given back, and the final response."""
+        self.request(self.context(abstract), {0x0002: abstract, 0x0100: 0x0010, 0x0700: 0}, identifier)
+        received = []
+        while True:
+            message = self.read_message()
+            if message.command[0x0100] != 0x0001:
+                if message.status != 0xFF00:
+                    return received, message
+                continue
+            received.append((str(message.command[0x1000]), message.context, message.data or b""))
+            answer: dict[int, int | str] = {
+                0x0002: message.command[0x0002],
+                0x0100: 0x8001,
+                0x0120: message.command[0x0110],
+                0x0800: NO_DATA_SET,
+                0x0900: 0,
+                0x1000: message.command[0x1000],
+            }
+            out = pdata(message.context, command_set(answer), command=True, maximum=self.maximum)
+            self.socket.sendall(out)
+
     def cancel(self, context: int, number: int) -> None:
         values: dict[int, int | str] = {0x0100: 0x0FFF, 0x0120: number, 0x0800: NO_DATA_SET}
         self.socket.sendall(pdata(context, command_set(values), command=True, maximum=self.maximum))
