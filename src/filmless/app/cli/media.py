@@ -1,0 +1,113 @@
+"""`filmless import` and `filmless export`."""
+
+from pathlib import Path
+
+import click
+
+from filmless.app.cli.options import with_settings
+from filmless.app.cli.progress import byte_progress, count_progress
+from filmless.app.index import open_index
+from filmless.app.settings import Settings
+from filmless.kit.errors import Refused
+
+#: how many left-out files are listed; the rest is counted, or listed with --all
+_LISTED = 30
+
+
+@click.command("import")
+@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--issuer", default="", metavar="TEXT", help="Issuer for patient IDs that come without one.")
+@click.option(
+    "--character-set", default="", metavar="TERM", help="For objects that declare none, e.g. GB18030."
+)
+@click.option("--all", "list_all", is_flag=True, help="List every file that is left out.")
+@with_settings
+def import_(
+    settings: Settings, paths: tuple[Path, ...], issuer: str, character_set: str, list_all: bool
+) -> None:
+    """Take in files, folders, ZIP archives and media with a DICOMDIR; the server may run meanwhile.
+
+    What is no DICOM object is listed with the reason. Importing the same again changes nothing.
+    """
+    from filmless.archive.model import Source
+    from filmless.archive.store import Archive
+    from filmless.exchange.media import incoming
+
+    source = Source("import", character_set=character_set, default_issuer=issuer)
+    with open_index(settings, create=True) as engine, count_progress("Importing") as progress:
+        archive = Archive(engine, settings.store, settings.archive)
+        archive.start()
+        try:
+            total = incoming.count(paths) if progress is not None else 0
+            result = incoming.bring_in(
+                archive,
+                paths,
+                source=source,
+                progress=None if progress is None else lambda done: progress(done, total),
+            )
+        finally:
+            archive.stop()
+    for kind, number in sorted(result.counts.items()):
+        click.echo(f"{number:8,}  {_WORDS[kind.value]}")
+    if result.with_warnings:
+        click.echo(f"{result.with_warnings:8,}  of them with values that are not as the standard wants them")
+    if result.left_out:
+        click.echo(f"{len(result.left_out):8,}  files left out:")
+        listed = result.left_out if list_all else result.left_out[:_LISTED]
+        for name, reason in listed:
+            click.echo(f"          {name}: {reason}")
+        if len(result.left_out) > len(listed):
+            click.echo(f"          and {len(result.left_out) - len(listed):,} more (--all lists them)")
+    if not result.objects and not result.counts:
+        raise Refused("Nothing was imported: no DICOM object was found.", code="nothing-found")
+
+
+_WORDS = {
+    "stored": "objects stored",
+    "same": "objects were there already",
+    "replaced": "objects stored as new versions",
+    "kept-first": "objects set aside: another one with the same UID was first",
+    "quarantined": "objects in quarantine",
+}
+
+
+@click.command()
+@click.argument("destination", type=click.Path(path_type=Path))
+@click.option(
+    "--study",
+    "studies",
+    multiple=True,
+    required=True,
+    metavar="UID",
+    help="A Study Instance UID; may repeat.",
+)
+@click.option("--series", "series", multiple=True, metavar="UID", help="Only this series; may repeat.")
+@with_settings
+def export(settings: Settings, destination: Path, studies: tuple[str, ...], series: tuple[str, ...]) -> None:
+    """Write studies to DESTINATION, a new folder or a file ending in .zip, with a DICOMDIR."""
+    from filmless.access.model import Principal
+    from filmless.archive.query import instances_of
+    from filmless.db.work import reading
+    from filmless.exchange.media import outgoing
+
+    # what is rejected stays out of what leaves the house, also where an engineer could see it
+    principal = Principal("user", "engineer")
+    with open_index(settings) as engine, byte_progress("Exporting") as progress:
+        with reading(engine) as connection:
+            wanted = list(
+                instances_of(
+                    connection,
+                    principal,
+                    level="SERIES" if series else "STUDY",
+                    study_uids=studies,
+                    series_uids=series,
+                )
+            )
+        if not wanted:
+            raise Refused(
+                "The archive has no such study, or nothing of it that may leave.", code="nothing-found"
+            )
+        written = outgoing.take_out(
+            settings.store, wanted, destination.expanduser().absolute(), progress=progress
+        )
+    click.echo(f"Exported {written.objects:,} objects ({written.bytes / 1e6:,.1f} MB) to {destination}.")
