@@ -11,10 +11,10 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from tests import postgres
 
 from filmless.db.durable import Job, Jobs, jobs_url
 from filmless.kit.errors import Conflict, Refused
-from tests import postgres
 
 #: a worker with kinds of jobs for these tests: every attempt leaves a line in FOLDER/<job id>
 WORKER = textwrap.dedent(
