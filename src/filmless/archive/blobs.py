@@ -155,7 +155,8 @@ class BlobStore:
         """A folder with room for one more file; call `settle` for that file when it is indexed or gone."""
         with self._lock:
             folder = self._current
-            if folder is None or folder.files >= self._folder_files:
+            day = f"{clock.now():%Y/%m/%d}/"
+            if folder is None or folder.files >= self._folder_files or not folder.path.startswith(day):
                 if folder is not None:
                     folder.full = True
                     self._retire(folder)
@@ -180,7 +181,9 @@ class BlobStore:
     def _open_folder(self) -> Folder:
         path = f"{clock.now():%Y/%m/%d}/{os.urandom(4).hex()}"
         with writing(self._engine) as connection:
-            connection.execute(insert(open_folders).values(path=path, writer=self._name, opened_at=clock.now()))
+            connection.execute(
+                insert(open_folders).values(path=path, writer=self._name, opened_at=clock.now())
+            )
         full = self.root / path
         full.mkdir(parents=True)
         for parent in (full, *full.parents):
@@ -204,9 +207,7 @@ class BlobStore:
         """
         with reading(self._engine) as connection:
             dead = [
-                row.path
-                for row in connection.execute(select(open_folders))
-                if not writer_lives(row.writer)
+                row.path for row in connection.execute(select(open_folders)) if not writer_lives(row.writer)
             ]
         removed = 0
         for path in dead:
@@ -217,9 +218,7 @@ class BlobStore:
                         row.path
                         for table in (versions, quarantine)
                         for row in connection.execute(
-                            select(table.c.path).where(
-                                table.c.path >= path + "/", table.c.path < path + "0"
-                            )
+                            select(table.c.path).where(table.c.path >= path + "/", table.c.path < path + "0")
                         )
                     }
                 for name in os.listdir(full):

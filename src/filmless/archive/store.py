@@ -78,7 +78,9 @@ class Archive:
         """Clean up after processes that died, then take objects. Returns how many half-done files were removed."""
         removed = self.blobs.recover()
         if removed:
-            log.warning("removed %d files of unfinished transfers; their senders were not told success", removed)
+            log.warning(
+                "removed %d files of unfinished transfers; their senders were not told success", removed
+            )
         self._committer.start()
         return removed
 
@@ -97,9 +99,7 @@ class Archive:
         if self._own_codecs:
             self._codecs.close()
 
-    def receive(
-        self, arrival: Arrival, on_ready: Callable[[], None] | None = None
-    ) -> "Reception":
+    def receive(self, arrival: Arrival, on_ready: Callable[[], None] | None = None) -> "Reception":
         """Begin to take one object. Raises Unavailable (code "disk-full") where there is no room for it.
 
         `on_ready` is called, from another thread, when a reception that asked for a pause can go on.
@@ -366,20 +366,19 @@ class Reception:
         if self._head:
             self._head += fragment
             # not again for every fragment: at each doubling
-            if len(self._head) < self._look_again and len(self._head) < _HEAD:
+            if len(self._head) < min(self._look_again, _HEAD):
                 return
             data: Fragment = self._head
         else:
             data = fragment
         header = scan.scan(data, self._arrival.transfer_syntax_uid, levels.WANTED, total=_FAR)
-        if header.pixel_offset is not None or (header.complete and len(data) >= _HEAD):
+        if header.pixel_offset is not None or len(data) >= _HEAD:
             self._scanned = header
             self._head = bytearray()
-        elif not self._head:
+            return
+        if not self._head:
             self._head += fragment
-            self._look_again = 2 * len(self._head)
-        else:
-            self._look_again = 2 * len(self._head)
+        self._look_again = 2 * len(self._head)
 
     def _end(self) -> None:
         if self._aborted or self._error is not None:

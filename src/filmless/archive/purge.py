@@ -1,0 +1,177 @@
+"""Purge: the end of what was rejected long ago, replaced, or discarded. In two phases, each safe to repeat.
+
+First the index forgets (one transaction: rows leave, the version is "purging", the ledger says so), then the file is
+deleted by its exact location and the version becomes "purged". A crash in between leaves work for the next purge,
+never a row without a file.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+
+from sqlalchemy import Connection, Engine, and_, delete, exists, func, or_, select, update
+
+from filmless.archive import ledger, rejection
+from filmless.archive.blobs import sync_folder
+from filmless.archive.tables import (
+    attribute_values,
+    instance_warnings,
+    instances,
+    quarantine,
+    rejections,
+    series,
+    studies,
+    versions,
+)
+from filmless.db import events
+from filmless.db.work import reading, writing
+from filmless.kit import clock
+
+_BATCH = 200
+
+
+@dataclass(slots=True)
+class Purged:
+    """What a purge did, or with `dry_run` would do."""
+
+    objects: int = 0
+    bytes: int = 0
+
+
+def purge(
+    engine: Engine,
+    root: Path,
+    *,
+    older_than: timedelta,
+    by: str,
+    dry_run: bool = False,
+    progress: Callable[[Purged], None] | None = None,
+) -> Purged:
+    """Delete for good: objects rejected, versions superseded and quarantine discarded more than `older_than` ago."""
+    done = Purged()
+    before = clock.now() - older_than
+    if dry_run:
+        with reading(engine) as connection:
+            for size, number in _sizes(connection, before):
+                done.objects += number
+                done.bytes += size
+        return done
+    _finish(engine, root, done)
+    while True:
+        with writing(engine) as connection:
+            marked = _mark(connection, root, before, by)
+        if not marked:
+            return done
+        _finish(engine, root, done)
+        if progress is not None:
+            progress(done)
+
+
+def _rejected(before: object) -> object:
+    in_force = exists().where(
+        rejections.c.sop_instance_uid == versions.c.sop_instance_uid,
+        rejections.c.revoked_at.is_(None),
+        rejections.c.at < before,
+    )
+    hidden = exists().where(instances.c.version == versions.c.id, instances.c.rejected != "")
+    return and_(versions.c.state == "current", hidden, in_force)
+
+
+def _old(before: object) -> object:
+    newer = versions.alias("newer")
+    replaced = exists().where(
+        newer.c.sop_instance_uid == versions.c.sop_instance_uid,
+        newer.c.state == "current",
+        newer.c.received_at < before,
+    )
+    return and_(versions.c.state == "superseded", replaced)
+
+
+def _sizes(connection: Connection, before: object) -> list[tuple[int, int]]:
+    size = func.coalesce(func.sum(versions.c.size), 0)
+    wanted = select(size, func.count()).where(or_(_rejected(before), _old(before)))  # type: ignore[arg-type]
+    discarded = select(func.coalesce(func.sum(quarantine.c.size), 0), func.count()).where(
+        quarantine.c.state == "discarded", quarantine.c.decided_at < before
+    )
+    return [connection.execute(query).tuples().one() for query in (wanted, discarded)]
+
+
+def _mark(connection: Connection, root: Path, before: object, by: str) -> int:
+    """Phase one for one batch: the index forgets. Returns how many."""
+    rows = connection.execute(
+        select(versions.c.id, versions.c.key, versions.c.sop_instance_uid)
+        .where(or_(_rejected(before), _old(before)))  # type: ignore[arg-type]
+        .limit(_BATCH)
+    ).all()
+    discarded = connection.execute(
+        select(quarantine.c.id, quarantine.c.key)
+        .where(quarantine.c.state == "discarded", quarantine.c.decided_at < before)
+        .limit(_BATCH)
+    ).all()
+    if not rows and not discarded:
+        return 0
+    ids = [row.id for row in rows]
+    gone = connection.execute(
+        select(instances.c.id, instances.c.series, instances.c.sop_instance_uid).where(
+            instances.c.version.in_(ids)
+        )
+    ).all()
+    connection.execute(update(versions).where(versions.c.id.in_(ids)).values(state="purging"))
+    connection.execute(
+        update(quarantine).where(quarantine.c.id.in_([row.id for row in discarded])).values(state="purging")
+    )
+    connection.execute(
+        delete(attribute_values).where(
+            attribute_values.c.level == "instance", attribute_values.c.owner.in_([row.id for row in gone])
+        )
+    )
+    connection.execute(
+        delete(instance_warnings).where(
+            instance_warnings.c.sop_instance_uid.in_([row.sop_instance_uid for row in gone])
+        )
+    )
+    connection.execute(delete(instances).where(instances.c.id.in_([row.id for row in gone])))
+    _forget_empty(connection, {row.series for row in gone})
+    events.record(
+        connection,
+        [("object-purged", {"sop_instance_uid": row.sop_instance_uid, "by": by}) for row in rows],
+    )
+    ledger.write(root, [{"what": "purge", "key": row.key, "by": by} for row in (*rows, *discarded)])
+    return len(rows) + len(discarded)
+
+
+def _forget_empty(connection: Connection, touched: set[int]) -> None:
+    """Series and studies that have nothing left go; the others are counted again."""
+    rejection.recount(connection, touched)
+    for series_id in touched:
+        left = connection.scalar(select(instances.c.id).where(instances.c.series == series_id).limit(1))
+        if left is not None:
+            continue
+        study = connection.scalar(select(series.c.study).where(series.c.id == series_id))
+        connection.execute(delete(series).where(series.c.id == series_id))
+        if connection.scalar(select(series.c.id).where(series.c.study == study).limit(1)) is None:
+            connection.execute(delete(studies).where(studies.c.id == study))
+
+
+def _finish(engine: Engine, root: Path, done: Purged) -> None:
+    """Phase two: delete the files of everything marked, this time or before a crash."""
+    for table in (versions, quarantine):
+        while True:
+            with reading(engine) as connection:
+                rows = connection.execute(
+                    select(table.c.id, table.c.path, table.c.size).where(table.c.state == "purging").limit(_BATCH)
+                ).all()
+            if not rows:
+                break
+            for row in rows:
+                (root / row.path).unlink(missing_ok=True)
+            for folder in {(root / row.path).parent for row in rows}:
+                if folder.is_dir():
+                    sync_folder(folder)
+            with writing(engine) as connection:
+                connection.execute(
+                    update(table).where(table.c.id.in_([row.id for row in rows])).values(state="purged")
+                )
+            done.objects += len(rows)
+            done.bytes += sum(row.size for row in rows)

@@ -1,0 +1,145 @@
+"""The quarantine: objects that are safe on disk but not in the archive, waiting for a person's decision."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from sqlalchemy import Connection, Engine, func, select, update
+
+from filmless.archive import ledger, levels
+from filmless.archive.entry import Entry, File, read_entry
+from filmless.archive.model import Arrival, Outcome, Source
+from filmless.archive.publish import Item, Publisher
+from filmless.archive.tables import quarantine
+from filmless.db import events
+from filmless.db.work import reading, writing
+from filmless.dicom import scan
+from filmless.kit import clock
+from filmless.kit.errors import Conflict, Refused
+
+
+@dataclass(frozen=True, slots=True)
+class QuarantinedObject:
+    """One object in quarantine."""
+
+    id: int
+    cause: str
+    text: str
+    sop_instance_uid: str
+    sop_class_uid: str
+    study_uid: str
+    series_uid: str
+    transfer_syntax_uid: str
+    size: int
+    source: str
+    received_at: datetime
+    path: str
+    state: str
+    decided_by: str
+    reason: str
+
+
+_COLUMNS = [quarantine.c[name] for name in QuarantinedObject.__dataclass_fields__]
+
+
+def objects(
+    connection: Connection, *, state: str = "waiting", limit: int = 100, after: int = 0
+) -> list[QuarantinedObject]:
+    """Objects of that state ("" for all), oldest first, at most `limit`, those after id `after`."""
+    query = select(*_COLUMNS).where(quarantine.c.id > after).order_by(quarantine.c.id).limit(limit)
+    if state:
+        query = query.where(quarantine.c.state == state)
+    return [QuarantinedObject(*row) for row in connection.execute(query)]
+
+
+def count(connection: Connection) -> int:
+    """How many wait for a decision."""
+    return (
+        connection.scalar(
+            select(func.count()).select_from(quarantine).where(quarantine.c.state == "waiting")
+        )
+        or 0
+    )
+
+
+def show(connection: Connection, item: int) -> QuarantinedObject:
+    """One object, or Refused where there is none of that number."""
+    row = connection.execute(select(*_COLUMNS).where(quarantine.c.id == item)).first()
+    if row is None:
+        raise Refused(f"there is no object number {item} in quarantine", code="unknown-object")
+    return QuarantinedObject(*row)
+
+
+def accept(
+    engine: Engine, publisher: Publisher, root: Path, item: int, *, by: str, reason: str
+) -> Outcome:
+    """Take the object into the archive: as a new object, or as the new version of the one under its UID.
+
+    Raises Conflict where it was decided before, Refused where it can never be an object of the archive.
+    """
+    entry = _waiting(engine, root, item, reason)
+    if entry.cause is not None:
+        raise Refused(f"it cannot be taken in: {entry.cause.value}", code=entry.cause.value)
+    _decide(engine, root, item, "accept", "accepted", by, reason)
+    result = publisher.publish([Item(entry, decided="replace")])[0]
+    if result.outcome is None:
+        with writing(engine) as connection:
+            connection.execute(update(quarantine).where(quarantine.c.id == item).values(state="waiting"))
+        assert result.error is not None
+        raise result.error
+    return result.outcome
+
+
+def discard(engine: Engine, root: Path, item: int, *, by: str, reason: str) -> None:
+    """Decide that the object is not wanted. Its file stays until it is purged."""
+    _waiting(engine, root, item, reason)
+    _decide(engine, root, item, "discard", "discarded", by, reason)
+
+
+def _waiting(engine: Engine, root: Path, item: int, reason: str) -> Entry:
+    if not reason.strip():
+        raise Refused("a reason is needed: it is kept with the decision", code="no-reason")
+    with reading(engine) as connection:
+        found = show(connection, item)
+        row = connection.execute(select(quarantine).where(quarantine.c.id == item)).one()
+    if found.state != "waiting":
+        raise Conflict(f"it was {found.state} before, by {found.decided_by}", code="decided")
+    arrival = Arrival(
+        row.sop_class_uid,
+        row.sop_instance_uid,
+        row.transfer_syntax_uid,
+        Source(row.source, row.character_set, row.default_issuer),
+    )
+    file = File(row.key, row.path, row.offset, row.size, row.sha256, row.received_at)
+    return read_entry(arrival, file, scan_file(root / row.path, row.offset, row.size, row.transfer_syntax_uid))
+
+
+def scan_file(path: Path, offset: int, size: int, transfer_syntax_uid: str) -> scan.Header:
+    """The header of the data set at `offset` of a file, reading no more of it than needed."""
+    limit = 256 << 10
+    with path.open("rb") as file:
+        while True:
+            file.seek(offset)
+            head = file.read(min(size, limit))
+            header = scan.scan(head, transfer_syntax_uid, levels.WANTED, total=size)
+            if header.ended or len(head) >= size or limit >= 64 << 20:
+                return header
+            limit *= 8
+
+
+def _decide(
+    engine: Engine, root: Path, item: int, what: str, state: str, by: str, reason: str
+) -> None:
+    with writing(engine) as connection:
+        row = connection.execute(select(quarantine).where(quarantine.c.id == item)).one()
+        decided = connection.execute(
+            update(quarantine)
+            .where(quarantine.c.id == item, quarantine.c.state == "waiting")
+            .values(state=state, decided_at=clock.now(), decided_by=by, reason=reason)
+        )
+        if decided.rowcount != 1:
+            raise Conflict("somebody else has just decided it", code="decided")
+        events.record(connection, [("quarantine-decided", {"id": item, "state": state, "by": by})])
+        ledger.write(root, [{"what": what, "key": row.key, "by": by, "reason": reason}])
+
+
