@@ -399,9 +399,18 @@ class Orthanc:
 class FilmlessServer:
     """`filmless serve` on a home folder of its own."""
 
-    def __init__(self, home: Path, *options: str, aet: str = "FILMLESS", tracer: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        home: Path,
+        *options: str,
+        aet: str = "FILMLESS",
+        settings: str = "",
+        tracer: Sequence[str | Path] = (),
+    ) -> None:
+        """`settings`: text of the settings file; `tracer`: a command that runs the server, such as strace."""
         self.home = home
         self.aet = aet
+        self.settings = settings
         self.options = options
         self.tracer = tuple(tracer)
         self.dicom_port = free_port()
@@ -410,6 +419,8 @@ class FilmlessServer:
 
     def start(self, seconds: float = 45.0) -> None:
         self.home.mkdir(parents=True, exist_ok=True)
+        if self.settings:
+            (self.home / "filmless.toml").write_text(self.settings, "utf-8")
         self.running = Running(
             *self.tracer,
             *(*filmless_command(), "serve", "--home", self.home, "--bind", HOST, "--aet", self.aet),
@@ -433,7 +444,7 @@ class FilmlessServer:
         return run(*filmless_command(), first, *rest, "--home", self.home, check=check, seconds=seconds)
 
     def add_device(self, aet: str, port: int, *options: str) -> None:
-        self.cli("devices", "add", aet, "--host", HOST, "--port", str(port), *options)
+        self.cli("devices", "add", aet, HOST, str(port), *options)
 
     def health(self) -> dict[str, Any]:
         with urllib.request.urlopen(f"http://{HOST}:{self.http_port}/health", timeout=5) as answer:

@@ -7,12 +7,12 @@ separate homes; home "clash" shows clashes on purpose. Files of home "" have no 
 
 import csv
 import hashlib
-import struct
 from collections import defaultdict
 from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from tests.made import data_set
 from tests.peers import FilmlessServer, samples
 from tests.raw import IMPLICIT, STUDY_ROOT_FIND, STUDY_ROOT_GET, RawAssociation, element
 
@@ -45,17 +45,6 @@ def read_table() -> list[Row]:
 
 ROWS = read_table()
 HOMES = [home for home in dict.fromkeys(row.home for row in ROWS) if home]
-
-
-def data_set(file: bytes) -> bytes:
-    """What follows preamble and file meta information (explicit VR LE, PS3.10 7.1), where there are any."""
-    at = 132 if file[128:132] == b"DICM" else 0
-    while file[at : at + 2] == b"\x02\x00":
-        if file[at + 4 : at + 6] in (b"OB", b"UN", b"UT"):
-            at += 12 + struct.unpack_from("<I", file, at + 8)[0]
-        else:
-            at += 8 + struct.unpack_from("<H", file, at + 6)[0]
-    return file[at:]
 
 
 def image_keys(row: Row) -> bytes:
@@ -134,5 +123,5 @@ def waiting_in_quarantine(server: FilmlessServer) -> int:
     """What is quarantined, and refused objects of which the bytes are kept as well."""
     import sqlite3
 
-    with sqlite3.connect(server.home / "filmless.sqlite") as index:
+    with sqlite3.connect(server.home / "index.sqlite") as index:
         return int(index.execute("SELECT count(*) FROM quarantine WHERE state = 'waiting'").fetchone()[0])
