@@ -177,10 +177,13 @@ def read_manifest(source: Path) -> Manifest:
 
 def files(connection: Connection) -> Iterator[StoredFile]:
     """Every file that the index names, in the order of their paths within versions, then quarantine."""
-    for table, gone in ((versions, "purged"), (quarantine, "purged")):
+    for table, states in (
+        (versions, ("current", "superseded", "purging")),
+        (quarantine, ("waiting", "discarded")),
+    ):
         found = connection.execution_options(yield_per=_ROWS).execute(
             select(table.c.path, table.c.offset, table.c.size, table.c.sha256)
-            .where(table.c.state != gone)
+            .where(table.c.state.in_(states))
             .order_by(table.c.path)
         )
         for row in found:

@@ -79,7 +79,7 @@ _WORDS = {
     multiple=True,
     required=True,
     metavar="UID",
-    help="A Study Instance UID; may repeat.",
+    help="Study Instance UID; may repeat.",
 )
 @click.option("--series", "series", multiple=True, metavar="UID", help="Only this series; may repeat.")
 @with_settings

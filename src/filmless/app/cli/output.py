@@ -1,0 +1,27 @@
+"""What commands print: tables that line up, and who is at the keyboard."""
+
+import getpass
+from collections.abc import Sequence
+from datetime import datetime
+
+import click
+
+
+def print_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Columns as wide as their widest value."""
+    widths = [max(map(len, column)) for column in zip(heads, *rows, strict=True)]
+    for row in (heads, *rows):
+        click.echo("  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip())
+
+
+def moment(at: datetime | None) -> str:
+    """A moment in this machine's time, to the second; "-" where there is none."""
+    return at.astimezone().strftime("%Y-%m-%d %H:%M:%S") if at is not None else "-"
+
+
+def who() -> str:
+    """The account that runs the command, kept with decisions."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "unknown"
