@@ -26,6 +26,8 @@ class Header:
     little: bool
     #: tag -> (VR as sent, "" in implicit VR; value as sent, with padding; a sequence: its items, encoded)
     values: dict[int, tuple[str, bytes]] = field(default_factory=dict)
+    #: tag -> (VR as sent, offset, length) of values that were asked for and are too long to copy
+    large: dict[int, tuple[str, int, int]] = field(default_factory=dict)
     #: where the tag of the pixel data element is, in the data set (of a deflated one: in the inflated data)
     pixel_offset: int | None = None
     #: the scan saw every attribute asked for that the data set has: it reached the pixel data, the end, or the

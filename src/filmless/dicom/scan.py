@@ -7,6 +7,7 @@ is bounded by the size of the data: every step moves forward by at least eight b
 
 import zlib
 from collections.abc import Callable
+from dataclasses import fields
 from functools import lru_cache
 
 from filmless.dicom.attributes import INDEX_TAGS, TAG
@@ -44,7 +45,7 @@ __all__ = [
 #: the top-level elements that hold pixels: Float, Double Float and Pixel Data (PS3.3 C.7.6.24, C.7.6.25, C.7.6.3)
 PIXEL_TAGS = (0x7FE00008, 0x7FE00009, 0x7FE00010)
 
-#: longest value kept of an attribute that is no sequence, and of one that is; bytes
+#: longest value copied of an attribute that is no sequence, and of one that is; bytes
 MAX_VALUE = 1 << 20
 MAX_SEQUENCE = 16 << 20
 #: how much of a deflated data set is inflated in search of the pixel data; bytes
@@ -57,8 +58,9 @@ def scan(
     wanted: frozenset[int] | None = INDEX_TAGS,
     *,
     total: int | None = None,
+    past_pixels: bool = False,
 ) -> Header:
-    """Reads the top level of a data set up to its pixel data.
+    """Reads the top level of a data set up to its pixel data, or with `past_pixels` also what comes behind them.
 
     `data` may be the head of a data set of `total` bytes; Header.complete says whether it was enough.
     `wanted` None takes every attribute. Values are copied, so `data` may be reused. Never raises because of the
@@ -67,14 +69,19 @@ def scan(
     syntax = transfer_syntax(transfer_syntax_uid)
     header = Header(transfer_syntax_uid, syntax.explicit, syntax.little)
     if syntax.deflated:
-        _scan_deflated(header, data, wanted, whole=total is None or total <= len(data))
+        _scan_deflated(
+            header, data, wanted, whole=total is None or total <= len(data), past_pixels=past_pixels
+        )
         return header
     _sniff(header, data)
-    _walk(header, data, 0, len(data), len(data) if total is None else total, wanted)
+    end = len(data)
+    _walk(header, data, 0, end, end if total is None else total, wanted, past_pixels=past_pixels)
     return header
 
 
-def _scan_deflated(header: Header, data: Buffer, wanted: frozenset[int] | None, *, whole: bool) -> None:
+def _scan_deflated(
+    header: Header, data: Buffer, wanted: frozenset[int] | None, *, whole: bool, past_pixels: bool
+) -> None:
     """Inflates (PS3.5 A.5) in growing steps until the scan is satisfied, at most MAX_INFLATED bytes."""
     limit = 256 << 10
     while True:
@@ -83,22 +90,12 @@ def _scan_deflated(header: Header, data: Buffer, wanted: frozenset[int] | None, 
         _sniff(attempt, inflated)
         unseen = more or not whole
         total = len(inflated) + 1 if unseen and not fault else len(inflated)
-        _walk(attempt, inflated, 0, len(inflated), total, wanted)
-        if attempt.complete or not more or limit >= MAX_INFLATED:
+        _walk(attempt, inflated, 0, len(inflated), total, wanted, past_pixels=past_pixels)
+        if (attempt.ended if past_pixels else attempt.complete) or not more or limit >= MAX_INFLATED:
             break
         limit *= 4
-    for name in (
-        "explicit",
-        "little",
-        "values",
-        "pixel_offset",
-        "complete",
-        "ended",
-        "stopped_at",
-        "warnings",
-    ):
-        setattr(header, name, getattr(attempt, name))
-    header.truncated = attempt.truncated
+    for each in fields(Header):
+        setattr(header, each.name, getattr(attempt, each.name))
     if fault and not header.ended:
         header.truncated = True
         header.complete = True
@@ -179,6 +176,7 @@ def _walk(
     wanted: frozenset[int] | None,
     *,
     item: bool = False,
+    past_pixels: bool = False,
 ) -> None:
     """Reads elements of data[pos:end] into `header`; `total` > `end` where the data set goes on beyond."""
     explicit, little = header.explicit, header.little
@@ -206,25 +204,30 @@ def _walk(
                 if tag < 0:
                     if not item:
                         header.pixel_offset = pos
-                        break
+                        if not past_pixels:
+                            break
+                        pos = after
+                        continue
                     tag = -tag
                 vr = short.get(code) or LONG.get(code, "")
                 if length <= MAX_VALUE or (length <= MAX_SEQUENCE and _may_be_sequence(vr)):
                     values[tag] = (vr, bytes(data[start:after]))
                 else:
-                    header.warn(tag, f"{length} bytes are too long for this attribute")
+                    header.large[tag] = (vr, start, length)
             pos = after
             continue
         if tag is not None and tag < 0:
             if not item:
                 header.pixel_offset = pos
-                break
-            tag = -tag
+                if not past_pixels:
+                    break
+                tag = None
+            else:
+                tag = -tag
         swapped = tag_of(key, little)
         if length == UNDEFINED:
-            if (
-                swapped >> 16 == 0xFFFE
-            ):  # a stray item or delimiter: its contents are read as if it were not there
+            if swapped >> 16 == 0xFFFE:
+                # a stray item or delimiter: its contents are read as if it were not there
                 pos = start
                 continue
             if code == b"UN":  # PS3.5 6.2.2 note 4: implicit VR little endian inside
@@ -236,7 +239,7 @@ def _walk(
                     if content_end - start <= MAX_SEQUENCE:
                         values[tag] = (LONG.get(code, "SQ"), bytes(data[start:content_end]))
                     else:
-                        header.warn(tag, f"{content_end - start} bytes are too long for this attribute")
+                        header.large[tag] = (LONG.get(code, "SQ"), start, content_end - start)
                 pos = after
                 continue
             if total <= end:
@@ -251,9 +254,9 @@ def _walk(
             header.truncated = True
             header.warn(0, "the last bytes are no element")
     header.stopped_at = pos
-    header.ended = header.pixel_offset is not None or total <= end
+    header.ended = total <= end or (header.pixel_offset is not None and not past_pixels)
     reached = tag_of(key, little)
-    header.complete = header.ended or reached > last
+    header.complete = header.ended or header.pixel_offset is not None or reached > last
 
 
 def _may_be_sequence(vr: str) -> bool:
