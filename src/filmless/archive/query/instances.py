@@ -1,0 +1,112 @@
+"""Which stored objects a retrieval, a send or a commitment is about, and where their bytes are."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+from sqlalchemy import Connection, Select, select
+
+from filmless.access.model import Principal
+from filmless.archive.query.visibility import visible
+from filmless.archive.tables import instances, series, studies, versions
+from filmless.patients.tables import patients
+
+#: UIDs in one statement
+_CHUNK = 500
+
+
+@dataclass(frozen=True, slots=True)
+class StoredInstance:
+    """An object that may leave: the version in force. The data set is bytes [offset, offset + size) of the file.
+
+    `path` is relative to the store's root; `version` is versions.id.
+    """
+
+    sop_class_uid: str
+    sop_instance_uid: str
+    transfer_syntax_uid: str
+    path: str
+    offset: int
+    size: int
+    series_uid: str
+    study_uid: str
+    sha256: str
+    version: int
+
+
+def instances_of(
+    connection: Connection,
+    principal: Principal,
+    *,
+    patient_id: str = "",
+    issuer: str = "",
+    study_uids: Sequence[str] = (),
+    series_uids: Sequence[str] = (),
+    sop_uids: Sequence[str] = (),
+) -> Iterator[StoredInstance]:
+    """The objects for which all that is given holds, as a stream in the order of study, series and arrival.
+
+    An empty argument does not restrict, but with none at all nothing is found: nobody means the whole archive.
+    `issuer` counts only with `patient_id`. Each object comes once.
+    """
+    longest = max((study_uids, series_uids, sop_uids), key=len)
+    if not longest and not patient_id:
+        return
+    given = {"study": study_uids, "series": series_uids, "sop": sop_uids}
+    for start in range(0, max(len(longest), 1), _CHUNK):
+        restricted = {
+            name: list(dict.fromkeys(uids))[start : start + _CHUNK]
+            if uids is longest
+            else list(dict.fromkeys(uids))
+            for name, uids in given.items()
+        }
+        if longest and not any(restricted[name] for name, uids in given.items() if uids is longest):
+            return
+        statement = _statement(principal, patient_id, issuer, restricted)
+        result = connection.execute(statement.execution_options(yield_per=_CHUNK))
+        try:
+            while batch := list(islice(result, _CHUNK)):
+                for row in batch:
+                    yield StoredInstance(*row)
+        finally:
+            result.close()
+
+
+def _statement(
+    principal: Principal, patient_id: str, issuer: str, restricted: dict[str, list[str]]
+) -> Select[Any]:
+    statement = (
+        select(
+            instances.c.sop_class_uid,
+            instances.c.sop_instance_uid,
+            versions.c.transfer_syntax_uid,
+            versions.c.path,
+            versions.c.offset,
+            versions.c.size,
+            series.c.series_uid,
+            studies.c.study_uid,
+            versions.c.sha256,
+            versions.c.id,
+        )
+        .select_from(
+            instances.join(series, instances.c.series == series.c.id)
+            .join(studies, series.c.study == studies.c.id)
+            .join(versions, instances.c.version == versions.c.id)
+        )
+        .where(visible(principal), versions.c.state == "current")
+    )
+    if patient_id:
+        statement = statement.join(patients, studies.c.patient == patients.c.id).where(
+            patients.c.patient_id == patient_id
+        )
+        if issuer:
+            statement = statement.where(patients.c.issuer == issuer)
+    for name, column in (
+        ("study", studies.c.study_uid),
+        ("series", series.c.series_uid),
+        ("sop", instances.c.sop_instance_uid),
+    ):
+        if restricted[name]:
+            statement = statement.where(column.in_(restricted[name]))
+    return statement.order_by(studies.c.id, series.c.id, instances.c.id)

@@ -1,0 +1,272 @@
+"""Runs a query: one SELECT, read as a stream."""
+
+from collections.abc import Callable, Iterator, Mapping
+from itertools import islice
+from typing import Any
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    FromClause,
+    Select,
+    and_,
+    distinct,
+    exists,
+    func,
+    select,
+)
+
+from filmless.access.model import Principal
+from filmless.archive.query import keys as known
+from filmless.archive.query.conditions import Condition, Conditions
+from filmless.archive.query.keys import DATE_AND_TIME, KEYS, LEVELS, TABLES, Key, Level
+from filmless.archive.query.matching import Item, Match, Range, holds
+from filmless.archive.query.request import Query
+from filmless.archive.query.visibility import visible, visible_at
+from filmless.archive.tables import instances, series, studies
+from filmless.patients.tables import patients
+
+#: one answer: tag -> text (values joined by backslash; "" where absent), or the items of a sequence as DICOM JSON
+Found = dict[int, Any]
+#: rows fetched at a time
+_BATCH = 200
+
+_LINKS: dict[Level, ColumnElement[bool]] = {
+    "STUDY": studies.c.patient == patients.c.id,
+    "SERIES": series.c.study == studies.c.id,
+    "IMAGE": instances.c.series == series.c.id,
+}
+
+
+def search(connection: Connection, principal: Principal, query: Query) -> Iterator[Found]:
+    """The answers to `query` that `principal` may see, in no order, as a stream in the caller's transaction.
+
+    Each has the tags of `query.returned`. Close the iterator to stop early. Memory does not grow with the number
+    of answers.
+    """
+    statement, readers = prepare(connection.dialect.name, principal, query)
+    result = connection.execute(statement.execution_options(yield_per=_BATCH))
+    try:
+        rows: Iterator[Any] = result
+        if query.limit:
+            rows = islice(rows, query.limit)
+        for row in rows:
+            yield {tag: read(row) for tag, read in readers}
+    finally:
+        result.close()
+
+
+Reader = Callable[[Any], Any]
+
+
+def prepare(dialect: str, principal: Principal, query: Query) -> tuple[Select[Any], list[tuple[int, Reader]]]:
+    """The SELECT for a query, and what reads each returned tag from one of its rows."""
+    selection = _Selection(dialect, principal, query)
+    return selection.statement(), selection.readers
+
+
+class _Selection:
+    def __init__(self, dialect: str, principal: Principal, query: Query) -> None:
+        self._dialect = dialect
+        self._principal = principal
+        self._query = query
+        self._conditions = Conditions(dialect, principal)
+        self._columns: list[ColumnElement[Any]] = []
+        self._places: dict[str, int] = {}
+        self._matches = dict(query.keys)
+        self.readers: list[tuple[int, Reader]] = []
+
+    def statement(self) -> Select[Any]:
+        level = LEVELS.index(self._query.level)
+        own: list[Condition] = [visible_at(self._query.level, self._principal)]
+        below: dict[int, list[Condition]] = {}
+        used = {level}
+        for depth, condition in self._where():
+            if depth > level:
+                below.setdefault(depth, []).append(condition)
+            else:
+                used.add(depth)
+                own.append(condition)
+        if below:
+            own.append(self._something_below(below))
+        for tag in self._query.returned:
+            key = KEYS[tag]
+            used.add(LEVELS.index(key.level))
+            self.readers.append((tag, self._reader(key)))
+        top = min(used)
+        source: FromClause = TABLES[self._query.level]
+        for depth in range(level, top, -1):
+            source = source.join(TABLES[LEVELS[depth - 1]], _LINKS[LEVELS[depth]])
+        return select(*self._columns).select_from(source).where(*own)
+
+    def _where(self) -> Iterator[tuple[int, Condition]]:
+        """(depth of the level, condition) of every key."""
+        combined: set[int] = set()
+        if self._query.options.combined_datetime:
+            for date, time in DATE_AND_TIME.items():
+                dates, times = self._matches.get(date), self._matches.get(time)
+                if isinstance(dates, Range) and isinstance(times, Range) and dates.first != dates.last:
+                    combined |= {date, time}
+                    yield (
+                        LEVELS.index(KEYS[date].level),
+                        self._conditions.combined(KEYS[date], KEYS[time], dates, times),
+                    )
+        for tag, match in self._matches.items():
+            if tag not in combined:
+                yield LEVELS.index(KEYS[tag].level), self._conditions.of(KEYS[tag], match)
+
+    def _something_below(self, conditions: Mapping[int, list[Condition]]) -> Condition:
+        """There is one visible entity below for which all these hold (relational queries, PS3.4 C.4.1.2.2)."""
+        level, deepest = LEVELS.index(self._query.level), max(conditions)
+        source: FromClause = TABLES[LEVELS[level + 1]]
+        for depth in range(level + 2, deepest + 1):
+            source = source.join(TABLES[LEVELS[depth]], _LINKS[LEVELS[depth]])
+        inside = and_(
+            _LINKS[LEVELS[level + 1]],
+            visible_at(LEVELS[deepest], self._principal),
+            *(condition for depth in sorted(conditions) for condition in conditions[depth]),
+        )
+        above = [TABLES[one] for one in LEVELS[: level + 1]]
+        return exists(select(1).select_from(source).where(inside).correlate(*above))
+
+    def _place(self, name: str, column: ColumnElement[Any]) -> int:
+        if name not in self._places:
+            self._places[name] = len(self._columns)
+            self._columns.append(column.label(name))
+        return self._places[name]
+
+    def _reader(self, key: Key) -> Reader:
+        if key.kind == "computed":
+            return self._computed(key)
+        attributes = -1
+        if key.as_received or key.column is None:
+            attributes = self._place(f"attributes_{key.level.lower()}", TABLES[key.level].c.attributes)
+        name = f"{key.tag:08X}"
+        if key.vr == "SQ":
+            wanted = dict(self._query.items).get(key.tag, ())
+            return _items_reader(attributes, name, self._matches.get(key.tag), wanted)
+        if key.column is None:
+            return lambda row: _text(row[attributes].get(name))
+        column = self._place(key.column.name, key.column)
+        if key.as_received:
+            return lambda row: _text(row[attributes].get(name)) or row[column]
+        if key.kind == "number":
+            return lambda row: "" if row[column] is None else str(row[column])
+        return lambda row: row[column]
+
+    def _computed(self, key: Key) -> Reader:
+        name = key.keyword
+        live = self._principal.quality_control
+        match key.tag:
+            case known.MODALITIES_IN_STUDY:
+                if not live:
+                    at = self._place(name, studies.c.modalities)
+                    return lambda row: row[at]
+                at = self._place(name, self._listed(series.alias(), None))
+            case known.SOP_CLASSES_IN_STUDY:
+                if not live:
+                    at = self._place(name, studies.c.sop_classes)
+                    return lambda row: "\\".join(row[at])
+                at = self._place(name, self._listed(series.alias(), instances.alias()))
+            case _:
+                at = self._place(name, self._live_count(key) if live else _kept_count(key))
+                return lambda row: str(row[at])
+        return lambda row: "\\".join(sorted(filter(None, (row[at] or "").split(","))))
+
+    def _listed(self, one: FromClause, instance: FromClause | None) -> ColumnElement[Any]:
+        """The modalities or SOP classes of what quality control sees of a study, joined by commas."""
+        value = one.c.modality if instance is None else instance.c.sop_class_uid
+        if self._dialect == "sqlite":
+            joined: ColumnElement[Any] = func.group_concat(distinct(value))
+        else:
+            joined = func.string_agg(distinct(value), ",")
+        inside = select(joined).where(one.c.study == studies.c.id)
+        if instance is None:
+            inside = inside.where(visible_at("SERIES", self._principal, one))
+        else:
+            inside = inside.where(instance.c.series == one.c.id, visible(self._principal, instance))
+        return inside.scalar_subquery()
+
+    def _live_count(self, key: Key) -> ColumnElement[Any]:
+        """A number of related entities, counted from the instances that the principal sees."""
+        study, one, instance = studies.alias(), series.alias(), instances.alias()
+        counted: dict[int, ColumnElement[Any]] = {
+            known.PATIENT_STUDIES: study.c.id,
+            known.PATIENT_SERIES: one.c.id,
+            known.STUDY_SERIES: one.c.id,
+        }
+        inside = select(func.count(distinct(counted.get(key.tag, instance.c.id)))).where(
+            instance.c.series == one.c.id, one.c.study == study.c.id, visible(self._principal, instance)
+        )
+        link = {
+            "PATIENT": study.c.patient == patients.c.id,
+            "STUDY": study.c.id == studies.c.id,
+            "SERIES": one.c.id == series.c.id,
+        }
+        return inside.where(link[key.level]).scalar_subquery()
+
+
+def _kept_count(key: Key) -> ColumnElement[Any]:
+    """A number of related entities, from the counts that ingest and rejection keep."""
+    study = studies.alias()
+    of_patient = [study.c.patient == patients.c.id, study.c.instance_count > 0]
+    match key.tag:
+        case known.PATIENT_STUDIES:
+            return select(func.count()).select_from(study).where(*of_patient).scalar_subquery()
+        case known.PATIENT_SERIES:
+            total = func.coalesce(func.sum(study.c.series_count), 0)
+            return select(total).where(*of_patient).scalar_subquery()
+        case known.PATIENT_INSTANCES:
+            total = func.coalesce(func.sum(study.c.instance_count), 0)
+            return select(total).where(*of_patient).scalar_subquery()
+        case known.STUDY_SERIES:
+            return studies.c.series_count
+        case known.STUDY_INSTANCES:
+            return studies.c.instance_count
+        case _:
+            return series.c.instance_count
+
+
+def _items_reader(at: int, name: str, match: Match | None, wanted: tuple[int, ...]) -> Reader:
+    """The items that match, with the attributes asked for (PS3.4 C.2.2.2.6)."""
+    conditions = match.keys if isinstance(match, Item) else ()
+    tags = {f"{tag:08X}" for tag in wanted}
+
+    def read(row: Any) -> list[dict[str, Any]]:
+        items = [item for item in (row[at].get(name) or {}).get("Value") or () if isinstance(item, dict)]
+        if conditions:
+            items = [
+                item
+                for item in items
+                if all(
+                    holds(each, element.get("vr", ""), _text(element))
+                    for tag, each in conditions
+                    for element in (item.get(f"{tag:08X}", {}),)
+                )
+            ] or items
+        if not tags:
+            return items
+        return [{tag: element for tag, element in item.items() if tag in tags} for item in items]
+
+    return read
+
+
+def _text(element: Mapping[str, Any] | None) -> str:
+    """An element of DICOM JSON as text, its values joined by backslash; "" where absent or empty."""
+    if not element:
+        return ""
+    values = element.get("Value")
+    if not values:
+        return ""
+    if len(values) == 1 and isinstance(values[0], str):
+        return values[0]
+    return "\\".join(_value_text(value) for value in values)
+
+
+def _value_text(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, Mapping):
+        groups = (value.get(group, "") for group in ("Alphabetic", "Ideographic", "Phonetic"))
+        return "=".join(groups).rstrip("=")
+    return str(value)
