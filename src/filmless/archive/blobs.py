@@ -221,9 +221,9 @@ class BlobStore:
                             select(table.c.path).where(table.c.path >= path + "/", table.c.path < path + "0")
                         )
                     }
-                for name in os.listdir(full):
-                    if f"{path}/{name}" not in known:
-                        (full / name).unlink()
+                for file in full.iterdir():
+                    if f"{path}/{file.name}" not in known:
+                        file.unlink()
                         removed += 1
                 sync_folder(full)
             with writing(self._engine) as connection:

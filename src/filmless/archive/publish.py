@@ -5,6 +5,7 @@ another one under a known UID, not fit for the archive), writes rows, ledger lin
 is anybody told.
 """
 
+import json
 import logging
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -12,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Row, bindparam, delete, func, insert, select, update
+from sqlalchemy import Connection, Engine, bindparam, delete, func, insert, select, update
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 
 from filmless.archive import entry as entries
@@ -29,6 +30,7 @@ from filmless.archive.tables import (
     versions,
 )
 from filmless.db import events
+from filmless.db.prepared import Prepared
 from filmless.db.work import writing
 from filmless.kit import clock, ids
 from filmless.kit.errors import Defect, FilmlessError, Unavailable
@@ -156,9 +158,7 @@ class Publisher:
                     results.append(Result(later=True))
                     continue
                 seen.add(uid)
-                results.append(
-                    self._decide(connection, item, known.get(uid), rejected.get(uid, ""), work)
-                )
+                results.append(self._decide(connection, item, known.get(uid), rejected.get(uid, ""), work))
             self._write(connection, work)
             if keep_ledger:
                 ledger.write(self._root, work.decisions)
@@ -197,9 +197,7 @@ class Publisher:
         if policy == "replace":
             self._replace(connection, entry, known, rejected, work)
             work.decisions.append({"what": "replace", "key": entry.file.key, "over": known.key})
-            return Result(
-                Outcome(Kind.REPLACED, entry.sop_instance_uid, None, tuple(entry.warnings))
-            )
+            return Result(Outcome(Kind.REPLACED, entry.sop_instance_uid, None, tuple(entry.warnings)))
         kind = Kind.KEPT_FIRST if policy == "keep-first" else Kind.QUARANTINED
         return self._quarantine(connection, entry, Cause.DIFFERENT_OBJECT, kind, work)
 
@@ -289,9 +287,7 @@ class Publisher:
             )
         )
         connection.execute(
-            delete(instance_warnings).where(
-                instance_warnings.c.sop_instance_uid == entry.sop_instance_uid
-            )
+            delete(instance_warnings).where(instance_warnings.c.sop_instance_uid == entry.sop_instance_uid)
         )
         work.recount.update((known.series, place.series))
         work.happened.append(("instance-replaced", {"sop_instance_uid": entry.sop_instance_uid}))
@@ -314,8 +310,8 @@ class Publisher:
 
     def _write(self, connection: Connection, work: _Work) -> None:
         if work.version_rows:
-            connection.execute(_INSERT_VERSION, work.version_rows)
-            connection.execute(_INSERT_INSTANCE, work.instance_rows)
+            _INSERT_VERSION.run(connection, work.version_rows)
+            _INSERT_INSTANCE.run(connection, work.instance_rows)
         if work.warning_rows:
             connection.execute(insert(instance_warnings), work.warning_rows)
         if work.quarantine_rows:
@@ -344,11 +340,11 @@ class Publisher:
 
     def _count(self, connection: Connection, work: _Work) -> None:
         now = clock.now()
-        connection.execute(
-            _COUNT_SERIES,
+        _COUNT_SERIES.run(
+            connection,
             [
                 {
-                    "series_id": series_id,
+                    "the_series": series_id,
                     "visible": work.visible[series_id],
                     "arrived": len(arrived),
                     "now": now,
@@ -359,18 +355,15 @@ class Publisher:
         by_study: dict[int, list[int]] = {}
         for series_id, (place, _) in work.arrived.items():
             by_study.setdefault(place.study, []).append(series_id)
-        wanted = select(studies.c.id, studies.c.modalities, studies.c.sop_classes).where(
-            studies.c.id.in_(list(by_study))
-        )
-        if connection.dialect.name == "postgresql":
-            wanted = wanted.with_for_update()
-        rows = {row.id: row for row in connection.execute(wanted)}
-        if len(rows) < len(by_study):
-            raise Defect("a study vanished while its images arrived")
+        read = _LOCK_STUDY if connection.dialect.name == "postgresql" else _READ_STUDY
         for study_id, series_ids in by_study.items():
-            row = rows[study_id]
-            classes = list(row.sop_classes)
-            modalities = set(filter(None, row.modalities.split("\\")))
+            rows = read.all(connection, {"the_study": study_id})
+            if not rows:
+                raise Defect("a study vanished while its images arrived")
+            shown, classes_json = rows[0]
+            # the drivers differ in what they make of JSON
+            classes = json.loads(classes_json) if isinstance(classes_json, str) else list(classes_json)
+            modalities = set(filter(None, shown.split("\\")))
             for series_id in series_ids:
                 if not work.visible[series_id]:
                     continue
@@ -380,15 +373,17 @@ class Publisher:
                     if modality := entry.text(0x00080060)[:16]:
                         modalities.add(modality)
             # series_count: those that have something to show
-            connection.execute(
-                _COUNT_STUDY,
-                {
-                    "study_id": study_id,
-                    "visible": sum(work.visible[series_id] for series_id in series_ids),
-                    "new_modalities": rejection.joined(modalities),
-                    "new_classes": sorted(classes),
-                    "now": now,
-                },
+            _COUNT_STUDY.run(
+                connection,
+                [
+                    {
+                        "the_study": study_id,
+                        "visible": sum(work.visible[series_id] for series_id in series_ids),
+                        "new_modalities": rejection.joined(modalities),
+                        "new_classes": sorted(classes),
+                        "now": now,
+                    }
+                ],
             )
         for series_id, (_, arrived) in work.arrived.items():
             work.happened.append(
@@ -405,76 +400,68 @@ class Publisher:
             )
 
 
-_INSERT_VERSION = insert(versions)
-_INSERT_INSTANCE = insert(instances)
-_COUNT_SERIES = (
+_INSERT_VERSION = Prepared(
+    insert(versions),
+    [column.name for column in versions.c if column.name != "verified_at"],
+)
+_INSERT_INSTANCE = Prepared(insert(instances), [column.name for column in instances.c if column.name != "id"])
+_COUNT_SERIES = Prepared(
     update(series)
-    .where(series.c.id == bindparam("series_id"))
+    .where(series.c.id == bindparam("the_series"))
     .values(
         instance_count=series.c.instance_count + bindparam("visible"),
         generation=series.c.generation + bindparam("arrived"),
         last_arrival_at=bindparam("now"),
     )
 )
-_COUNT_STUDY = (
+_STUDY = select(studies.c.modalities, studies.c.sop_classes).where(studies.c.id == bindparam("the_study"))
+_READ_STUDY, _LOCK_STUDY = Prepared(_STUDY), Prepared(_STUDY.with_for_update())
+_COUNT_STUDY = Prepared(
     update(studies)
-    .where(studies.c.id == bindparam("study_id"))
+    .where(studies.c.id == bindparam("the_study"))
     .values(
         instance_count=studies.c.instance_count + bindparam("visible"),
         series_count=select(func.count())
         .select_from(series)
-        .where(series.c.study == bindparam("study_id"), series.c.instance_count > 0)
+        .where(series.c.study == bindparam("the_study"), series.c.instance_count > 0)
         .scalar_subquery(),
         modalities=bindparam("new_modalities"),
         sop_classes=bindparam("new_classes", type_=studies.c.sop_classes.type),
         changed_at=bindparam("now"),
     )
 )
+_KNOWN_QUERY = (
+    select(
+        instances.c.id,
+        instances.c.series,
+        instances.c.version,
+        versions.c.key,
+        versions.c.path,
+        versions.c.offset,
+        versions.c.size,
+        versions.c.sha256,
+        versions.c.transfer_syntax_uid,
+        instances.c.rejected,
+    )
+    .join(versions, versions.c.id == instances.c.version)
+    .where(instances.c.sop_instance_uid == bindparam("uid"))
+)
+_KNOWN, _KNOWN_LOCKED = Prepared(_KNOWN_QUERY), Prepared(_KNOWN_QUERY.with_for_update())
 
 
 def _known(connection: Connection, uids: list[str]) -> dict[str, Known]:
-    if not uids:
-        return {}
-    query = (
-        select(
-            instances.c.sop_instance_uid,
-            instances.c.id,
-            instances.c.series,
-            instances.c.rejected,
-            instances.c.version,
-            versions.c.key,
-            versions.c.path,
-            versions.c.offset,
-            versions.c.size,
-            versions.c.sha256,
-            versions.c.transfer_syntax_uid,
-        )
-        .join(versions, versions.c.id == instances.c.version)
-        .where(instances.c.sop_instance_uid.in_(uids))
-    )
-    if connection.dialect.name == "postgresql":
-        query = query.with_for_update()
-    return {
-        row.sop_instance_uid: Known(
-            row.id,
-            row.series,
-            row.version,
-            row.key,
-            row.path,
-            row.offset,
-            row.size,
-            row.sha256,
-            row.transfer_syntax_uid,
-            row.rejected,
-        )
-        for row in connection.execute(query)
-    }
+    query = _KNOWN_LOCKED if connection.dialect.name == "postgresql" else _KNOWN
+    found: dict[str, Known] = {}
+    for uid in uids:
+        for row in query.all(connection, {"uid": uid}):
+            found[uid] = Known(*row)
+    return found
 
 
 def _find_or_create(connection: Connection, entry: Entry, work: _Work) -> _Place:
     patient, _ = patients.find_or_create(connection, entries.identity(entry), entry.study_uid)
     now = entry.file.received_at
-    same_uid: Sequence[Row[Any]] = connection.execute(
+    same_uid = connection.execute(
         select(studies.c.id, studies.c.patient).where(studies.c.study_uid == entry.study_uid)
     ).all()
     study = next((row.id for row in same_uid if row.patient == patient), None)
@@ -505,9 +492,7 @@ def _find_or_create(connection: Connection, entry: Entry, work: _Work) -> _Place
     return _Place(series_id, study, patient)
 
 
-def _write_values(
-    connection: Connection, level: str, owner: int, values: Sequence[tuple[str, Any]]
-) -> None:
+def _write_values(connection: Connection, level: str, owner: int, values: Sequence[tuple[str, Any]]) -> None:
     rows = [{"level": level, "owner": owner, **row} for at, row in values if at == level]
     if not rows:
         return

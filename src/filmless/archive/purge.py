@@ -160,7 +160,9 @@ def _finish(engine: Engine, root: Path, done: Purged) -> None:
         while True:
             with reading(engine) as connection:
                 rows = connection.execute(
-                    select(table.c.id, table.c.path, table.c.size).where(table.c.state == "purging").limit(_BATCH)
+                    select(table.c.id, table.c.path, table.c.size)
+                    .where(table.c.state == "purging")
+                    .limit(_BATCH)
                 ).all()
             if not rows:
                 break

@@ -55,9 +55,7 @@ def objects(
 def count(connection: Connection) -> int:
     """How many wait for a decision."""
     return (
-        connection.scalar(
-            select(func.count()).select_from(quarantine).where(quarantine.c.state == "waiting")
-        )
+        connection.scalar(select(func.count()).select_from(quarantine).where(quarantine.c.state == "waiting"))
         or 0
     )
 
@@ -70,9 +68,7 @@ def show(connection: Connection, item: int) -> QuarantinedObject:
     return QuarantinedObject(*row)
 
 
-def accept(
-    engine: Engine, publisher: Publisher, root: Path, item: int, *, by: str, reason: str
-) -> Outcome:
+def accept(engine: Engine, publisher: Publisher, root: Path, item: int, *, by: str, reason: str) -> Outcome:
     """Take the object into the archive: as a new object, or as the new version of the one under its UID.
 
     Raises Conflict where it was decided before, Refused where it can never be an object of the archive.
@@ -111,7 +107,9 @@ def _waiting(engine: Engine, root: Path, item: int, reason: str) -> Entry:
         Source(row.source, row.character_set, row.default_issuer),
     )
     file = File(row.key, row.path, row.offset, row.size, row.sha256, row.received_at)
-    return read_entry(arrival, file, scan_file(root / row.path, row.offset, row.size, row.transfer_syntax_uid))
+    return read_entry(
+        arrival, file, scan_file(root / row.path, row.offset, row.size, row.transfer_syntax_uid)
+    )
 
 
 def scan_file(path: Path, offset: int, size: int, transfer_syntax_uid: str) -> scan.Header:
@@ -127,9 +125,7 @@ def scan_file(path: Path, offset: int, size: int, transfer_syntax_uid: str) -> s
             limit *= 8
 
 
-def _decide(
-    engine: Engine, root: Path, item: int, what: str, state: str, by: str, reason: str
-) -> None:
+def _decide(engine: Engine, root: Path, item: int, what: str, state: str, by: str, reason: str) -> None:
     with writing(engine) as connection:
         row = connection.execute(select(quarantine).where(quarantine.c.id == item)).one()
         decided = connection.execute(
@@ -141,5 +137,3 @@ def _decide(
             raise Conflict("somebody else has just decided it", code="decided")
         events.record(connection, [("quarantine-decided", {"id": item, "state": state, "by": by})])
         ledger.write(root, [{"what": what, "key": row.key, "by": by, "reason": reason}])
-
-

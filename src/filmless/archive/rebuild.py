@@ -120,9 +120,7 @@ def _item(root: Path, path: str, decisions: dict[str, dict[str, Any]], done: Reb
     return Item(entry, decided=what)
 
 
-def _publish(
-    publisher: Publisher, codecs: Codecs, root: Path, items: list[Item], done: Rebuilt
-) -> None:
+def _publish(publisher: Publisher, codecs: Codecs, root: Path, items: list[Item], done: Rebuilt) -> None:
     waiting = items
     while waiting:
         again: list[Item] = []
@@ -204,5 +202,3 @@ def _act(engine: Engine, publisher: Publisher, root: Path, acts: list[dict[str, 
                 publisher.publish(
                     [Item(read_entry(arrival, file, header), decided="replace")], keep_ledger=False
                 )
-
-

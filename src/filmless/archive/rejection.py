@@ -7,25 +7,29 @@ stores it. It may come before the objects that it names, and it can be revoked.
 from collections.abc import Iterable
 from datetime import datetime
 
-from sqlalchemy import Connection, and_, distinct, func, insert, select, update
+from sqlalchemy import Connection, and_, bindparam, distinct, func, insert, select, update
 
 from filmless.archive.tables import instances, rejections, series, studies
 from filmless.db import events
+from filmless.db.prepared import Prepared
 from filmless.kit import clock
 
 
 def codes_in_force(connection: Connection, sop_instance_uids: Iterable[str]) -> dict[str, str]:
     """The rejection in force for each of the objects that has one: the first that was made."""
     found: dict[str, str] = {}
-    for row in connection.execute(
-        select(rejections.c.sop_instance_uid, rejections.c.code)
-        .where(
-            rejections.c.sop_instance_uid.in_(list(sop_instance_uids)), rejections.c.revoked_at.is_(None)
-        )
-        .order_by(rejections.c.id)
-    ):
-        found.setdefault(row.sop_instance_uid, row.code)
+    for uid in sop_instance_uids:
+        for row in _IN_FORCE.all(connection, {"uid": uid}):
+            found[uid] = row[0]
     return found
+
+
+_IN_FORCE = Prepared(
+    select(rejections.c.code)
+    .where(rejections.c.sop_instance_uid == bindparam("uid"), rejections.c.revoked_at.is_(None))
+    .order_by(rejections.c.id)
+    .limit(1)
+)
 
 
 def apply_note(
@@ -42,9 +46,7 @@ def apply_note(
     # the note itself goes with its objects: it names them
     wanted = [*dict.fromkeys(sop_instance_uids), note_uid]
     known = set(
-        connection.scalars(
-            select(rejections.c.sop_instance_uid).where(rejections.c.note_uid == note_uid)
-        )
+        connection.scalars(select(rejections.c.sop_instance_uid).where(rejections.c.note_uid == note_uid))
     )
     rows = [
         {
@@ -100,9 +102,7 @@ def recount(connection: Connection, series_ids: Iterable[int]) -> None:
             .where(series.c.id == series_id)
             .values(instance_count=count, generation=series.c.generation + 1, last_arrival_at=now)
         )
-        touched_studies.update(
-            connection.scalars(select(series.c.study).where(series.c.id == series_id))
-        )
+        touched_studies.update(connection.scalars(select(series.c.study).where(series.c.id == series_id)))
     for study_id in touched_studies:
         counted = connection.execute(
             select(func.count(), func.coalesce(func.sum(series.c.instance_count), 0)).where(

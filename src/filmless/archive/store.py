@@ -164,7 +164,7 @@ class Archive:
             objects = [one for one in batch if one is not None]
             try:
                 waiting = self._commit(objects) if objects else []
-            except Exception as error:  # noqa: BLE001  the committer must outlive any one batch
+            except Exception as error:
                 log.exception("the committer failed on %d objects", len(objects))
                 for one in objects:
                     self._fail(one, Defect(f"the object could not be indexed: {type(error).__name__}"))
@@ -195,7 +195,7 @@ class Archive:
 
     def _drop(self, one: Written) -> None:
         try:
-            os.unlink(self.root / one.item.entry.file.path)
+            (self.root / one.item.entry.file.path).unlink()
         except OSError:
             log.warning("could not remove a file that is not needed: %s", one.item.entry.file.path)
 
@@ -323,7 +323,7 @@ class Reception:
                 self._error = Unavailable(
                     f"the disk did not take the object ({error.strerror})", code="disk-full"
                 )
-            except Exception as error:  # noqa: BLE001  it becomes this object's answer
+            except Exception as error:
                 log.exception("writing an object failed")
                 self._error = Defect(f"the object could not be written: {type(error).__name__}")
             finally:
@@ -398,7 +398,7 @@ class Reception:
             )
             self._archive.ended()
             return
-        except Exception as error:  # noqa: BLE001  it becomes this object's answer
+        except Exception as error:
             log.exception("finishing an object failed")
             self._discard()
             self._answer.set_exception(Defect(f"the object could not be read: {type(error).__name__}"))
@@ -436,9 +436,7 @@ class Reception:
             self._fd = -1
         if self._folder is not None:
             try:
-                os.unlink(self._archive.root / self._path)
-            except FileNotFoundError:
-                pass
+                (self._archive.root / self._path).unlink(missing_ok=True)
             except OSError:
                 log.warning("could not remove an unfinished file: %s", self._path)
             self._archive.blobs.settle(self._folder)

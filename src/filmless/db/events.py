@@ -7,6 +7,7 @@ from typing import Any
 
 from sqlalchemy import Column, Connection, String, Table, insert, select, text, update
 
+from filmless.db.prepared import Prepared
 from filmless.db.schema import Id, Json, Moment, metadata
 from filmless.kit import clock
 
@@ -46,7 +47,10 @@ def record(connection: Connection, happened: Iterable[tuple[str, Mapping[str, An
         return
     if connection.dialect.name == "postgresql":
         connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
-    connection.execute(insert(events), rows)
+    _INSERT.run(connection, rows)
+
+
+_INSERT = Prepared(insert(events), ["at", "kind", "body"])
 
 
 def position(connection: Connection, reader: str) -> int:
