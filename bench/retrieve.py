@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from tests.peers import HOST, Running, free_port, movescu, run
+from tests.peers import HOST, Final, Running, final_response, free_port, movescu, run
 
 from bench.sides import DESTINATION
 
@@ -26,15 +26,11 @@ def move(port: int, study_uids: list[str], images: int) -> float:
     done = movescu(
         *(port, DESTINATION, "QueryRetrieveLevel=STUDY", "StudyInstanceUID=" + "\\".join(study_uids)),
         aet="BENCH",
-        options=["-d"],
     )
     seconds = time.perf_counter() - began
-    if done.status != 0 or "Received Final Move Response" not in done.output:
-        raise AssertionError(f"movescu ended with {done.status}\n{done.output[-1500:]}")
-    lines = done.output.splitlines()
-    completed = [line.split(":")[-1] for line in lines if "Completed Suboperations" in line]
-    if not completed or int(completed[-1]) != images:
-        raise AssertionError(f"completed sub-operations: {completed[-1:]} instead of {images}")
+    final = final_response(done)
+    if final != Final(0, images, 0, 0):
+        raise AssertionError(f"{images} images were asked for: {final}")
     return images / seconds
 
 

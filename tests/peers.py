@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -295,6 +296,31 @@ def getscu(
     )
 
 
+@dataclass(frozen=True)
+class Final:
+    """The final response of a retrieve as dcmtk shows it with -d; absent counters are -1."""
+
+    status: int
+    completed: int
+    failed: int
+    warning: int
+
+
+def final_response(done: Done) -> Final:
+    text = done.output.rpartition("Final Move Response")[2] or done.output
+
+    def field_of(name: str) -> int:
+        lines = [line.partition(":")[2].partition(":")[2] for line in text.splitlines() if name in line]
+        return int(lines[-1]) if lines and lines[-1].strip() not in ("", "none") else -1
+
+    status = re.findall(r"DIMSE Status\s+: 0x([0-9a-f]{4})", text)
+    assert status, f"no final response:\n{done.output[-2000:]}"
+    return Final(
+        int(status[-1], 16),
+        *(field_of(f"{word} Suboperations") for word in ("Completed", "Failed", "Warning")),
+    )
+
+
 def movescu(
     port: int,
     destination: str,
@@ -307,7 +333,7 @@ def movescu(
     need("movescu")
     arguments = [argument for key in keys for argument in ("-k", key)]
     return run(
-        *("movescu", "-v", model, "-aet", aet, "-aec", aec, "-aem", destination, "-to", "10", "-td", "120"),
+        *("movescu", "-d", model, "-aet", aet, "-aec", aec, "-aem", destination, "-to", "10", "-td", "120"),
         *(*options, *arguments, HOST, str(port)),
         seconds=300,
         check=False,

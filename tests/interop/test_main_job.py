@@ -14,7 +14,19 @@ import pytest
 from pydicom.uid import ImplicitVRLittleEndian
 from pynetdicom import AE, _config
 from tests import made
-from tests.peers import HOST, FilmlessServer, Running, findscu, getscu, movescu, stored, storescp, storescu
+from tests.peers import (
+    HOST,
+    FilmlessServer,
+    Final,
+    Running,
+    final_response,
+    findscu,
+    getscu,
+    movescu,
+    stored,
+    storescp,
+    storescu,
+)
 from tests.raw import IMPLICIT, STUDY_ROOT_GET, RawAssociation, element
 
 STUDY_UID = "(0020,000d)"
@@ -118,11 +130,10 @@ def test_getscu_brings_all_back_as_storescp_records_them(
 @pytest.mark.usefixtures("sent")
 def test_movescu_brings_all_back_as_storescp_records_them(job: Job, recorded: dict[str, bytes]) -> None:
     done = movescu(
-        *(job.server.dicom_port, "DEST", "QueryRetrieveLevel=STUDY", f"StudyInstanceUID={job.study_uid}"),
-        options=["-d"],
+        *(job.server.dicom_port, "DEST", "QueryRetrieveLevel=STUDY", f"StudyInstanceUID={job.study_uid}")
     )
     assert done.status == 0, done.output[-2000:]
-    assert "Received Final Move Response (Success)" in done.output
+    assert final_response(done) == Final(0, job.count, 0, 0)
     moved = made.recorded(job.received)
     assert len(moved) == job.count
     assert moved == recorded
