@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import islice
 from typing import Any
 
 from sqlalchemy import Connection, Select, select
 
 from filmless.access.model import Principal
+from filmless.archive.query.keys import Level
 from filmless.archive.query.visibility import visible
 from filmless.archive.tables import instances, series, studies, versions
 from filmless.patients.tables import patients
@@ -23,9 +23,10 @@ class StoredInstance:
     `path` is relative to the store's root; `version` is versions.id.
     """
 
-    sop_class_uid: str
-    sop_instance_uid: str
-    transfer_syntax_uid: str
+    sop_class: str
+    sop_instance: str
+    #: transfer syntax UID
+    ts: str
     path: str
     offset: int
     size: int
@@ -39,6 +40,7 @@ def instances_of(
     connection: Connection,
     principal: Principal,
     *,
+    level: Level,
     patient_id: str = "",
     issuer: str = "",
     study_uids: Sequence[str] = (),
@@ -47,28 +49,26 @@ def instances_of(
 ) -> Iterator[StoredInstance]:
     """The objects for which all that is given holds, as a stream in the order of study, series and arrival.
 
-    An empty argument does not restrict, but with none at all nothing is found: nobody means the whole archive.
-    `issuer` counts only with `patient_id`. Each object comes once.
+    Without the unique key of `level` nothing is found: nobody means the whole archive. Other empty arguments do
+    not restrict. `issuer` counts only with `patient_id`. Each object comes once. Of long lists of UIDs, the order
+    holds within each 500.
     """
-    longest = max((study_uids, series_uids, sop_uids), key=len)
-    if not longest and not patient_id:
+    given = {
+        "STUDY": list(dict.fromkeys(study_uids)),
+        "SERIES": list(dict.fromkeys(series_uids)),
+        "IMAGE": list(dict.fromkeys(sop_uids)),
+    }
+    if not (patient_id if level == "PATIENT" else given[level]):
         return
-    given = {"study": study_uids, "series": series_uids, "sop": sop_uids}
-    for start in range(0, max(len(longest), 1), _CHUNK):
-        restricted = {
-            name: list(dict.fromkeys(uids))[start : start + _CHUNK]
-            if uids is longest
-            else list(dict.fromkeys(uids))
-            for name, uids in given.items()
-        }
-        if longest and not any(restricted[name] for name, uids in given.items() if uids is longest):
-            return
+    longest = max(given, key=lambda name: len(given[name]))
+    chunks = range(0, max(len(given[longest]), 1), _CHUNK)
+    for start in chunks:
+        restricted = {**given, longest: given[longest][start : start + _CHUNK]}
         statement = _statement(principal, patient_id, issuer, restricted)
         result = connection.execute(statement.execution_options(yield_per=_CHUNK))
         try:
-            while batch := list(islice(result, _CHUNK)):
-                for row in batch:
-                    yield StoredInstance(*row)
+            for row in result:
+                yield StoredInstance(*row)
         finally:
             result.close()
 
@@ -103,9 +103,9 @@ def _statement(
         if issuer:
             statement = statement.where(patients.c.issuer == issuer)
     for name, column in (
-        ("study", studies.c.study_uid),
-        ("series", series.c.series_uid),
-        ("sop", instances.c.sop_instance_uid),
+        ("STUDY", studies.c.study_uid),
+        ("SERIES", series.c.series_uid),
+        ("IMAGE", instances.c.sop_instance_uid),
     ):
         if restricted[name]:
             statement = statement.where(column.in_(restricted[name]))
