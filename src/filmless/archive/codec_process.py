@@ -17,7 +17,8 @@ from filmless.kit.errors import FilmlessError
 
 def _read(part: dict[str, Any]) -> bytes:
     with Path(part["path"]).open("rb") as file:
-        file.seek(part["offset"])
+        if part["offset"]:
+            file.seek(part["offset"])
         data = file.read(part["size"])
     if len(data) != part["size"]:
         raise EOFError(f"the file ends {part['size'] - len(data)} bytes early")

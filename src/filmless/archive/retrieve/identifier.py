@@ -4,7 +4,8 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-from filmless.dicom.scan import Header, scan, text
+from filmless.dicom.header import Header, text
+from filmless.dicom.scan import scan
 from filmless.dicom.sopclasses import (
     PATIENT_ROOT_GET,
     PATIENT_ROOT_MOVE,

@@ -4,16 +4,14 @@ import struct
 from dataclasses import dataclass, field
 from enum import StrEnum
 
-#: statuses of C-MOVE and C-GET responses, PS3.4 tables C.4-2 and C.4-3
-SUCCESS = 0x0000
-PENDING = 0xFF00
-CANCELLED = 0xFE00
+from filmless.dicom.statuses import CANCELLED, SUCCESS, category
+
+#: statuses of C-MOVE and C-GET responses beyond the general ones, PS3.4 tables C.4-2 and C.4-3
 COMPLETE_WITH_FAILURES = 0xB000
 UNABLE_TO_CALCULATE = 0xA701
 UNABLE_TO_PERFORM = 0xA702
 DESTINATION_UNKNOWN = 0xA801
 IDENTIFIER_DOES_NOT_MATCH = 0xA900
-UNABLE_TO_PROCESS = 0xC000
 
 #: (0008,0058) Failed SOP Instance UID List
 _FAILED_LIST = (0x0008, 0x0058)
@@ -29,11 +27,10 @@ class Result(StrEnum):
 
 def result_of(status: int) -> Result:
     """The result that a C-STORE response's status stands for (PS3.7 C, PS3.4 table B.2-1)."""
-    if status == SUCCESS:
-        return Result.COMPLETED
-    if status in (0x0001, 0x0107, 0x0116) or status >> 12 == 0xB:
-        return Result.WARNING
-    return Result.FAILED
+    return _RESULTS.get(category(status), Result.FAILED)
+
+
+_RESULTS = {"success": Result.COMPLETED, "warning": Result.WARNING}
 
 
 @dataclass(slots=True)

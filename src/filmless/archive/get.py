@@ -1,0 +1,49 @@
+"""C-GET, service class provider (PS3.4 C.4.3): objects go back on the requestor's own association."""
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+
+from sqlalchemy import Engine
+
+from filmless.archive.retrieve.asked import asked_for, final, pending
+from filmless.archive.retrieve.sending import Sender
+from filmless.archive.retrieve.tally import Tally
+from filmless.dicom.dimse import Command
+from filmless.dicom.ul.negotiation import Context
+from filmless.net.association import Association
+from filmless.net.model import Reply
+
+
+class GetHandler:
+    """Answers C-GET requests. Objects in contexts for which the requestor did not take the provider's role of
+    the storage class (role selection) are failures in the list, not silence."""
+
+    def __init__(self, engine: Engine, sender: Sender) -> None:
+        self._engine = engine
+        self._sender = sender
+
+    async def __call__(
+        self,
+        association: Association,
+        context: Context,
+        command: Command,
+        dataset: bytes | None,
+        cancelled: asyncio.Event,
+    ) -> AsyncGenerator[Reply, None]:
+        """Pending responses between the objects, then the final one. Ends early where the association is lost."""
+        asked = await asked_for(self._engine, association, context, dataset)
+        if isinstance(asked, Reply):
+            yield asked
+            return
+        tally = Tally(len(asked))
+        said = time.monotonic()
+        sent = self._sender.send(association, asked, priority=command.priority, stop=cancelled)
+        async with aclosing(sent):
+            async for one in sent:
+                tally.count(one.result, one.instance.sop_instance, one.reason)
+                if tally.remaining and time.monotonic() - said >= self._sender.settings.pending_interval:
+                    yield pending(tally)
+                    said = time.monotonic()
+        yield final(tally, context, command, cancelled=cancelled)

@@ -1,0 +1,214 @@
+"""C-STORE sub-operations over one association: reads and transcodes ahead while objects are being sent."""
+
+import asyncio
+import logging
+import os
+from collections import deque
+from collections.abc import AsyncGenerator, Iterable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+from filmless.archive.codecs import Codecs, Transcoded
+from filmless.archive.query import StoredInstance
+from filmless.archive.retrieve.planning import Route, route
+from filmless.archive.retrieve.tally import Result, result_of
+from filmless.dicom.statuses import words
+from filmless.kit.errors import FilmlessError, Unavailable
+from filmless.net.association import Association
+from filmless.net.model import DataSource
+from filmless.net.sources import BytesSource, FileSource
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class RetrieveSettings:
+    """Settings of [retrieve]."""
+
+    #: seconds between pending responses, which carry the counters
+    pending_interval: float = 0.5
+    #: objects made ready while another is being sent
+    read_ahead: int = 3
+    #: an object up to this size is read whole while the one before is sent; a larger one streams from its file
+    whole_object_bytes: int = 4 << 20
+    #: threads that read files
+    reader_threads: int = 4
+
+
+@dataclass(frozen=True, slots=True)
+class SubOperation:
+    """One sub-operation's end. `reason`: few words where it failed."""
+
+    instance: StoredInstance
+    result: Result
+    reason: str = ""
+    #: it failed for want of resources, here or there: a later try may do
+    passing: bool = False
+
+
+@dataclass(slots=True)
+class _Ready:
+    """An object ready to be sent, or the reason why it cannot be."""
+
+    instance: StoredInstance
+    route: Route | None = None
+    source: DataSource | None = None
+    transcoded: Transcoded | None = None
+    reason: str = ""
+    passing: bool = False
+
+    def discard(self) -> None:
+        if self.transcoded is not None:
+            self.transcoded.discard()
+
+
+class Sender:
+    """Sends stored objects. One for the process; any number of associations at the same time."""
+
+    def __init__(self, root: Path, codecs: Codecs, settings: RetrieveSettings | None = None) -> None:
+        """`root`: the store's root, to which the paths of stored instances are relative."""
+        self.settings = settings or RetrieveSettings()
+        self._root = root
+        self._codecs = codecs
+        self._readers = ThreadPoolExecutor(self.settings.reader_threads, thread_name_prefix="retrieve")
+
+    def close(self) -> None:
+        """End the reading threads."""
+        self._readers.shutdown(wait=True, cancel_futures=True)
+
+    async def send(
+        self,
+        association: Association,
+        instances: Iterable[StoredInstance],
+        *,
+        window: int = 1,
+        priority: int = 0,
+        originator: tuple[str, int] | None = None,
+        stop: asyncio.Event | None = None,
+    ) -> AsyncGenerator[SubOperation, None]:
+        """Send objects in their order, and say what became of each, in the same order.
+
+        Up to `window` C-STORE requests are under way at once. After `stop` is set no further one is begun; those
+        under way are still answered for. An object that cannot be sent costs itself only. Raises what the
+        association raises when it is lost: the object next in order has then failed, of later ones nothing is
+        known. Closing the iterator leaves nothing behind on disk.
+        """
+        ready: asyncio.Queue[_Ready | None] = asyncio.Queue(self.settings.read_ahead)
+        preparing = asyncio.create_task(self._prepare_all(association, instances, ready))
+        under_way: deque[asyncio.Task[SubOperation]] = deque()
+        try:
+            while not (stop is not None and stop.is_set()):
+                item = await ready.get()
+                if item is None:
+                    await preparing
+                    break
+                store = self._store(association, item, priority, originator)
+                if window == 1:
+                    yield await store
+                    continue
+                under_way.append(asyncio.create_task(store))
+                if len(under_way) >= window:
+                    yield await under_way.popleft()
+            while under_way:
+                yield await under_way.popleft()
+        finally:
+            preparing.cancel()
+            for task in under_way:
+                task.cancel()
+            await asyncio.gather(preparing, *under_way, return_exceptions=True)
+            while not ready.empty():
+                left = ready.get_nowait()
+                if left is not None:
+                    left.discard()
+
+    async def _store(
+        self, association: Association, item: _Ready, priority: int, originator: tuple[str, int] | None
+    ) -> SubOperation:
+        if item.source is None or item.route is None:
+            item.discard()
+            return SubOperation(item.instance, Result.FAILED, item.reason, item.passing)
+        try:
+            response = await association.store(
+                item.source, item.route.context, priority=priority, originator=originator
+            )
+        except FilmlessError as error:
+            if not association.is_open:
+                raise
+            return SubOperation(item.instance, Result.FAILED, error.message)
+        finally:
+            item.discard()
+        result = result_of(response.status)
+        reason = "" if result is Result.COMPLETED else words(response.status)
+        return SubOperation(item.instance, result, reason, 0xA700 <= response.status <= 0xA7FF)
+
+    async def _prepare_all(
+        self,
+        association: Association,
+        instances: Iterable[StoredInstance],
+        ready: "asyncio.Queue[_Ready | None]",
+    ) -> None:
+        contexts = list(association.contexts.values())
+        routes: dict[tuple[str, str], Route | None] = {}
+        for instance in instances:
+            kind = (instance.sop_class, instance.ts)
+            if kind not in routes:
+                routes[kind] = route(*kind, contexts)
+            item = await self._prepare(instance, routes[kind])
+            try:
+                await ready.put(item)
+            except asyncio.CancelledError:
+                item.discard()
+                raise
+        await ready.put(None)
+
+    async def _prepare(self, instance: StoredInstance, way: Route | None) -> _Ready:
+        if way is None:
+            return _Ready(instance, reason="the receiver accepts no transfer syntax for it")
+        path, offset, size = self._root / instance.path, instance.offset, instance.size
+        transcoded = None
+        try:
+            if way.transcode_to:
+                transcoded = await self._codecs.transcode(path, offset, size, instance.ts, way.transcode_to)
+                path, offset, size = transcoded.path, transcoded.offset, transcoded.size
+            source = await self._source(instance, path, offset, size, way.context.transfer_syntax)
+        except FilmlessError as error:
+            passing = isinstance(error, Unavailable)
+            return _Ready(instance, transcoded=transcoded, reason=error.message, passing=passing)
+        except OSError as error:
+            _log.error("cannot read the file of %s: %s", instance.sop_instance, error.strerror)
+            return _Ready(instance, transcoded=transcoded, reason="its file cannot be read")
+        except asyncio.CancelledError:
+            if transcoded is not None:
+                transcoded.discard()
+            raise
+        return _Ready(instance, way, source, transcoded)
+
+    async def _source(
+        self, instance: StoredInstance, path: Path, offset: int, size: int, transfer_syntax: str
+    ) -> DataSource:
+        names = {
+            "sop_class_uid": instance.sop_class,
+            "sop_instance_uid": instance.sop_instance,
+            "transfer_syntax_uid": transfer_syntax,
+        }
+        whole = size <= self.settings.whole_object_bytes
+        data = await asyncio.get_running_loop().run_in_executor(
+            self._readers, _read if whole else _check, path, offset, size
+        )
+        if data is None:
+            return FileSource(path, offset, size, **names)
+        return BytesSource(data, **names)
+
+
+def _read(path: Path, offset: int, size: int) -> bytes:
+    with path.open("rb", buffering=0) as file:
+        data = os.pread(file.fileno(), size, offset)
+    if len(data) != size:
+        raise OSError(0, "the file is too short")
+    return data
+
+
+def _check(path: Path, offset: int, size: int) -> None:
+    if path.stat().st_size < offset + size:
+        raise OSError(0, "the file is too short")
