@@ -132,6 +132,6 @@ def _describe(root: Path, version: Any) -> dict[str, Any]:
         "path": version.path,
         "transfer_syntax": version.transfer_syntax_uid,
         "metadata": metadata,
-        "frames": [[offset, length] for offset, length in places],
+        "frames": [list(place) for place in places],
         "warnings": warnings,
     }
