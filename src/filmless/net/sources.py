@@ -1,0 +1,88 @@
+"""Data sets to send: from a file, or from memory."""
+
+import asyncio
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from filmless.kit.errors import Unavailable
+
+
+class BytesSource:
+    """A data set in memory."""
+
+    def __init__(
+        self, data: bytes | memoryview, *, sop_class_uid: str, sop_instance_uid: str, transfer_syntax_uid: str
+    ) -> None:
+        self._data = memoryview(data).cast("B")
+        self.size = len(self._data)
+        self.sop_class_uid = sop_class_uid
+        self.sop_instance_uid = sop_instance_uid
+        self.transfer_syntax_uid = transfer_syntax_uid
+
+    async def fill(self, offset: int, places: Sequence[memoryview]) -> None:
+        """Copy from `offset` on into `places`."""
+        for place in places:
+            end = offset + len(place)
+            place[:] = self._data[offset:end]
+            offset = end
+
+    def close(self) -> None:
+        """Nothing to give back."""
+
+
+class FileSource:
+    """A data set of `size` bytes from `offset` in a file, read in a thread, straight to where it is sent from.
+
+    The file is opened with the first read and closed with the last.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        offset: int,
+        size: int,
+        *,
+        sop_class_uid: str,
+        sop_instance_uid: str,
+        transfer_syntax_uid: str,
+    ) -> None:
+        self.path = path
+        self.offset = offset
+        self.size = size
+        self.sop_class_uid = sop_class_uid
+        self.sop_instance_uid = sop_instance_uid
+        self.transfer_syntax_uid = transfer_syntax_uid
+        self._fd = -1
+
+    async def fill(self, offset: int, places: Sequence[memoryview]) -> None:
+        """Read from `offset` of the data set into `places`. Raises Unavailable when the file is missing,
+        unreadable or shorter than it should be."""
+        try:
+            await asyncio.get_running_loop().run_in_executor(None, self._read, offset, places)
+        except OSError as error:
+            raise Unavailable(f"cannot read {self.path.name}: {error.strerror}", code="unreadable") from error
+
+    def _read(self, offset: int, places: Sequence[memoryview]) -> None:
+        if self._fd < 0:
+            self._fd = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
+        wanted = sum(map(len, places))
+        at, left, rest = self.offset + offset, wanted, list(places)
+        while left:
+            got = os.preadv(self._fd, rest, at)
+            if got == 0:
+                raise Unavailable(f"{self.path.name} is shorter than it should be", code="truncated")
+            at += got
+            left -= got
+            while rest and got >= len(rest[0]):
+                got -= len(rest.pop(0))
+            if got:
+                rest[0] = rest[0][got:]
+        if offset + wanted >= self.size:
+            self.close()
+
+    def close(self) -> None:
+        """Close the file if it is open."""
+        if self._fd >= 0:
+            fd, self._fd = self._fd, -1
+            os.close(fd)
