@@ -78,10 +78,10 @@ class Conditions:
 
     def _text(self, key: Key, match: Match) -> Condition:
         column = key.matched[0]
-        if key.vr == "IS" and isinstance(match, Single):
-            # IS of one number are equal (PS3.4 C.2.2.2.1.5 leaves it to us): "007" is "7"
-            spelled = {match.value, _plain_number(match.value)}
-            return column.in_(sorted(spelled))
+        if key.vr == "IS" and isinstance(match, Single) and _plain_number(match.value).isdigit():
+            # PS3.4 C.2.2.2.1 leaves open whether "007" is "7": here it is
+            number = _plain_number(match.value).lstrip("0")
+            return and_(column != "", func.ltrim(column, "+0", type_=Text) == number)
         return self._value(column, match)
 
     def _value(self, value: ColumnElement[Any], match: Match) -> Condition:
