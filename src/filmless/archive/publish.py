@@ -191,7 +191,7 @@ class Publisher:
                 if self._file_is_there(known):
                     return Result(Outcome(Kind.SAME, entry.sop_instance_uid), drop_file=True)
                 log.warning("the file of %s was gone and has come again", entry.sop_instance_uid)
-                self._replace(connection, entry, known, rejected, work)
+                self._replace(connection, entry, known, rejected, work, old_state="purged")
                 return Result(Outcome(Kind.STORED, entry.sop_instance_uid))
         policy = item.decided or entry.arrival.source.duplicates or self._settings.duplicates
         if policy == "replace":
@@ -269,11 +269,18 @@ class Publisher:
         self._note_arrival(entry, place, work, visible=not rejected)
 
     def _replace(
-        self, connection: Connection, entry: Entry, known: Known, rejected: str, work: _Work
+        self,
+        connection: Connection,
+        entry: Entry,
+        known: Known,
+        rejected: str,
+        work: _Work,
+        *,
+        old_state: str = "superseded",
     ) -> None:
         place = self._place(connection, entry, work)
         version = ids.new_number()
-        connection.execute(update(versions).where(versions.c.id == known.version).values(state="superseded"))
+        connection.execute(update(versions).where(versions.c.id == known.version).values(state=old_state))
         connection.execute(insert(versions).values(id=version, **entries.version_row(entry)))
         row = entries.instance_row(entry)
         connection.execute(

@@ -7,7 +7,7 @@ stores it. It may come before the objects that it names, and it can be revoked.
 from collections.abc import Iterable
 from datetime import datetime
 
-from sqlalchemy import Connection, and_, bindparam, distinct, func, insert, select, update
+from sqlalchemy import Connection, and_, bindparam, func, insert, select, update
 
 from filmless.archive.tables import instances, rejections, series, studies
 from filmless.db import events
@@ -110,12 +110,14 @@ def recount(connection: Connection, series_ids: Iterable[int]) -> None:
             )
         ).one()
         modalities = connection.scalars(
-            select(distinct(series.c.modality))
+            select(series.c.modality)
+            .distinct()
             .where(series.c.study == study_id, series.c.instance_count > 0, series.c.modality != "")
             .order_by(series.c.modality)
         ).all()
         classes = connection.scalars(
-            select(distinct(instances.c.sop_class_uid))
+            select(instances.c.sop_class_uid)
+            .distinct()
             .join(series, series.c.id == instances.c.series)
             .where(series.c.study == study_id, instances.c.rejected == "")
             .order_by(instances.c.sop_class_uid)
