@@ -1,11 +1,12 @@
 """`filmless backup`: a copy of everything that a running server keeps, from which `filmless restore` makes it anew.
 
-    DEST/manifest.json   written last: without it there is no backup
-    DEST/index.sqlite    the index at one moment, the same form whether the server's is SQLite or PostgreSQL
-    DEST/jobs.sqlite     background work, from just before that moment; with PostgreSQL jobs.json instead, which
-                         holds the jobs that are not over
-    DEST/filmless.toml   the settings file
-    DEST/store/          every file that the index names, and the ledger
+    DEST/manifest.json        written last: it names the others, and without it there is no backup
+    DEST/index-MOMENT.sqlite  the index at one moment, the same form whether the server's is SQLite or PostgreSQL
+    DEST/jobs-MOMENT.sqlite   background work, from just before that moment; with PostgreSQL jobs-MOMENT.json
+                              instead, which holds the jobs that are not over
+    DEST/filmless-MOMENT.toml the settings file
+    DEST/store/               every file that the index names, and the ledger
+    DEST/metadata/            what was prepared of settled series; made again where it is missing
 
 Files are written once and never changed, so a copy into an earlier backup's folder takes the new ones only. The
 index comes first and its files after it: everything that the snapshot names exists already.
@@ -14,20 +15,20 @@ The jobs database is older than the index by a moment, so the readers of the eve
 stood before it: events between are handed to jobs once more, which is harmless because their ids are the same.
 """
 
+import contextlib
 import hashlib
 import json
 import os
 import shutil
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
-from sqlalchemy import Connection, Engine, func, insert, select, text, update
+from sqlalchemy import Connection, Engine, delete, func, insert, select, text
 
 from filmless import __version__
+from filmless.app.copying import KEPT, SET_ASIDE, Progress, copy_files, files
 from filmless.app.settings import FILE_NAME, Settings
 from filmless.archive import ledger
 from filmless.archive.tables import instances, quarantine, series, studies, versions
@@ -45,15 +46,10 @@ INDEX = "index.sqlite"
 JOBS = "jobs.sqlite"
 OPEN_JOBS = "jobs.json"
 _FORMAT = 1
-_CHUNK = 1 << 20
-_COPIES = 4
 _ROWS = 2000
 
 #: of jobs that are not over
 OPEN_STATES: tuple[Literal["waiting", "running", "retrying"], ...] = ("waiting", "running", "retrying")
-
-#: (done, all) bytes
-Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,22 +63,12 @@ class Manifest:
     counts: dict[str, int]
     #: bytes of the data sets
     bytes: int
-    #: name -> SHA-256 of the files beside the store
-    sha256: dict[str, str]
+    #: name -> (file, SHA-256) of what is beside the store
+    parts: dict[str, tuple[str, str]]
     #: bytes of the ledger that belong to this backup; a later one may have appended
     ledger_bytes: int
     #: paths of files that were missing or whose data set is not what the index says
     damaged: list[str]
-
-
-@dataclass(frozen=True, slots=True)
-class StoredFile:
-    """A file of the store as the index knows it."""
-
-    path: str
-    offset: int
-    size: int
-    sha256: str
 
 
 def make(
@@ -95,68 +81,64 @@ def make(
     """
     _check_destination(settings, destination)
     destination.mkdir(mode=0o700, parents=True, exist_ok=True)
+    at = clock.now()
+    # names of this backup's own, so that an earlier one in the same folder is whole until this one is
+    stamp = at.strftime("%Y%m%dT%H%M%S%fZ")
+    names = {name: name.replace(".", f"-{stamp}.", 1) for name in (INDEX, JOBS, OPEN_JOBS, FILE_NAME)}
+    index = destination / names[INDEX]
     engine = open_engine(settings.index_url, pool_size=2)
     try:
-        readers = _readers(engine)
-        _copy_jobs(settings, destination)
         schema = migrate.current(engine)
-        fresh = destination / (INDEX + ".new")
+        readers = _readers(engine)
+        _copy_jobs(settings, destination, names)
         if engine.dialect.name == "sqlite":
-            _snapshot(settings.home / INDEX, fresh)
+            _snapshot(settings.home / INDEX, index)
         else:
-            _export(engine, fresh)
+            _export(engine, index)
+        _set_readers(index, readers)
+        snapshot = open_engine(f"sqlite:///{index}", pool_size=1)
+        try:
+            with reading(snapshot) as connection:
+                counts, size = _counts(connection), _bytes(connection)
+                _check_space(connection, settings.store, destination, link=link)
+                wanted = files(connection)
+                absent = copy_files(
+                    wanted, settings.store, destination / "store", size, link=link, progress=progress
+                )
+                _copy_metadata(connection, settings.home, destination)
+        finally:
+            snapshot.dispose()
+        damaged = [path for path in absent if not _purged_since(engine, path)]
     finally:
         engine.dispose()
-
-    snapshot = open_engine(f"sqlite:///{fresh}", pool_size=1)
-    try:
-        with writing(snapshot) as connection:
-            for name, position in readers.items():
-                connection.execute(
-                    update(event_readers).where(event_readers.c.name == name).values(seq=position)
-                )
-        with reading(snapshot) as connection:
-            counts, size = _counts(connection), _bytes(connection)
-            _check_space(connection, settings.store, destination, link=link)
-            damaged = _copy_files(
-                files(connection), settings.store, destination / "store", size, link, progress
-            )
-    finally:
-        snapshot.dispose()
-    close_wal(fresh)
-
+    close_wal(index)
     ledger_bytes = _copy_ledger(settings.store, destination / "store")
-    hashes = {}
-    for name in (INDEX, JOBS, OPEN_JOBS):
-        if (destination / (name + ".new")).exists():
-            hashes[name] = hash_of(destination / (name + ".new"))
     if settings.config is not None:
-        shutil.copyfile(settings.config, destination / (FILE_NAME + ".new"))
-        (destination / (FILE_NAME + ".new")).chmod(0o600)
-        hashes[FILE_NAME] = hash_of(destination / (FILE_NAME + ".new"))
+        shutil.copyfile(settings.config, destination / names[FILE_NAME])
+        (destination / names[FILE_NAME]).chmod(0o600)
 
     manifest = Manifest(
         format=_FORMAT,
         made_by=__version__,
-        made_at=clock.now().isoformat(timespec="seconds"),
+        made_at=at.isoformat(timespec="seconds"),
         schema=schema,
         counts=counts,
         bytes=size,
-        sha256=hashes,
+        parts={
+            name: (own, hash_of(destination / own))
+            for name, own in names.items()
+            if (destination / own).exists()
+        },
         ledger_bytes=ledger_bytes,
         damaged=sorted(damaged),
     )
     # everything on disk before the manifest says that it is
     os.sync()
-    (destination / MANIFEST).unlink(missing_ok=True)
-    for name in {INDEX, JOBS, OPEN_JOBS, FILE_NAME} - set(hashes):
-        (destination / name).unlink(missing_ok=True)
-    for name in hashes:
-        (destination / (name + ".new")).rename(destination / name)
     new = destination / (MANIFEST + ".new")
     new.write_text(json.dumps(asdict(manifest), indent=1) + "\n", "utf-8")
-    new.rename(destination / MANIFEST)
+    new.replace(destination / MANIFEST)
     os.sync()
+    _remove_earlier(destination, manifest)
     return manifest
 
 
@@ -166,6 +148,7 @@ def read_manifest(source: Path) -> Manifest:
         body = json.loads((source / MANIFEST).read_text("utf-8"))
         if body["format"] != _FORMAT:
             raise Refused(f"{source} was made by a newer Filmless ({body['made_by']}).", code="backup-newer")
+        body["parts"] = {name: (file, sha256) for name, (file, sha256) in body["parts"].items()}
         return Manifest(**body)
     except OSError:
         raise Refused(
@@ -173,49 +156,6 @@ def read_manifest(source: Path) -> Manifest:
         ) from None
     except (ValueError, KeyError, TypeError):
         raise Refused(f"{source / MANIFEST} is damaged.", code="no-backup") from None
-
-
-def files(connection: Connection) -> Iterator[StoredFile]:
-    """Every file that the index names, in the order of their paths within versions, then quarantine."""
-    for table, states in (
-        (versions, ("current", "superseded", "purging")),
-        (quarantine, ("waiting", "discarded")),
-    ):
-        found = connection.execution_options(yield_per=_ROWS).execute(
-            select(table.c.path, table.c.offset, table.c.size, table.c.sha256)
-            .where(table.c.state.in_(states))
-            .order_by(table.c.path)
-        )
-        for row in found:
-            yield StoredFile(row.path, row.offset, row.size, row.sha256)
-
-
-def copy_checked(source: Path, target: Path, file: StoredFile) -> bool:
-    """Copy a file of the store and check the data set's size and hash on the way; False, and no copy, if wrong."""
-    target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    part = target.with_name(target.name + ".part")
-    digest = hashlib.sha256()
-    position = 0
-    try:
-        with source.open("rb") as reader, part.open("wb") as writer:
-            while chunk := reader.read(_CHUNK):
-                writer.write(chunk)
-                start, end = file.offset - position, file.offset + file.size - position
-                digest.update(memoryview(chunk)[max(0, start) : max(0, end)])
-                position += len(chunk)
-    except FileNotFoundError:
-        part.unlink(missing_ok=True)
-        return False
-    except OSError as why:
-        part.unlink(missing_ok=True)
-        if source.exists() and why.filename != str(source):
-            raise Unavailable(f"{target} cannot be written: {why.strerror}.", code="backup-disk") from None
-        return False
-    if position < file.offset + file.size or digest.hexdigest() != file.sha256:
-        part.unlink()
-        return False
-    part.rename(target)
-    return True
 
 
 def hash_of(path: Path) -> str:
@@ -240,19 +180,16 @@ def _check_destination(settings: Settings, destination: Path) -> None:
         raise Refused(f"There is no Filmless archive in {settings.home} to back up.", code="no-archive")
     if destination.is_dir():
         names = {item.name for item in destination.iterdir()}
-        unfinished = {name + ".new" for name in (INDEX, JOBS, OPEN_JOBS)} | {"store"}
-        if names and MANIFEST not in names and not names & unfinished:
+        if names and MANIFEST not in names and "store" not in names:
             raise Conflict(f"{destination} holds other files: give an empty folder.", code="not-empty")
     elif destination.exists():
         raise Conflict(f"{destination} is not a folder.", code="not-empty")
 
 
-def _copy_jobs(settings: Settings, destination: Path) -> None:
-    for name in (JOBS, OPEN_JOBS):
-        _remove_database(destination / (name + ".new"))
+def _copy_jobs(settings: Settings, destination: Path, names: dict[str, str]) -> None:
     if not settings.database.url:
         if (settings.home / JOBS).exists():
-            _snapshot(settings.home / JOBS, destination / (JOBS + ".new"))
+            _snapshot(settings.home / JOBS, destination / names[JOBS])
         return
     # imported here: it brings dbos with it
     from filmless.db.durable import Jobs, jobs_url
@@ -263,14 +200,13 @@ def _copy_jobs(settings: Settings, destination: Path) -> None:
             for state in OPEN_STATES
             for job in jobs.newest(limit=1_000_000, state=state)
         ]
-    new = destination / (OPEN_JOBS + ".new")
-    new.write_text(json.dumps(open_jobs, indent=1) + "\n", "utf-8")
-    new.chmod(0o600)
+    file = destination / names[OPEN_JOBS]
+    file.write_text(json.dumps(open_jobs, indent=1) + "\n", "utf-8")
+    file.chmod(0o600)
 
 
 def _snapshot(source: Path, target: Path) -> None:
     """A consistent copy of an SQLite database that others may be writing to; they do not wait."""
-    _remove_database(target)
     original = sqlite3.connect(f"file:{source}?mode=ro", uri=True, timeout=60)
     copy = sqlite3.connect(target)
     try:
@@ -299,14 +235,8 @@ def close_wal(database: Path) -> None:
         connection.close()
 
 
-def _remove_database(path: Path) -> None:
-    for suffix in ("", "-wal", "-shm", "-journal"):
-        Path(f"{path}{suffix}").unlink(missing_ok=True)
-
-
 def _export(engine: Engine, target: Path) -> None:
     """The index in PostgreSQL, at one moment, as an SQLite database of the same schema."""
-    _remove_database(target)
     copy = open_engine(f"sqlite:///{target}", pool_size=1)
     try:
         migrate.upgrade(copy)
@@ -332,6 +262,18 @@ def _readers(engine: Engine) -> dict[str, int]:
         return {row.name: row.seq for row in connection.execute(select(event_readers))}
 
 
+def _set_readers(index: Path, readers: dict[str, int]) -> None:
+    """Set the readers of the event log in a snapshot back to where they stood before the jobs were copied."""
+    engine = open_engine(f"sqlite:///{index}", pool_size=1)
+    try:
+        with writing(engine) as connection:
+            connection.execute(delete(event_readers))
+            for name, position in readers.items():
+                connection.execute(insert(event_readers).values(name=name, seq=position))
+    finally:
+        engine.dispose()
+
+
 def _counts(connection: Connection) -> dict[str, int]:
     tables = (patients, studies, series, instances, versions, quarantine)
     return {table.name: connection.scalar(select(func.count()).select_from(table)) or 0 for table in tables}
@@ -339,9 +281,9 @@ def _counts(connection: Connection) -> dict[str, int]:
 
 def _bytes(connection: Connection) -> int:
     return sum(
-        connection.scalar(select(func.coalesce(func.sum(table.c.size), 0)).where(table.c.state != "purged"))
+        connection.scalar(select(func.coalesce(func.sum(table.c.size), 0)).where(table.c.state.in_(states)))
         or 0
-        for table in (versions, quarantine)
+        for table, states in ((versions, KEPT), (quarantine, SET_ASIDE))
     )
 
 
@@ -361,55 +303,41 @@ def _check_space(connection: Connection, store: Path, destination: Path, *, link
         )
 
 
-def _copy_files(
-    wanted: Iterable[StoredFile],
-    store: Path,
-    target: Path,
-    total: int,
-    link: bool,
-    progress: Progress | None,
-) -> list[str]:
-    """Copies, a few at a time; returns the paths of files that are missing or damaged."""
-    target.mkdir(mode=0o700, exist_ok=True)
-    damaged: list[str] = []
-    done = 0
-    under_way: dict[Future[bool], StoredFile] = {}
-
-    def finish(*, until: int) -> None:
-        nonlocal done
-        while len(under_way) > until:
-            for future in wait(under_way, return_when=FIRST_COMPLETED).done:
-                file = under_way.pop(future)
-                if not future.result():
-                    damaged.append(file.path)
-                done += file.size
-                if progress is not None:
-                    progress(done, total)
-
-    with ThreadPoolExecutor(_COPIES, thread_name_prefix="backup") as pool:
-        for file in wanted:
-            under_way[pool.submit(_bring, store / file.path, target / file.path, file, link)] = file
-            finish(until=_COPIES * 4)
-        finish(until=0)
-    return damaged
+def _purged_since(engine: Engine, path: str) -> bool:
+    """Whether the file left by a purge after the snapshot was taken."""
+    with reading(engine) as connection:
+        return any(
+            connection.scalar(
+                select(table.c.id).where(table.c.path == path, table.c.state.in_(["purging", "purged"]))
+            )
+            is not None
+            for table in (versions, quarantine)
+        )
 
 
-def _bring(source: Path, target: Path, file: StoredFile, link: bool) -> bool:
-    # a file has its final name only when it is complete, and never changes after: what is there need not be copied
-    if target.exists():
-        return True
-    if not link:
-        return copy_checked(source, target, file)
-    target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    try:
-        os.link(source, target)
-    except FileNotFoundError:
-        return False
-    except OSError as why:
-        raise Refused(
-            f"{target} cannot be a hard link: {why.strerror}. Leave out --link.", code="no-link"
-        ) from None
-    return True
+def _copy_metadata(connection: Connection, home: Path, destination: Path) -> None:
+    """What was prepared of series, where it is still there: a series that changed since prepares itself again."""
+    (destination / "metadata").mkdir(mode=0o700, exist_ok=True)
+    found = connection.execution_options(yield_per=_ROWS).execute(
+        select(series.c.metadata_path).where(series.c.metadata_path != "")
+    )
+    for (path,) in found:
+        target = destination / path
+        if not target.exists():
+            part = target.with_name(target.name + ".part")
+            with contextlib.suppress(FileNotFoundError):
+                shutil.copyfile(home / path, part)
+                part.rename(target)
+
+
+def _remove_earlier(destination: Path, manifest: Manifest) -> None:
+    """Indexes and settings of earlier backups in the same folder, and of unfinished ones."""
+    current = {file for file, _ in manifest.parts.values()}
+    for stem in (INDEX, JOBS, OPEN_JOBS, FILE_NAME):
+        name, _, suffix = stem.partition(".")
+        for old in destination.glob(f"{name}-*.{suffix}*"):
+            if old.name not in current:
+                old.unlink()
 
 
 def _copy_ledger(store: Path, target: Path) -> int:

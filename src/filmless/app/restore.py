@@ -3,24 +3,23 @@
 import json
 import os
 import shutil
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy import Engine, text
+from sqlalchemy import Engine, select, text, update
 
 from filmless.app import backup
-from filmless.app.backup import INDEX, JOBS, OPEN_JOBS, Manifest, Progress, StoredFile
+from filmless.app.backup import INDEX, JOBS, OPEN_JOBS, Manifest
+from filmless.app.copying import Progress, copy_files, files
 from filmless.app.index import make_home
 from filmless.app.settings import FILE_NAME, Settings
 from filmless.archive import ledger
+from filmless.archive.tables import series
 from filmless.db import migrate
 from filmless.db.engine import open_engine
 from filmless.db.schema import Id, metadata
 from filmless.db.work import reading, writing
 from filmless.kit.errors import Conflict, Refused
-
-_COPIES = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +27,6 @@ class Restored:
     """What came back. `damaged` are the files that the backup lacks or has in a damaged form."""
 
     manifest: Manifest
-    files: int
-    bytes: int
     damaged: list[str]
 
 
@@ -43,13 +40,11 @@ def bring_settings(source: Path, home: Path) -> None:
         raise Conflict(
             f"{home} is not empty: a backup is restored into an empty home only.", code="not-empty"
         )
-    for name, expected in manifest.sha256.items():
-        if not (source / name).exists() or backup.hash_of(source / name) != expected:
-            raise Refused(f"{source / name} is not the file that was backed up.", code="backup-damaged")
+    for file, expected in manifest.parts.values():
+        if not (source / file).exists() or backup.hash_of(source / file) != expected:
+            raise Refused(f"{source / file} is not the file that was backed up.", code="backup-damaged")
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if FILE_NAME in manifest.sha256:
-        shutil.copyfile(source / FILE_NAME, home / FILE_NAME)
-        (home / FILE_NAME).chmod(0o600)
+    _bring_part(source, manifest, FILE_NAME, home / FILE_NAME)
 
 
 def bring(settings: Settings, source: Path, *, progress: Progress | None = None) -> Restored:
@@ -64,15 +59,15 @@ def bring(settings: Settings, source: Path, *, progress: Progress | None = None)
         _check_empty(settings)
 
     snapshot = settings.home / (INDEX + ".new")
-    shutil.copyfile(source / INDEX, snapshot)
-    snapshot.chmod(0o600)
+    _bring_part(source, manifest, INDEX, snapshot)
     engine = open_engine(f"sqlite:///{snapshot}", pool_size=1)
     try:
-        count, size, damaged = _bring_files(
-            engine, source / "store", settings.store, manifest.bytes, progress
-        )
+        with reading(engine) as connection:
+            wanted = files(connection)
+            damaged = copy_files(wanted, source / "store", settings.store, manifest.bytes, progress=progress)
         _bring_ledger(source, settings.store, manifest)
         migrate.upgrade(engine)
+        _bring_metadata(engine, source, settings.home)
         if settings.database.url:
             _bring_rows(engine, settings.index_url)
     finally:
@@ -81,16 +76,43 @@ def bring(settings: Settings, source: Path, *, progress: Progress | None = None)
 
     if settings.database.url:
         snapshot.unlink()
-    elif JOBS in manifest.sha256:
-        shutil.copyfile(source / JOBS, settings.home / JOBS)
-        (settings.home / JOBS).chmod(0o600)
-    if OPEN_JOBS in manifest.sha256:
-        _bring_jobs(settings, source)
+    else:
+        _bring_part(source, manifest, JOBS, settings.home / JOBS)
+    if OPEN_JOBS in manifest.parts:
+        _bring_jobs(settings, source / manifest.parts[OPEN_JOBS][0])
     os.sync()
     if not settings.database.url:
         snapshot.rename(settings.home / INDEX)
         os.sync()
-    return Restored(manifest, count, size, sorted(damaged))
+    return Restored(manifest, sorted(damaged))
+
+
+def _bring_part(source: Path, manifest: Manifest, name: str, target: Path) -> None:
+    if name in manifest.parts:
+        shutil.copyfile(source / manifest.parts[name][0], target)
+        target.chmod(0o600)
+
+
+def _bring_metadata(engine: Engine, source: Path, home: Path) -> None:
+    """What was prepared of series; where the backup came too late for it, the series settles again."""
+    (home / "metadata").mkdir(mode=0o700, exist_ok=True)
+    with reading(engine) as connection:
+        rows = connection.execute(
+            select(series.c.id, series.c.metadata_path).where(series.c.metadata_path != "")
+        ).all()
+    missing: list[int] = []
+    for row in rows:
+        try:
+            shutil.copyfile(source / row.metadata_path, home / row.metadata_path)
+        except FileNotFoundError:
+            missing.append(row.id)
+    with writing(engine) as connection:
+        for series_id in missing:
+            connection.execute(
+                update(series)
+                .where(series.c.id == series_id)
+                .values(metadata_path="", settled_generation=series.c.generation - 1)
+            )
 
 
 def _check_empty(settings: Settings) -> None:
@@ -102,35 +124,6 @@ def _check_empty(settings: Settings) -> None:
             )
     finally:
         engine.dispose()
-
-
-def _bring_files(
-    engine: Engine, source: Path, store: Path, total: int, progress: Progress | None
-) -> tuple[int, int, list[str]]:
-    damaged: list[str] = []
-    count = done = 0
-    under_way: dict[Future[bool], StoredFile] = {}
-    with reading(engine) as connection, ThreadPoolExecutor(_COPIES, thread_name_prefix="restore") as pool:
-
-        def finish(*, until: int) -> None:
-            nonlocal count, done
-            while len(under_way) > until:
-                for future in wait(under_way, return_when=FIRST_COMPLETED).done:
-                    file = under_way.pop(future)
-                    if future.result():
-                        count += 1
-                        done += file.size
-                    else:
-                        damaged.append(file.path)
-                    if progress is not None:
-                        progress(done, total)
-
-        for file in backup.files(connection):
-            copy = pool.submit(backup.copy_checked, source / file.path, store / file.path, file)
-            under_way[copy] = file
-            finish(until=_COPIES * 4)
-        finish(until=0)
-    return count, done, damaged
 
 
 def _bring_ledger(source: Path, store: Path, manifest: Manifest) -> None:
@@ -165,11 +158,11 @@ def _bring_rows(snapshot: Engine, url: str) -> None:
         target.dispose()
 
 
-def _bring_jobs(settings: Settings, source: Path) -> None:
+def _bring_jobs(settings: Settings, file: Path) -> None:
     # imported here: it brings dbos with it
     from filmless.db.durable import Jobs, jobs_url, queue_of
 
     with Jobs(jobs_url(settings.home, settings.index_url)) as jobs:
-        for job in json.loads((source / OPEN_JOBS).read_text("utf-8")):
+        for job in json.loads(file.read_text("utf-8")):
             task = {key: value for key, value in job["task"].items() if key != "device"}
             jobs.add(job["kind"], task, device=job["device"], queue=queue_of(job["kind"]), job_id=job["id"])

@@ -1,0 +1,126 @@
+"""The table of DICOM services that we provide, and who may have which: association requests are answered from it.
+
+One more service is one more row; the conformance statement is made from the same rows.
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from filmless.archive.model import ArchiveSettings
+from filmless.devices.model import Device
+from filmless.dicom.dimse import Command, CommandField
+from filmless.dicom.sopclasses import (
+    FIND_MODELS,
+    GET_MODELS,
+    MOVE_MODELS,
+    STORAGE,
+    STORAGE_COMMITMENT_PUSH,
+    VERIFICATION,
+)
+from filmless.dicom.uids import EXPLICIT_VR_LE, IMPLICIT_VR_LE
+from filmless.dicom.ul.negotiation import ANY, Context, NegotiationPolicy
+from filmless.kit.errors import Refused
+from filmless.net.dialogue import Association
+from filmless.net.model import NetSettings, StoreSink
+from filmless.net.serving import StoreHandler
+
+#: for data sets that are no objects: keys and answers of queries, references
+_LITTLE = (EXPLICIT_VR_LE, IMPLICIT_VR_LE)
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A service that we provide. `word` is what a device is allowed (devices.model.SERVICES)."""
+
+    word: str
+    name: str
+    sop_classes: tuple[str, ...]
+    #: in our order of preference; ANY takes what the requestor prefers
+    transfer_syntaxes: tuple[str, ...]
+    #: the requests that a requestor may send
+    requests: tuple[CommandField, ...]
+    #: answers to SOP class extended negotiation (PS3.7 D.3.3.5)
+    extended: bool = False
+
+
+def table(settings: ArchiveSettings) -> tuple[Service, ...]:
+    """Every service, with the private storage classes of the settings."""
+    storage = (*STORAGE, *settings.private_storage_classes)
+    return (
+        Service("echo", "Verification", (VERIFICATION,), _LITTLE, (CommandField.C_ECHO_RQ,)),
+        Service("store", "Storage", storage, ANY, (CommandField.C_STORE_RQ,)),
+        Service(
+            "find", "Query", tuple(sorted(FIND_MODELS)), _LITTLE, (CommandField.C_FIND_RQ,), extended=True
+        ),
+        Service(
+            "move", "Retrieve (C-MOVE)", tuple(sorted(MOVE_MODELS)), _LITTLE, (CommandField.C_MOVE_RQ,),
+            extended=True,
+        ),
+        Service(
+            "get", "Retrieve (C-GET)", tuple(sorted(GET_MODELS)), _LITTLE, (CommandField.C_GET_RQ,), extended=True
+        ),
+        Service(
+            "commit", "Storage Commitment", (STORAGE_COMMITMENT_PUSH,), _LITTLE, (CommandField.N_ACTION_RQ,)
+        ),
+    )  # fmt: skip
+
+
+class Policies:
+    """What each device may negotiate; made once per set of allowed services."""
+
+    def __init__(
+        self,
+        services: Iterable[Service],
+        net: NetSettings,
+        extended: Callable[[str, bytes], bytes | None] | None = None,
+    ) -> None:
+        self._services = tuple(services)
+        self._net = net
+        self._extended = extended
+        self._made: dict[frozenset[str], NegotiationPolicy] = {}
+
+    def of(self, device: Device) -> NegotiationPolicy:
+        policy = self._made.get(device.services)
+        if policy is None:
+            policy = self._made[device.services] = self._make(device.services)
+        return policy
+
+    def _make(self, allowed: frozenset[str]) -> NegotiationPolicy:
+        accepts: dict[str, tuple[str, ...]] = {}
+        roles: dict[str, tuple[bool, bool]] = {}
+        for service in self._services:
+            # C-GET brings objects back in contexts of the storage classes, in which the requestor is the
+            # provider (PS3.4 C.5.3): a device that may get but not store has them in that role alone
+            storage = service.word == "store"
+            if service.word in allowed or (storage and "get" in allowed):
+                for uid in service.sop_classes:
+                    accepts[uid] = service.transfer_syntaxes
+                    if storage:
+                        roles[uid] = ("store" in allowed, "get" in allowed)
+        # the result of a commitment comes on the same association, where the requestor stays the user of
+        # the service: no role beyond that one is needed (PS3.4 J.3.3)
+        return NegotiationPolicy(
+            accepts=accepts,
+            roles=roles,
+            max_pdu=self._net.max_pdu,
+            async_ops=(ASYNC_OPERATIONS, 1),
+            extended=self._extended,
+        )
+
+
+class StorageAsAllowed:
+    """The storage service for devices that may store; one that may only get is told so at each object."""
+
+    def __init__(self, storage: StoreHandler) -> None:
+        self._storage = storage
+
+    def begin(self, association: Association, context: Context, command: Command) -> StoreSink:
+        """Raises Refused (code "not-allowed")."""
+        device: Device = association.who
+        if "store" not in device.services:
+            raise Refused("this device may not store here", code="not-allowed")
+        return self._storage.begin(association, context, command)
+
+
+#: requests that a device may have under way at once where it negotiates that (PS3.7 D.3.3.3)
+ASYNC_OPERATIONS = 16
