@@ -3,25 +3,23 @@
 import asyncio
 import logging
 import uuid
-from collections import deque
 from collections.abc import AsyncIterator, Callable, Mapping
 from datetime import datetime
 from typing import Any, Final, Protocol
 
 from filmless.dicom import dimse
 from filmless.dicom.dimse import Command, CommandField
-from filmless.dicom.statuses import PENDING, PENDING_WARNING
 from filmless.dicom.ul.engine import Engine
 from filmless.dicom.ul.frames import frame, laid_out, lay_out, room
 from filmless.dicom.ul.negotiation import Context
 from filmless.dicom.ul.pdu import AssociateAccept, AssociateReject, AssociateRequest
 from filmless.kit.clock import now
-from filmless.kit.errors import FilmlessError
+from filmless.net.asking import Asking, Operation, is_pending
 from filmless.net.errors import AssociationAborted, PeerTimeout
 from filmless.net.model import DataSource, NetSettings, Peer
 from filmless.net.slabs import SlabPool
 from filmless.net.watch import Watch
-from filmless.net.wire import LINGER, RESPONSES, Wire, peer_of
+from filmless.net.wire import LINGER, Wire, peer_of
 
 logger = logging.getLogger(__name__)
 
@@ -30,9 +28,6 @@ PIECE: Final = 1 << 20
 
 #: Most places to read one piece into; a preadv takes 1,024.
 MOST_PLACES: Final = 512
-
-#: Responses that may wait for whoever asked, before we read no more.
-MOST_RESPONSES: Final = 64
 
 VERIFICATION: Final = "1.2.840.10008.1.1"
 
@@ -45,21 +40,6 @@ class Incoming(Protocol):
     @property
     def outstanding(self) -> int: ...
     def close(self) -> None: ...
-
-
-class Operation:
-    """A request of ours that waits for its response or responses."""
-
-    def __init__(self, message_id: int, many: bool) -> None:
-        self.message_id = message_id
-        self.many = many
-        self.answers: deque[tuple[Command, bytes | None]] = deque()
-        self.waiter: asyncio.Future[None] | None = None
-        self.failure: FilmlessError | None = None
-        #: something of the request is on its way, so a response will come
-        self.sent = False
-        #: nobody reads the answers any more
-        self.abandoned = False
 
 
 class Association:
@@ -105,9 +85,7 @@ class Association:
         self._on_end = on_end
         self._watch = Watch(self.wire, settings, self._doing, self.fail)
         self._room = room(0)
-        self._last_id = 0
-        self._operations: dict[int, Operation] = {}
-        self._window: asyncio.Semaphore | None = asyncio.Semaphore(1)
+        self.asking = Asking(self.wire, settings, self._serving, self.fail)
         self._speaking = asyncio.Lock()
         self._deferred: list[bytes] = []
         self._released: asyncio.Future[None] | None = None
@@ -126,9 +104,8 @@ class Association:
     @property
     def outstanding(self) -> int:
         """Requests of either side that have no final response yet."""
-        return len(self._operations) + self._serving
+        return len(self.asking) + self._serving()
 
-    @property
     def _serving(self) -> int:
         return self.incoming.outstanding if self.incoming is not None else 0
 
@@ -157,7 +134,7 @@ class Association:
         context = self.context_for(VERIFICATION)
         if context is None:
             raise LookupError("the other side did not accept Verification")
-        answer, _ = await self._ask(context, dimse.echo_rq(self._next_id()))
+        answer, _ = await self._ask(context, dimse.echo_rq)
         return answer.status
 
     async def store(
@@ -174,7 +151,7 @@ class Association:
         that fails before its first byte was sent raises its own error and leaves the association usable;
         later, the association is aborted, as a message cannot be taken back.
         """
-        operation = await self._begin(many=False)
+        operation = await self.asking.begin()
         try:
             command = dimse.store_rq(
                 operation.message_id,
@@ -183,11 +160,17 @@ class Association:
                 priority=priority,
                 originator=originator,
             )
-            await self._send_object(context, command, source, operation)
+            async with self._speaking:
+                try:
+                    await self._send_object(context, command, source, operation)
+                finally:
+                    deferred, self._deferred = self._deferred, []
+                    for framed in deferred:
+                        self._write(framed)
             self.images_out += 1
-            answer, _ = await self._next(operation)
+            answer, _ = await self.asking.next(operation)
         except BaseException:
-            self._abandon(operation)
+            self.asking.abandon(operation)
             raise
         finally:
             source.close()
@@ -234,15 +217,18 @@ class Association:
         **fields: dimse.Value,
     ) -> tuple[Command, bytes | None]:
         """Any DIMSE-N request: the response and its data set. The class is the context's unless given."""
-        command = dimse.normalized_rq(
-            field,
-            self._next_id(),
-            sop_class_uid or context.abstract_syntax,
-            sop_instance_uid,
-            has_dataset=dataset is not None,
-            **fields,
+        return await self._ask(
+            context,
+            lambda message_id: dimse.normalized_rq(
+                field,
+                message_id,
+                sop_class_uid or context.abstract_syntax,
+                sop_instance_uid,
+                has_dataset=dataset is not None,
+                **fields,
+            ),
+            dataset,
         )
-        return await self._ask(context, command, dataset)
 
     async def action(
         self, context: Context, sop_instance_uid: str, action_type_id: int, dataset: bytes | None = None
@@ -300,18 +286,25 @@ class Association:
 
     def post(self, framed: bytes) -> None:
         """Send a whole message now, or after the object that is being sent. Dropped when all is over."""
-        if self._over or self.engine.state not in (6, 8):
-            return
         if self._speaking.locked():
             self._deferred.append(framed)
         else:
+            self._write(framed)
+
+    def _write(self, framed: bytes) -> None:
+        # the cells of P-DATA request: DT-1 and AR-7; in other states there is nobody to send to
+        if self.engine.state in (6, 8):
             self.wire.write(framed)
 
     async def send(self, framed: bytes) -> None:
         """Send a whole message and wait until the peer takes more."""
         if self._over:
             raise AssociationAborted(self.ended or "the association is over")
-        self.post(framed)
+        if self._speaking.locked():
+            async with self._speaking:
+                self._write(framed)
+        else:
+            self._write(framed)
         if self.wire.blocked_since is not None:
             try:
                 await self.wire.drain()
@@ -330,138 +323,64 @@ class Association:
         size = self._room
         head = frame(context.id, command.encode(), size, command=True)
         step = max(1, min(PIECE // size, MOST_PLACES)) * size
-        async with self._speaking:
-            offset = 0
-            while True:
-                length = min(step, source.size - offset)
-                last = offset + length >= source.size
-                buffer = bytearray(len(head) + laid_out(length, size))
-                buffer[: len(head)] = head
-                places = lay_out(buffer, len(head), context.id, length, size, last=last)
-                try:
-                    await source.fill(offset, places)
-                except BaseException:
-                    if offset:
-                        self.fail("an object could not be read to its end")
-                    raise
-                if self._over or self.engine.state != 6:
+        offset = 0
+        while True:
+            length = min(step, source.size - offset)
+            last = offset + length >= source.size
+            buffer = bytearray(len(head) + laid_out(length, size))
+            buffer[: len(head)] = head
+            places = lay_out(buffer, len(head), context.id, length, size, last=last)
+            try:
+                await source.fill(offset, places)
+                if self.engine.state != 6:
                     raise AssociationAborted(self.ended or "the association is over")
                 operation.sent = True
                 self.wire.write(buffer)
                 head = b""
                 offset += length
                 if last:
-                    break
+                    return
                 if self.wire.blocked_since is not None:
-                    try:
-                        await self.wire.drain()
-                    except BaseException as error:
-                        self.fail(str(error) or "sending was given up in the middle of an object")
-                        raise
-        if self._deferred and not self._over:
-            self.wire.write(b"".join(self._deferred))
-            self._deferred.clear()
+                    await self.wire.drain()
+            except BaseException as error:
+                if operation.sent:
+                    self.fail(f"an object could not be sent to its end: {error or 'given up'}")
+                raise
 
     def _doing(self) -> tuple[bool, int]:
         """For the watch: whether a message is arriving, and how many operations are outstanding."""
         return self.busy, self.outstanding
 
-    # -- asking and being answered ---------------------------------------------------------------------
-
-    def _next_id(self) -> int:
-        for _ in range(65536):
-            self._last_id = self._last_id % 65535 + 1
-            if self._last_id not in self._operations:
-                break
-        return self._last_id
-
-    async def _begin(self, *, many: bool) -> Operation:
-        if self._window is not None:
-            await self._window.acquire()
-        if self._over or not self.is_open:
-            self._free_slot()
-            raise AssociationAborted(self.ended or "the association is over")
-        operation = Operation(self._next_id(), many)
-        self._operations[operation.message_id] = operation
-        return operation
+    # -- asking ----------------------------------------------------------------------------------------
 
     async def _ask(
-        self, context: Context, command: Command, dataset: bytes | None = None
+        self, context: Context, request: Callable[[int], Command], dataset: bytes | None = None
     ) -> tuple[Command, bytes | None]:
-        operation = await self._begin(many=False)
-        command = Command({**command, "MessageID": operation.message_id})
+        operation = await self.asking.begin()
         try:
             operation.sent = True
-            await self.send(self.framed(context, command, dataset))
-            return await self._next(operation)
+            await self.send(self.framed(context, request(operation.message_id), dataset))
+            return await self.asking.next(operation)
         except BaseException:
-            self._abandon(operation)
+            self.asking.abandon(operation)
             raise
 
     async def _ask_many(
         self, context: Context, request: Callable[[int], Command], identifier: bytes
     ) -> AsyncIterator[tuple[Command, bytes | None]]:
-        operation = await self._begin(many=True)
+        operation = await self.asking.begin(many=True)
         final = False
         try:
             operation.sent = True
             await self.send(self.framed(context, request(operation.message_id), identifier))
             while not final:
-                answer = await self._next(operation)
-                final = not _is_pending(answer[0])
+                answer = await self.asking.next(operation)
+                final = not is_pending(answer[0])
                 yield answer
         finally:
             if not final:
-                self._abandon(operation)
+                self.asking.abandon(operation)
                 self.post(self.framed(context, dimse.cancel_rq(operation.message_id)))
-
-    async def _next(self, operation: Operation) -> tuple[Command, bytes | None]:
-        """The next response. For an operation of many, other traffic (sub-operations) starts the time-out anew."""
-        while not operation.answers:
-            if operation.failure is not None:
-                raise operation.failure
-            heard = self.wire.bytes_in
-            operation.waiter = asyncio.get_running_loop().create_future()
-            try:
-                async with asyncio.timeout(self.settings.response_timeout):
-                    await operation.waiter
-            except TimeoutError:
-                if operation.many and (self.wire.bytes_in != heard or self._serving):
-                    continue
-                self.fail("no response within the time-out")
-                raise PeerTimeout("the other side did not answer in time") from None
-        answer = operation.answers.popleft()
-        if len(operation.answers) < MOST_RESPONSES // 4:
-            self.wire.resume_reading(RESPONSES)
-        return answer
-
-    def answered(self, command: Command, dataset: bytes | None) -> None:
-        """A response has arrived whole. One that nobody waits for is ignored."""
-        operation = self._operations.get(command.responds_to)
-        if operation is None:
-            logger.warning("association %s: a response to nothing that was asked", self.id)
-            return
-        if not (operation.many and _is_pending(command)):
-            del self._operations[operation.message_id]
-            self._free_slot()
-        if operation.abandoned:
-            return
-        operation.answers.append((command, dataset))
-        if len(operation.answers) >= MOST_RESPONSES:
-            self.wire.pause_reading(RESPONSES)
-        _wake(operation)
-
-    def _free_slot(self) -> None:
-        if self._window is not None:
-            self._window.release()
-
-    def _abandon(self, operation: Operation) -> None:
-        """Nobody waits any more; the slot in the window is free when the final response has come."""
-        operation.abandoned = True
-        operation.answers.clear()
-        if not operation.sent and self._operations.pop(operation.message_id, None) is not None:
-            self._free_slot()
-        self.wire.resume_reading(RESPONSES)
 
     # -- what the wire tells ---------------------------------------------------------------------------
 
@@ -475,7 +394,7 @@ class Association:
         self.max_pdu_out = max_pdu_out
         self._room = room(max_pdu_out)
         self.window = may_invoke
-        self._window = asyncio.Semaphore(may_invoke) if may_invoke else None
+        self.asking.open(may_invoke)
         self.is_open = True
         self._watch.start()
 
@@ -517,24 +436,10 @@ class Association:
         self.ended = why
         self._watch.stop()
         self._deferred.clear()
-        for operation in list(self._operations.values()):
-            operation.failure = AssociationAborted(why or "the association was released by the other side")
-            _wake(operation)
-        self._operations.clear()
-        # whoever waits for a slot finds that it is over, and wakes the next
-        self._free_slot()
+        self.asking.end(why or "the association was released by the other side")
         if self._released is not None and not self._released.done():
             self._released.set_result(None)
         if self.incoming is not None:
             self.incoming.close()
         self.wire.end()
         self._on_end(self)
-
-
-def _is_pending(command: Command) -> bool:
-    return command.status in (PENDING, PENDING_WARNING)
-
-
-def _wake(operation: Operation) -> None:
-    if operation.waiter is not None and not operation.waiter.done():
-        operation.waiter.set_result(None)

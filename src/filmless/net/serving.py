@@ -228,7 +228,7 @@ class Inbox:
         else:
             dataset = None if message.data is None else bytes(message.data)
             if command.is_response:
-                self._assoc.answered(command, dataset)
+                self._assoc.asking.answered(command, dataset)
             elif len(self._tasks) < self._window:
                 self._serve(message.context, command, dataset)
             else:
