@@ -1,6 +1,6 @@
 """Runs a query: one SELECT, read as a stream."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from itertools import islice
 from typing import Any
 
@@ -38,7 +38,7 @@ _LINKS: dict[Level, ColumnElement[bool]] = {
 }
 
 
-def search(connection: Connection, principal: Principal, query: Query) -> Iterator[Found]:
+def search(connection: Connection, principal: Principal, query: Query) -> Generator[Found, None, None]:
     """The answers to `query` that `principal` may see, in no order, as a stream in the caller's transaction.
 
     Each has the tags of `query.returned`. Close the iterator to stop early. Memory does not grow with the number
@@ -146,10 +146,10 @@ class _Selection:
             wanted = dict(self._query.items).get(key.tag, ())
             return _items_reader(attributes, name, self._matches.get(key.tag), wanted)
         if key.column is None:
-            return lambda row: _text(row[attributes].get(name))
+            return lambda row: element_text(row[attributes].get(name))
         column = self._place(key.column.name, key.column)
         if key.as_received:
-            return lambda row: _text(row[attributes].get(name)) or row[column]
+            return lambda row: element_text(row[attributes].get(name)) or row[column]
         if key.kind == "number":
             return lambda row: "" if row[column] is None else str(row[column])
         return lambda row: row[column]
@@ -239,7 +239,7 @@ def _items_reader(at: int, name: str, match: Match | None, wanted: tuple[int, ..
                 item
                 for item in items
                 if all(
-                    holds(each, element.get("vr", ""), _text(element))
+                    holds(each, element.get("vr", ""), element_text(element))
                     for tag, each in conditions
                     for element in (item.get(f"{tag:08X}", {}),)
                 )
@@ -251,7 +251,7 @@ def _items_reader(at: int, name: str, match: Match | None, wanted: tuple[int, ..
     return read
 
 
-def _text(element: Mapping[str, Any] | None) -> str:
+def element_text(element: Mapping[str, Any] | None) -> str:
     """An element of DICOM JSON as text, its values joined by backslash; "" where absent or empty."""
     if not element:
         return ""

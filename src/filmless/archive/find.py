@@ -1,0 +1,230 @@
+"""C-FIND, service class provider (PS3.4 C.4.1): the search runs in a thread, its answers stream."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
+from itertools import islice
+from typing import Any
+
+from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DBAPIError
+
+from filmless.access.model import Principal
+from filmless.archive.query import LEVELS, BadKey, BadRequest, Level, Options, Query, search, understand
+from filmless.archive.query.identifier import AnswerWriter, read_request
+from filmless.db.work import reading
+from filmless.devices.model import Device
+from filmless.dicom.dimse import Command
+from filmless.dicom.sopclasses import PATIENT_ROOT_FIND, PATIENT_STUDY_ONLY_FIND, STUDY_ROOT_FIND
+from filmless.dicom.statuses import CANCELLED, OUT_OF_RESOURCES, PENDING, PENDING_WARNING, SUCCESS
+from filmless.dicom.ul.negotiation import Context
+from filmless.net.association import Association
+from filmless.net.model import Reply
+
+_log = logging.getLogger(__name__)
+
+#: PS3.4 table C.4-1: identifier does not match SOP class; unable to process
+IDENTIFIER_DOES_NOT_MATCH = 0xA900
+UNABLE_TO_PROCESS = 0xC001
+
+#: the levels of each information model, from the top down
+MODELS: dict[str, tuple[Level, ...]] = {
+    PATIENT_ROOT_FIND: LEVELS,
+    STUDY_ROOT_FIND: LEVELS[1:],
+    PATIENT_STUDY_ONLY_FIND: LEVELS[:2],
+}
+
+#: application information of SOP class extended negotiation, byte by byte (PS3.4 table C.5-1). Of those, time zone
+#: adjustment (4) and enhanced multi-frame conversion (5) are not done.
+_SUPPORTED = (1, 1, 1, 0, 0, 1, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class FindSettings:
+    """Settings of C-FIND."""
+
+    #: ours: Retrieve AE Title of the answers
+    ae_title: str = "FILMLESS"
+    #: most answers to one request; further ones end it with A700 and the advice to narrow it. 0: no limit
+    max_answers: int = 0
+    #: a search that has not found its next answers after so many seconds is ended with A700
+    timeout: float = 120.0
+    #: searches at a time; others wait
+    threads: int = 4
+
+
+def negotiate(abstract_syntax: str, proposed: bytes) -> bytes | None:
+    """The answer to SOP class extended negotiation for a query class; None for other classes."""
+    if abstract_syntax not in MODELS:
+        return None
+    return bytes(ask & can for ask, can in zip(proposed, _SUPPORTED, strict=False))
+
+
+def options_of(context: Context, device: Device) -> Options:
+    """What was negotiated on this context, or is forced by the device's quirks."""
+    negotiated = context.extended.ljust(len(_SUPPORTED), b"\0")
+    return Options(
+        relational=negotiated[0] == 1 or "relational" in device.quirks,
+        combined_datetime=negotiated[1] == 1 or "combined-datetime" in device.quirks,
+        fuzzy=negotiated[2] == 1 or "fuzzy-names" in device.quirks,
+        empty_value=negotiated[5] == 1,
+        multiple_values=negotiated[6] == 1,
+    )
+
+
+class FindHandler:
+    """Answers C-FIND requests. One per process: its threads are few, so that searches wait instead of piling up."""
+
+    def __init__(self, engine: Engine, settings: FindSettings) -> None:
+        self._engine = engine
+        self._settings = settings
+        self._threads = ThreadPoolExecutor(settings.threads, thread_name_prefix="find")
+
+    def close(self) -> None:
+        """No further searches; those under way end by themselves."""
+        self._threads.shutdown(wait=False, cancel_futures=True)
+
+    async def __call__(
+        self,
+        association: Association,
+        context: Context,
+        command: Command,
+        dataset: bytes | None,
+        cancelled: asyncio.Event,
+    ) -> AsyncIterator[Reply]:
+        """Pending responses, then the final one: success, cancelled, or why not."""
+        device = association.who
+        assert isinstance(device, Device)
+        try:
+            request = read_request(dataset or b"", context.transfer_syntax, device.character_set)
+            understood = understand(
+                request.level, MODELS[context.abstract_syntax], request.asked, options_of(context, device)
+            )
+        except BadRequest as error:
+            yield Reply(IDENTIFIER_DOES_NOT_MATCH, comment=error.message[:64])
+            return
+        except BadKey as error:
+            fields = {"OffendingElement": [error.tag]}
+            yield Reply(UNABLE_TO_PROCESS, comment=error.message[:64], fields=fields)
+            return
+        writer = AnswerWriter(
+            context.transfer_syntax,
+            understood.query.level,
+            understood.query.returned,
+            ae_title=self._settings.ae_title,
+            character_sets=(request.character_set, device.character_set),
+        )
+        pending = PENDING_WARNING if understood.unsupported else PENDING
+        running = _Search(self._engine, device.principal, understood.query, writer)
+        count = 0
+        try:
+            while True:
+                batch = await self._next(running, cancelled)
+                for answer in batch:
+                    if cancelled.is_set():
+                        break
+                    if 0 < self._settings.max_answers <= count:
+                        comment = f"more than {count} matches: ask for less"
+                        yield Reply(OUT_OF_RESOURCES, comment=comment)
+                        return
+                    count += 1
+                    yield Reply(pending, answer)
+                if cancelled.is_set():
+                    yield Reply(CANCELLED)
+                    return
+                if running.ended:
+                    break
+        except TimeoutError:
+            yield Reply(OUT_OF_RESOURCES, comment="the search takes too long: ask for less")
+            return
+        except DBAPIError as error:
+            _log.error("a search failed: %s", type(error.orig).__name__)
+            _log.debug("a search failed", exc_info=error)
+            yield Reply(OUT_OF_RESOURCES, comment="the index is not available")
+            return
+        finally:
+            if not running.ended:
+                await asyncio.shield(self._in_thread(running.close))
+        _log.info("search at %s level: %d answers", understood.query.level, count)
+        yield Reply(SUCCESS)
+
+    def _in_thread(self, work: Callable[[], Any]) -> "asyncio.Future[Any]":
+        return asyncio.get_running_loop().run_in_executor(self._threads, work)
+
+    async def _next(self, running: "_Search", cancelled: asyncio.Event) -> list[bytes]:
+        """The next answers, none where cancelled meanwhile. Whatever happens, no thread is left at work on it."""
+        found = self._in_thread(running.next)
+        stop = asyncio.ensure_future(cancelled.wait())
+        try:
+            await asyncio.wait(
+                (found, stop), timeout=self._settings.timeout, return_when=asyncio.FIRST_COMPLETED
+            )
+            if found.done():
+                batch: list[bytes] = found.result()
+                return batch
+            running.interrupt()
+            with suppress(DBAPIError):  # an interrupted statement says that it was
+                await asyncio.shield(found)
+            if cancelled.is_set():
+                return []
+            raise TimeoutError
+        except asyncio.CancelledError:
+            # the association is gone: the thread must be done with the connection before it is closed
+            running.interrupt()
+            await asyncio.wait((found,))
+            raise
+        finally:
+            stop.cancel()
+
+
+class _Search:
+    """One search, used by one thread at a time."""
+
+    #: answers fetched at a time: few at first, so that the first is soon on its way
+    FIRST, LATER = 20, 200
+
+    def __init__(self, engine: Engine, principal: Principal, query: Query, writer: AnswerWriter) -> None:
+        self._engine = engine
+        self._principal = principal
+        self._query = query
+        self._writer = writer
+        self._open = ExitStack()
+        self._connection: Connection | None = None
+        self._answers: Iterator[bytes] = iter(())
+        self.ended = False
+
+    def next(self) -> list[bytes]:
+        """The next answers; `ended` is set with the last ones, and everything closed."""
+        size = self.LATER
+        try:
+            if self._connection is None:
+                size = self.FIRST
+                self._connection = self._open.enter_context(reading(self._engine))
+                found = search(self._connection, self._principal, self._query)
+                self._open.callback(found.close)
+                self._answers = map(self._writer.write, found)
+            batch = list(islice(self._answers, size))
+        except BaseException:
+            self.close()
+            raise
+        if len(batch) < size:
+            self.close()
+        return batch
+
+    def close(self) -> None:
+        self.ended = True
+        self._open.close()
+
+    def interrupt(self) -> None:
+        """End the statement under way, from another thread."""
+        connection = self._connection
+        if connection is None or connection.closed:
+            return
+        driver = connection.connection.driver_connection
+        if connection.dialect.name == "sqlite":
+            driver.interrupt()  # type: ignore[union-attr]
+        else:
+            driver.cancel_safe(timeout=5)  # type: ignore[union-attr]
