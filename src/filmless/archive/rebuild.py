@@ -90,7 +90,8 @@ def _read_ledger(root: Path) -> tuple[dict[str, dict[str, Any]], list[dict[str, 
     later: list[dict[str, Any]] = []
     for line in ledger.read(root):
         if line.get("what") in ("quarantine", "keep-first", "replace"):
-            at_arrival[line["key"]] = line
+            # the first line is of the arrival; an acceptance writes another one
+            at_arrival.setdefault(line["key"], line)
         else:
             later.append(line)
     return at_arrival, later
