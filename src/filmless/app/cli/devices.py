@@ -1,12 +1,13 @@
 """`filmless devices`: peers that may talk to us."""
 
-import getpass
 import json
+from collections.abc import Callable
 from typing import Any
 
 import click
 
 from filmless.app.cli.options import with_settings
+from filmless.app.cli.output import moment, print_table, who
 from filmless.app.index import open_index
 from filmless.app.settings import Settings
 from filmless.db.work import reading, writing
@@ -22,10 +23,10 @@ def devices() -> None:
     """Devices that may talk to us. Changes act at the next association, without a restart."""
 
 
-def _fields(*, adding: bool) -> Any:
+def _fields(*, adding: bool) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
     """The options of a device's fields; those not given are None."""
 
-    def apply(command: Any) -> Any:
+    def apply(command: Callable[..., Any]) -> Callable[..., Any]:
         for option in (
             click.option("--description", help="What and where it is."),
             click.option("--tls/--no-tls", default=None, help="Whether it is called over TLS."),
@@ -90,7 +91,7 @@ def list_(settings: Settings, limit: int, *, as_json: bool) -> None:
         )
         for device in found[:limit]
     ]
-    _table(("AE TITLE", "ADDRESS", "ENABLED", "LAST CHECK", "DESCRIPTION"), rows)
+    print_table(("AE TITLE", "ADDRESS", "ENABLED", "LAST CHECK", "DESCRIPTION"), rows)
     if len(found) > limit:
         click.echo(f"There are more than {limit}: --limit shows more.")
 
@@ -122,7 +123,7 @@ def add(
         device = service.add(
             connection,
             Device(ae_title=ae_title, host=host, port=port, **_changes(given)),
-            by=_who(),
+            by=who(),
             reason=reason,
         )
     _show(device, as_json=as_json)
@@ -142,7 +143,7 @@ def change(settings: Settings, ae_title: str, reason: str, *, as_json: bool, **g
     if not changes:
         raise click.UsageError("say what to change: `filmless devices change --help` lists it.")
     with open_index(settings) as engine, writing(engine) as connection:
-        device = service.change(connection, ae_title, changes, by=_who(), reason=reason)
+        device = service.change(connection, ae_title, changes, by=who(), reason=reason)
     _show(device, as_json=as_json)
 
 
@@ -153,7 +154,7 @@ def change(settings: Settings, ae_title: str, reason: str, *, as_json: bool, **g
 def remove(settings: Settings, ae_title: str, reason: str) -> None:
     """Take a device off the list; what it sent stays."""
     with open_index(settings) as engine, writing(engine) as connection:
-        service.remove(connection, ae_title, by=_who(), reason=reason)
+        service.remove(connection, ae_title, by=who(), reason=reason)
     click.echo(f"Removed {ae_title}.")
 
 
@@ -164,7 +165,7 @@ def quirks(*, as_json: bool) -> None:
     if as_json:
         click.echo(json.dumps(QUIRKS, indent=2))
         return
-    _table(("QUIRK", "THE DEVICE"), list(QUIRKS.items()))
+    print_table(("QUIRK", "THE DEVICE"), list(QUIRKS.items()))
 
 
 @devices.command()
@@ -179,11 +180,8 @@ def check(settings: Settings, ae_titles: tuple[str, ...], limit: int, *, as_json
     """
     import asyncio
 
+    from filmless.app.calling import tls_for_devices
     from filmless.devices import checks
-
-    async def ask(asked: list[Device]) -> list[checks.CheckResult]:
-        tls = checks.tls_for(settings.tls) if any(device.tls for device in asked) else None
-        return await checks.check_all(asked, settings.net, tls=tls)
 
     with open_index(settings) as engine:
         with reading(engine) as connection:
@@ -195,7 +193,7 @@ def check(settings: Settings, ae_titles: tuple[str, ...], limit: int, *, as_json
                     for device in service.list_devices(connection, limit=limit)
                     if device.enabled and device.host
                 ]
-        results = asyncio.run(ask(asked))
+        results = asyncio.run(checks.check_all(asked, settings.net, tls=tls_for_devices(settings)))
         with writing(engine) as connection:
             for device, result in zip(asked, results, strict=True):
                 service.record_check(
@@ -248,7 +246,7 @@ def _address(device: Device) -> str:
 def _check(device: Device) -> str:
     if device.checked_at is None:
         return "never"
-    when = f"{device.checked_at:%Y-%m-%d %H:%M} UTC"
+    when = moment(device.checked_at)
     return f"{when}, {device.check_ms} ms" if device.check_ok else f"{when}: {device.check_reason}"
 
 
@@ -273,16 +271,3 @@ def _plain(device: Device) -> dict[str, Any]:
         "check_ms": device.check_ms,
         "changed_at": device.changed_at.isoformat() if device.changed_at else None,
     }
-
-
-def _who() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return "unknown"
-
-
-def _table(heads: tuple[str, ...], rows: list[tuple[str, ...]]) -> None:
-    widths = [max(map(len, column)) for column in zip(heads, *rows, strict=True)]
-    for row in (heads, *rows):
-        click.echo("  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip())

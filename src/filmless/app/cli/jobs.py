@@ -1,12 +1,12 @@
 """`filmless jobs`: background work - sends, notifications, commitments."""
 
 import json
-from datetime import datetime
 from typing import Any
 
 import click
 
 from filmless.app.cli.options import with_settings
+from filmless.app.cli.output import moment, print_table, who
 from filmless.app.settings import Settings
 from filmless.db.durable import STATES, Job, Jobs, State, jobs_url
 
@@ -42,11 +42,8 @@ def list_(settings: Settings, limit: int, state: State | None, device: str, *, a
     if not found:
         click.echo("No jobs.")
         return
-    rows = [("JOB", "STATE", "SINCE", "WHY")]
-    rows += [(job.id, job.state, _when(job.changed_at), _why(job)) for job in found[:limit]]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        click.echo("  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip())
+    rows = [(job.id, job.device, job.state, moment(job.changed_at), _why(job)) for job in found[:limit]]
+    print_table(("JOB", "DEVICE", "STATE", "SINCE", "WHY"), rows)
     if len(found) > limit:
         click.echo(f"There are more than {limit}: --limit shows more.")
 
@@ -64,24 +61,38 @@ def show(settings: Settings, job_id: str, *, as_json: bool) -> None:
 
 @jobs.command()
 @click.argument("job_id", metavar="JOB")
+@click.option("--reason", required=True, help="Why; kept.")
 @_JSON
 @with_settings
-def cancel(settings: Settings, job_id: str, *, as_json: bool) -> None:
+def cancel(settings: Settings, job_id: str, reason: str, *, as_json: bool) -> None:
     """Cancel a job; what it has done stays done."""
     with open_jobs(settings) as opened:
         job = opened.cancel(job_id)
+    _record(settings, "job-cancelled", job, reason)
     _show(job, as_json=as_json)
 
 
 @jobs.command()
 @click.argument("job_id", metavar="JOB")
+@click.option("--reason", default="", help="Why; kept.")
 @_JSON
 @with_settings
-def resume(settings: Settings, job_id: str, *, as_json: bool) -> None:
+def resume(settings: Settings, job_id: str, reason: str, *, as_json: bool) -> None:
     """Take up a cancelled or failed job again, without repeating what it has done."""
     with open_jobs(settings) as opened:
         job = opened.resume(job_id)
+    _record(settings, "job-resumed", job, reason)
     _show(job, as_json=as_json)
+
+
+def _record(settings: Settings, kind: str, job: Job, reason: str) -> None:
+    from filmless.app.index import open_index
+    from filmless.db import events
+    from filmless.db.work import writing
+
+    body = {"job": job.id, "device": job.device, "by": who(), "reason": reason}
+    with open_index(settings, pool_size=1) as engine, writing(engine) as connection:
+        events.record(connection, [(kind, body)])
 
 
 def _show(job: Job, *, as_json: bool) -> None:
@@ -94,8 +105,8 @@ def _show(job: Job, *, as_json: bool) -> None:
         "device": job.device,
         "state": job.state,
         "why": _why(job),
-        "since": _when(job.changed_at),
-        "added": _when(job.created_at),
+        "since": moment(job.changed_at),
+        "added": moment(job.created_at),
         "attempts": str(job.attempt),
     }
     lines |= {name.replace("_", " "): str(value) for name, value in job.result.items()}
@@ -104,11 +115,7 @@ def _show(job: Job, *, as_json: bool) -> None:
 
 
 def _why(job: Job) -> str:
-    return f"{job.reason} Next attempt {_when(job.next_at)}." if job.next_at else job.reason
-
-
-def _when(moment: datetime) -> str:
-    return f"{moment:%Y-%m-%d %H:%M:%S} UTC"
+    return f"{job.reason} Next attempt {moment(job.next_at)}." if job.next_at else job.reason
 
 
 def _plain(job: Job) -> dict[str, Any]:
