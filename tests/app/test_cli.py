@@ -1,0 +1,102 @@
+"""The command line as a person meets it."""
+
+import importlib
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import click
+import pytest
+from click.testing import CliRunner
+
+from filmless.app import cli
+from filmless.app.settings import load
+from filmless.kit.errors import Conflict, Defect, Refused, Unavailable
+from tests.peers import filmless_command, run
+
+
+def test_help_is_quick_because_it_loads_no_command() -> None:
+    code = "import sys; from filmless.app.cli import main\ntry: main(['--help'])\nexcept SystemExit: pass\n"
+    code += "print(sorted(n for n in sys.modules if n.split('.')[0] in ('sqlalchemy', 'pydicom', 'uvicorn', 'dbos')))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.endswith("[]\n")
+    took = []
+    for _ in range(3):
+        began = time.perf_counter()
+        run(*filmless_command(), "--help")
+        took.append(time.perf_counter() - began)
+    assert min(took) < 0.6, "it should take a tenth of a second"
+
+
+@pytest.mark.parametrize("name", list(cli.COMMANDS))
+def test_every_command_loads_and_has_help(name: str) -> None:
+    result = CliRunner().invoke(cli.filmless, [name, "--help"])
+    assert result.exit_code == 0, result.output
+    assert "Usage: " in result.output
+
+
+def test_help_lists_every_command() -> None:
+    output = CliRunner().invoke(cli.filmless, ["--help"]).output
+    assert all(f"  {name} " in output for name in cli.COMMANDS)
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [(Refused("no"), 2), (Conflict("no"), 3), (Unavailable("no"), 4), (Defect("no"), 70)],
+)
+def test_errors_are_one_sentence_and_an_exit_code(
+    error: Exception, code: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    @click.command()
+    def failing() -> None:
+        raise error
+
+    monkeypatch.setattr(importlib.import_module("filmless.app.cli.serve"), "settings", failing)
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["settings"])
+    assert ended.value.code == code
+    assert capsys.readouterr().err == "filmless: no\n"
+
+
+def test_a_mistyped_home_is_noticed(tmp_path: Path) -> None:
+    for command in (["check"], ["quarantine", "list"], ["backup", str(tmp_path / "b")]):
+        done = run(*filmless_command(), *command, "--home", tmp_path / "typo", check=False)
+        assert done.status == 2, done.output
+        assert "There is no Filmless archive" in done.output
+        assert not (tmp_path / "typo").exists()
+
+
+def test_settings_are_shown_with_their_origin_and_without_secrets(tmp_path: Path) -> None:
+    (tmp_path / "filmless.toml").write_text(
+        'aet = "SHOWN"\n[database]\nurl = "postgresql+psycopg://u:hidden-word@h/d"\n', "utf-8"
+    )
+    output = run(*filmless_command(), "settings", "--home", tmp_path).output
+    assert f'aet = "SHOWN"    # {tmp_path}/filmless.toml; FILMLESS_AET' in output
+    assert "dicom_port = 11112    # default; FILMLESS_DICOM_PORT" in output
+    assert "hidden-word" not in output
+    assert "url = (not shown)" in output
+
+
+def test_shown_settings_can_be_a_settings_file(tmp_path: Path) -> None:
+    output = run(*filmless_command(), "settings", "--home", tmp_path).output
+    text = "\n".join(output.splitlines()[2:])
+    (tmp_path / "shown.toml").write_text(text, "utf-8")
+    shown, defaults = load(tmp_path, tmp_path / "shown.toml", environment={}), load(tmp_path, environment={})
+    for section in ("server", "net", "archive", "devices", "log", "tls"):
+        assert getattr(shown, section) == getattr(defaults, section)
+
+
+def test_an_unknown_setting_refuses_every_command(tmp_path: Path) -> None:
+    (tmp_path / "filmless.toml").write_text("dicom_prot = 1\n", "utf-8")
+    done = run(*filmless_command(), "serve", "--home", tmp_path, check=False)
+    assert done.status == 2
+    assert "unknown key dicom_prot" in done.output
+    assert "did you mean dicom_port?" in done.output
+
+
+def test_output_into_a_closed_pipe_is_no_error() -> None:
+    shell = f"{' '.join(filmless_command())} settings --home /nowhere/at/all | head -1"
+    done = subprocess.run(["bash", "-c", shell], capture_output=True, text=True, check=False)
+    assert "Traceback" not in done.stderr
+    assert "home" in done.stdout
