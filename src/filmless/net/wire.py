@@ -39,6 +39,12 @@ LEAST_ROOM = 32 * 1024
 #: How long a connection may linger after the association ended, for the peer to read our last word.
 LINGER = 5.0
 
+#: Linux only
+_QUICK_ACK: int | None = getattr(socket, "TCP_QUICKACK", None)
+
+#: A read of fewer bytes may be the first piece of a message.
+_PIECEMEAL = 1024
+
 #: Reasons why reading is paused; each is set and cleared by itself.
 SINK, WINDOW, RESPONSES, WRITES = 1, 2, 4, 8
 
@@ -78,6 +84,7 @@ class Wire(asyncio.BufferedProtocol):
         self._last: asyncio.TimerHandle | None = None
         self._paused = 0
         self._drained: asyncio.Future[None] | None = None
+        self._raw: socket.socket | None = None
 
     # -- the transport's calls -------------------------------------------------------------------------
 
@@ -88,6 +95,8 @@ class Wire(asyncio.BufferedProtocol):
         if raw is not None and raw.family in (socket.AF_INET, socket.AF_INET6):
             raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             raw.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+            if _QUICK_ACK is not None:
+                self._raw = raw
         transport.set_write_buffer_limits(high=1 << 20, low=1 << 18)
         self.user.connected(transport)
         self.perform(self.engine.transport_connected())
@@ -106,6 +115,10 @@ class Wire(asyncio.BufferedProtocol):
         start = self._pos
         self._pos = end = start + nbytes
         self.bytes_in += nbytes
+        if nbytes < _PIECEMEAL and self._raw is not None and _QUICK_ACK is not None:
+            # a peer with Nagle's algorithm on that writes a message in two pieces (dcmtk's getscu) holds back
+            # the second until the first is acknowledged: do not let that wait for the delayed acknowledgement
+            self._raw.setsockopt(socket.IPPROTO_TCP, _QUICK_ACK, 1)
         on_pdv = self.on_pdv
         for effect in self.engine.feed(slab.view[start:end]):
             if type(effect) is Pdv:
