@@ -25,13 +25,17 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from filmless import __version__
 from filmless.app import logs, metrics, supervise
+from filmless.app.calling import tls_for_devices
 from filmless.app.control import ControlServer
 from filmless.app.http import HttpServer, application
 from filmless.app.index import make_home
-from filmless.app.services import Policies, StorageAsAllowed, table
+from filmless.app.services import Policies, StorageAsAllowed, answer_extended, table
 from filmless.app.settings import Settings
 from filmless.archive.codecs import Codecs
+from filmless.archive.commitment.provider import CommitmentHandler
+from filmless.archive.commitment.user import CommitmentResultHandler
 from filmless.archive.dimse import StorageService, error_status
+from filmless.archive.find import FindHandler, FindSettings
 from filmless.archive.get import GetHandler
 from filmless.archive.model import Outcome, Source
 from filmless.archive.move import MoveHandler
@@ -42,6 +46,7 @@ from filmless.db.engine import open_engine
 from filmless.db.work import reading
 from filmless.devices import service as devices
 from filmless.devices.model import Device, Refusal
+from filmless.dicom.dimse import CommandField
 from filmless.dicom.ul.pdu import AssociateRequest
 from filmless.kit.errors import FilmlessError, Refused
 from filmless.net import tls
@@ -106,7 +111,7 @@ async def _serve(settings: Settings, say: Callable[[str], None]) -> None:
         stack.callback(sender.close)
 
         received: Counter[str] = Counter()
-        servers = _servers(settings, engine, archive, sender, received)
+        servers = _servers(settings, engine, archive, sender, received, stack)
         dicom_port = await _listen(
             servers[0], settings.server.bind, settings.server.dicom_port, stack, settings
         )
@@ -167,29 +172,44 @@ def _raise_file_limit() -> None:
 
 
 def _servers(
-    settings: Settings, engine: Engine, archive: Archive, sender: Sender, received: Counter[str]
+    settings: Settings,
+    engine: Engine,
+    archive: Archive,
+    sender: Sender,
+    received: Counter[str],
+    stack: AsyncExitStack,
 ) -> list[Server]:
     def count(_source: Source, outcome: Outcome | None) -> None:
         received[outcome.kind.value if outcome is not None else "failed"] += 1
 
     services = Services(StorageAsAllowed(StorageService(archive, count)), status_of=error_status)
     provided = table(settings.archive)
-    handlers = _handlers(settings, engine, sender)
+    handlers = _handlers(settings, engine, sender, stack)
     for service in provided:
-        if service.word in handlers:
-            services.add(service.sop_classes, service.requests, handlers[service.word])
-    admit = _admission(settings, engine, Policies(provided, settings.net))
+        for request in service.requests:
+            if request in handlers:
+                services.add(service.sop_classes, (request,), handlers[request])
+    admit = _admission(settings, engine, Policies(provided, settings.net, answer_extended))
     found = [Server(settings.net, services, admit)]
     if settings.tls.port:
         found.append(Server(settings.net, services, admit, _tls(settings)))
     return found
 
 
-def _handlers(settings: Settings, engine: Engine, sender: Sender) -> dict[str, RequestHandler]:
+def _handlers(
+    settings: Settings, engine: Engine, sender: Sender, stack: AsyncExitStack
+) -> dict[CommandField, RequestHandler]:
     """Who answers each service of the table; Verification and Storage are net's and the archive's own."""
+    find = FindHandler(engine, FindSettings(ae_title=settings.server.aet))
+    stack.callback(find.close)
+    commitment = CommitmentHandler(engine, settings.store, settings.server.aet)
+    stack.push_async_callback(commitment.stop)
     return {
-        "move": MoveHandler(engine, sender, settings.net),
-        "get": GetHandler(engine, sender),
+        CommandField.C_FIND_RQ: find,
+        CommandField.C_MOVE_RQ: MoveHandler(engine, sender, settings.net, tls_for_devices(settings)),
+        CommandField.C_GET_RQ: GetHandler(engine, sender),
+        CommandField.N_ACTION_RQ: commitment,
+        CommandField.N_EVENT_REPORT_RQ: CommitmentResultHandler(engine),
     }
 
 

@@ -6,6 +6,7 @@ One more service is one more row; the conformance statement is made from the sam
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from filmless.archive import find
 from filmless.archive.model import ArchiveSettings
 from filmless.devices.model import Device
 from filmless.dicom.dimse import Command, CommandField
@@ -39,8 +40,6 @@ class Service:
     transfer_syntaxes: tuple[str, ...]
     #: the requests that a requestor may send
     requests: tuple[CommandField, ...]
-    #: answers to SOP class extended negotiation (PS3.7 D.3.3.5)
-    extended: bool = False
 
 
 def table(settings: ArchiveSettings) -> tuple[Service, ...]:
@@ -50,17 +49,17 @@ def table(settings: ArchiveSettings) -> tuple[Service, ...]:
         Service("echo", "Verification", (VERIFICATION,), _LITTLE, (CommandField.C_ECHO_RQ,)),
         Service("store", "Storage", storage, ANY, (CommandField.C_STORE_RQ,)),
         Service(
-            "find", "Query", tuple(sorted(FIND_MODELS)), _LITTLE, (CommandField.C_FIND_RQ,), extended=True
+            "find", "Query", tuple(sorted(FIND_MODELS)), _LITTLE, (CommandField.C_FIND_RQ,)
         ),
         Service(
             "move", "Retrieve (C-MOVE)", tuple(sorted(MOVE_MODELS)), _LITTLE, (CommandField.C_MOVE_RQ,),
-            extended=True,
         ),
         Service(
-            "get", "Retrieve (C-GET)", tuple(sorted(GET_MODELS)), _LITTLE, (CommandField.C_GET_RQ,), extended=True
+            "get", "Retrieve (C-GET)", tuple(sorted(GET_MODELS)), _LITTLE, (CommandField.C_GET_RQ,)
         ),
         Service(
-            "commit", "Storage Commitment", (STORAGE_COMMITMENT_PUSH,), _LITTLE, (CommandField.N_ACTION_RQ,)
+            "commit", "Storage Commitment", (STORAGE_COMMITMENT_PUSH,), _LITTLE,
+            (CommandField.N_ACTION_RQ, CommandField.N_EVENT_REPORT_RQ),
         ),
     )  # fmt: skip
 
@@ -97,8 +96,9 @@ class Policies:
                     accepts[uid] = service.transfer_syntaxes
                     if storage:
                         roles[uid] = ("store" in allowed, "get" in allowed)
-        # the result of a commitment comes on the same association, where the requestor stays the user of
-        # the service: no role beyond that one is needed (PS3.4 J.3.3)
+                    elif service.word == "commit":
+                        # a device that we asked for a commitment brings its result as provider (PS3.4 J.3.3)
+                        roles[uid] = (True, True)
         return NegotiationPolicy(
             accepts=accepts,
             roles=roles,
@@ -106,6 +106,14 @@ class Policies:
             async_ops=(ASYNC_OPERATIONS, 1),
             extended=self._extended,
         )
+
+
+def answer_extended(abstract_syntax: str, proposed: bytes) -> bytes | None:
+    """The answer to SOP class extended negotiation (PS3.4 C.5): what is proposed and can be done."""
+    if abstract_syntax in MOVE_MODELS | GET_MODELS:
+        # relational retrieval; the other items of C.5.2.1 are not done
+        return bytes([proposed[0] & 1]) + bytes(len(proposed) - 1) if proposed else None
+    return find.negotiate(abstract_syntax, proposed)
 
 
 class StorageAsAllowed:

@@ -88,10 +88,13 @@ class Worker:
             began = time.monotonic()
             try:
                 # its standard input ends when we end, so that it can end too if we are killed
-                self._process = await asyncio.create_subprocess_exec(
-                    *self._command, stdin=asyncio.subprocess.PIPE, env=self._environment
-                )
-                code: int | str = await self._process.wait()
+                ours, theirs = _pipe()
+                with ours:
+                    with theirs:
+                        self._process = await asyncio.create_subprocess_exec(
+                            *self._command, stdin=theirs, env=self._environment
+                        )
+                    code: int | str = await self._process.wait()
             except OSError as why:
                 code = why.strerror or "it cannot be started"
             if self._stopping.is_set():
@@ -120,6 +123,12 @@ class Worker:
                 with contextlib.suppress(ProcessLookupError):
                     process.kill()
         await self._task
+
+
+def _pipe() -> tuple[IO[bytes], IO[bytes]]:
+    """The end to write to, kept open by us, and the end to read from."""
+    reads, writes = os.pipe()
+    return os.fdopen(writes, "wb"), os.fdopen(reads, "rb")
 
 
 def tell_systemd(state: str) -> None:
