@@ -184,7 +184,8 @@ class Server:
             logger.exception("admission of %s could not be decided", peer.ae_title)
             decision = CONGESTED
         if assoc.engine.state != 3:
-            return  # it went away meanwhile
+            self._leave(assoc)  # it went away meanwhile, perhaps before the place was taken
+            return
         if isinstance(decision, AssociateReject):
             self._leave(assoc)
             self._reject(assoc, decision)
