@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
+    Select,
     Text,
     and_,
     cast,
@@ -18,6 +19,7 @@ from sqlalchemy import (
     or_,
     select,
     true,
+    union,
 )
 
 from filmless.access.model import Principal
@@ -126,7 +128,7 @@ class Conditions:
             return false()
 
         def is_like(column: ColumnElement[Any], pattern: str) -> Condition:
-            return or_(*(self.like(column, each) for each in spellings(pattern)))
+            return or_(*(self._name_like(column, each) for each in spellings(pattern)))
 
         if match.any_group:
             literal_match = or_(*(is_like(column, match.any_group) for column in columns))
@@ -135,7 +137,16 @@ class Conditions:
             literal_match = and_(*(is_like(column, pattern) for column, pattern in pairs if pattern != ""))
         if not match.fuzzy or key.tag != known.PATIENT_NAME:
             return literal_match
-        return or_(literal_match, *_sounds_like(match.fuzzy))
+        # one list of patients from several indexes: an OR with subqueries would read every patient
+        spelled = select(patients.c.id).where(literal_match).correlate(None)
+        return patients.c.id.in_(union(spelled, *_sounding_like(match.fuzzy)))
+
+    def _name_like(self, column: ColumnElement[Any], pattern: str) -> Condition:
+        if "*" in pattern or "?" in pattern:
+            return self.like(column, pattern)
+        # a range of one: most names have no phonetic group, and SQLite, which knows that from its statistics,
+        # would not use the index of that column for an equation
+        return and_(column >= pattern, column <= pattern)
 
     def _group(self, joined: ColumnElement[Any], number: int) -> ColumnElement[Any]:
         """One component group of keys joined by "="."""
@@ -257,13 +268,15 @@ def _plain_number(text: str) -> str:
         return text
 
 
-def _sounds_like(name: str) -> list[Condition]:
-    """Alternatives by which a patient's name sounds like `name` (patients.names.sounds_wanted)."""
+def _sounding_like(name: str) -> list[Select[Any]]:
+    """The patients whose names sound like `name`, one SELECT per alternative (patients.names.sounds_wanted)."""
     alternatives = []
     for conditions in names.sounds_wanted(name):
-        found = [
-            patients.c.id.in_(select(patient_sounds.c.patient).where(patient_sounds.c.sound.in_(sounds)))
-            for sounds in conditions
-        ]
-        alternatives.append(and_(*found))
+        rows = [patient_sounds.alias() for _ in conditions]
+        found = select(rows[0].c.patient).distinct()
+        for row, sounds in zip(rows, conditions, strict=True):
+            found = found.where(row.c.sound.in_(sounds))
+            if row is not rows[0]:
+                found = found.where(row.c.patient == rows[0].c.patient)
+        alternatives.append(found)
     return alternatives

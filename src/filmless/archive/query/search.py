@@ -11,7 +11,6 @@ from sqlalchemy import (
     Select,
     and_,
     distinct,
-    exists,
     func,
     select,
 )
@@ -31,10 +30,11 @@ Found = dict[int, Any]
 #: rows fetched at a time
 _BATCH = 200
 
-_LINKS: dict[Level, ColumnElement[bool]] = {
-    "STUDY": studies.c.patient == patients.c.id,
-    "SERIES": series.c.study == studies.c.id,
-    "IMAGE": instances.c.series == series.c.id,
+#: a level's link to the one above: (its column, the column there)
+_LINKS: dict[Level, tuple[ColumnElement[Any], ColumnElement[Any]]] = {
+    "STUDY": (studies.c.patient, patients.c.id),
+    "SERIES": (series.c.study, studies.c.id),
+    "IMAGE": (instances.c.series, series.c.id),
 }
 
 
@@ -57,6 +57,8 @@ def search(connection: Connection, principal: Principal, query: Query) -> Genera
 
 
 Reader = Callable[[Any], Any]
+#: for what is counted or listed beside the rows found; made once, because making an alias copies its columns
+_STUDY, _SERIES, _INSTANCE = studies.alias(), series.alias(), instances.alias()
 
 
 def prepare(dialect: str, principal: Principal, query: Query) -> tuple[Select[Any], list[tuple[int, Reader]]]:
@@ -96,7 +98,8 @@ class _Selection:
         top = min(used)
         source: FromClause = TABLES[self._query.level]
         for depth in range(level, top, -1):
-            source = source.join(TABLES[LEVELS[depth - 1]], _LINKS[LEVELS[depth]])
+            own_side, above = _LINKS[LEVELS[depth]]
+            source = source.join(TABLES[LEVELS[depth - 1]], own_side == above)
         return select(*self._columns).select_from(source).where(*own)
 
     def _where(self) -> Iterator[tuple[int, Condition]]:
@@ -120,14 +123,15 @@ class _Selection:
         level, deepest = LEVELS.index(self._query.level), max(conditions)
         source: FromClause = TABLES[LEVELS[level + 1]]
         for depth in range(level + 2, deepest + 1):
-            source = source.join(TABLES[LEVELS[depth]], _LINKS[LEVELS[depth]])
+            here, above = _LINKS[LEVELS[depth]]
+            source = source.join(TABLES[LEVELS[depth]], here == above)
+        own, above = _LINKS[LEVELS[level + 1]]
         inside = and_(
-            _LINKS[LEVELS[level + 1]],
             visible_at(LEVELS[deepest], self._principal),
             *(condition for depth in sorted(conditions) for condition in conditions[depth]),
         )
-        above = [TABLES[one] for one in LEVELS[: level + 1]]
-        return exists(select(1).select_from(source).where(inside).correlate(*above))
+        # IN, not EXISTS: what is below and selective leads to what is above it
+        return above.in_(select(own).select_from(source).where(inside).correlate(None))
 
     def _place(self, name: str, column: ColumnElement[Any]) -> int:
         if name not in self._places:
@@ -162,12 +166,12 @@ class _Selection:
                 if not live:
                     at = self._place(name, studies.c.modalities)
                     return lambda row: row[at]
-                at = self._place(name, self._listed(series.alias(), None))
+                at = self._place(name, self._listed(_SERIES, None))
             case known.SOP_CLASSES_IN_STUDY:
                 if not live:
                     at = self._place(name, studies.c.sop_classes)
                     return lambda row: "\\".join(row[at])
-                at = self._place(name, self._listed(series.alias(), instances.alias()))
+                at = self._place(name, self._listed(_SERIES, _INSTANCE))
             case _:
                 at = self._place(name, self._live_count(key) if live else _kept_count(key))
                 return lambda row: str(row[at])
@@ -189,7 +193,7 @@ class _Selection:
 
     def _live_count(self, key: Key) -> ColumnElement[Any]:
         """A number of related entities, counted from the instances that the principal sees."""
-        study, one, instance = studies.alias(), series.alias(), instances.alias()
+        study, one, instance = _STUDY, _SERIES, _INSTANCE
         counted: dict[int, ColumnElement[Any]] = {
             known.PATIENT_STUDIES: study.c.id,
             known.PATIENT_SERIES: one.c.id,
@@ -208,23 +212,24 @@ class _Selection:
 
 def _kept_count(key: Key) -> ColumnElement[Any]:
     """A number of related entities, from the counts that ingest and rejection keep."""
-    study = studies.alias()
-    of_patient = [study.c.patient == patients.c.id, study.c.instance_count > 0]
+    match key.tag:
+        case known.STUDY_SERIES:
+            return studies.c.series_count
+        case known.STUDY_INSTANCES:
+            return studies.c.instance_count
+        case known.SERIES_INSTANCES:
+            return series.c.instance_count
+    study = _STUDY
+    of_patient = (study.c.patient == patients.c.id, study.c.instance_count > 0)
     match key.tag:
         case known.PATIENT_STUDIES:
             return select(func.count()).select_from(study).where(*of_patient).scalar_subquery()
         case known.PATIENT_SERIES:
             total = func.coalesce(func.sum(study.c.series_count), 0)
             return select(total).where(*of_patient).scalar_subquery()
-        case known.PATIENT_INSTANCES:
+        case _:
             total = func.coalesce(func.sum(study.c.instance_count), 0)
             return select(total).where(*of_patient).scalar_subquery()
-        case known.STUDY_SERIES:
-            return studies.c.series_count
-        case known.STUDY_INSTANCES:
-            return studies.c.instance_count
-        case _:
-            return series.c.instance_count
 
 
 def _items_reader(at: int, name: str, match: Match | None, wanted: tuple[int, ...]) -> Reader:
