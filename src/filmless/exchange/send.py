@@ -204,7 +204,8 @@ class _Batch:
             alone = not left
             todo = left or suspects[:1]
             done, why = await self._one_association(contexts, todo)
-            in_vain = 0 if done else in_vain + 1
+            if not alone:
+                in_vain = 0 if done else in_vain + 1
             if in_vain == _IN_VAIN:
                 raise Unavailable(
                     f"{self._device.ae_title} breaks off each association: {why}", code="breaks-off"
