@@ -99,8 +99,10 @@ class PixelIndex:
     #: per frame (offset, length) in the data set; a frame in several fragments: (offset, length, offset, length...).
     #: Frames of one bit per pixel need not begin at a byte (PS3.5 8.1.1): the bytes that hold them, see `bit_shift`
     places: tuple[Place, ...]
-    #: why `places` is empty or fewer than the frames, "" where all is well
+    #: why `places` is empty, fewer than the frames or not whole, "" where all is well
     problem: str = ""
+    #: the data set ends within the pixel data
+    cut: bool = False
 
     def bit_shift(self, frame: int) -> int:
         """At which bit of its first byte a native frame (from 0) begins; 0 where frames begin at bytes."""
@@ -126,7 +128,10 @@ def index(data: Buffer, transfer_syntax_uid: str, header: Header | None = None) 
         value = at + 8
     length = int.from_bytes(data[value - 4 : value], order)
     if length == UNDEFINED:
-        places, end, problem = _encapsulated(data, value, header, facts, transfer_syntax_uid)
+        table, fragments, end, cut = _fragments(data, value, little=header.little)
+        places, problem = _encapsulated(data, table, fragments, header, facts, transfer_syntax_uid)
+        if cut:
+            problem = "the pixel data are cut short"
         return PixelIndex(
             facts,
             transfer_syntax_uid,
@@ -137,6 +142,7 @@ def index(data: Buffer, transfer_syntax_uid: str, header: Header | None = None) 
             end=end,
             places=places,
             problem=problem,
+            cut=cut,
         )
     end = min(value + length, len(data))
     places, problem = _native(facts, value, end)
@@ -195,24 +201,27 @@ def _native(facts: PixelFacts, value: int, end: int) -> tuple[tuple[Place, ...],
 
 
 def _encapsulated(
-    data: Buffer, value: int, header: Header, facts: PixelFacts, transfer_syntax_uid: str
-) -> tuple[tuple[Place, ...], int, str]:
-    """(places, offset behind the element, problem) of encapsulated pixel data (PS3.5 A.4)."""
-    table, fragments, end = _fragments(data, value, little=header.little)
+    data: Buffer,
+    table: bytes,
+    fragments: list[tuple[int, int]],
+    header: Header,
+    facts: PixelFacts,
+    transfer_syntax_uid: str,
+) -> tuple[tuple[Place, ...], str]:
+    """(places, problem) of encapsulated pixel data (PS3.5 A.4)."""
     if not fragments:
-        return (), end, "there are no fragments"
+        return (), "there are no fragments"
     groups = _group(data, fragments, table, header, facts.frames, transfer_syntax_uid)
     if groups is None:
-        return (), end, f"{len(fragments)} fragments cannot be told apart into {facts.frames} frames"
-    places = tuple(tuple(number for fragment in group for number in fragment) for group in groups)
-    return places, end, ""
+        return (), f"{len(fragments)} fragments cannot be told apart into {facts.frames} frames"
+    return tuple(tuple(number for fragment in group for number in fragment) for group in groups), ""
 
 
-def _fragments(data: Buffer, value: int, *, little: bool) -> tuple[bytes, list[tuple[int, int]], int]:
-    """(basic offset table, (offset, length) of each fragment, offset behind the sequence delimiter)."""
+def _fragments(data: Buffer, value: int, *, little: bool) -> tuple[bytes, list[tuple[int, int]], int, bool]:
+    """(basic offset table, (offset, length) of each fragment, offset behind the delimiter, whether cut short)."""
     head = IMPLICIT_HEAD[little]
     items: list[tuple[int, int]] = []
-    pos, size = value, len(data)
+    pos, size, cut = value, len(data), False
     while pos + 8 <= size:
         key, length = head(data, pos)
         pos += 8
@@ -220,14 +229,14 @@ def _fragments(data: Buffer, value: int, *, little: bool) -> tuple[bytes, list[t
             break
         if length == UNDEFINED or pos + length > size:  # cut off: the rest of the data is the fragment
             items.append((pos, size - pos))
-            pos = size
+            pos, cut = size, True
             break
         items.append((pos, length))
         pos += length
     if not items:
-        return b"", [], pos
+        return b"", [], pos, cut
     start, length = items[0]
-    return bytes(data[start : start + length]), items[1:], pos
+    return bytes(data[start : start + length]), items[1:], pos, cut
 
 
 def _group(
@@ -316,7 +325,9 @@ def of_file(path: Path, offset: int, size: int, transfer_syntax_uid: str) -> lis
 def require(data: Buffer, transfer_syntax_uid: str, header: Header | None = None) -> PixelIndex | None:
     """`index` for those who need every frame: raises Refused with the reason where not all were found."""
     found = index(data, transfer_syntax_uid, header)
-    if found is not None and len(found.places) < found.facts.frames and not is_video(transfer_syntax_uid):
+    if found is not None and (
+        found.cut or (len(found.places) < found.facts.frames and not is_video(transfer_syntax_uid))
+    ):
         raise Refused(f"The frames cannot be read: {found.problem or 'too few'}.", code="bad-pixels")
     return found
 

@@ -16,6 +16,7 @@ from filmless.dicom.charset import decode
 from filmless.dicom.elements import Buffer
 from filmless.dicom.header import SPECIFIC_CHARACTER_SET, Header
 from filmless.dicom.names import parse
+from filmless.dicom.rewrite import swap
 from filmless.dicom.scan import PIXEL_TAGS, scan, sequence_items
 from filmless.dicom.vr import PIXEL_REPRESENTATION, settled_vr
 
@@ -99,7 +100,7 @@ class _Writer:
         if self.inline_limit is not None and len(value) > self.inline_limit:
             return {"vr": vr, "BulkDataURI": path}
         if not header.little and _WORDS[vr] > 1:
-            value = swap_words(value, _WORDS[vr])
+            value = swap(value, _WORDS[vr])
         return {"vr": vr, "InlineBinary": b64encode(value).decode("ascii")}
 
     def numbers(self, header: Header, tag: int, vr: str, value: bytes) -> list[Any]:
@@ -151,15 +152,6 @@ def _float(number: float) -> float | str:
     if isfinite(number):
         return number
     return "NaN" if number != number else ("inf" if number > 0 else "-inf")
-
-
-def swap_words(value: bytes, width: int) -> bytes:
-    """The value with the bytes of each word of `width` bytes in the opposite order; a rest stays as it is."""
-    whole = len(value) // width * width
-    out = bytearray(value)
-    for place in range(width):
-        out[place:whole:width] = value[width - 1 - place : whole : width]
-    return bytes(out)
 
 
 def person_name(text: str) -> dict[str, str]:
