@@ -89,6 +89,8 @@ def run(settings: Settings, say: Callable[[str], None]) -> None:
 
 async def _serve(settings: Settings, say: Callable[[str], None]) -> None:
     stopping = _stop_signals()
+    # what is kept here is about patients: nobody but our own user and group may read it
+    os.umask(0o027)
     async with AsyncExitStack() as stack:
         make_home(settings)
         lock = supervise.HomeLock(settings.home)

@@ -131,17 +131,29 @@ def notes(connection: Connection, *, limit: int = 100, include_revoked: bool = F
         if row.note_uid not in found and len(found) == limit:
             break
         found.setdefault(row.note_uid, []).append(row)
-    return [
-        Rejection(
-            uid,
-            rows[0].code,
-            sum(row.sop_instance_uid != uid for row in rows),
-            rows[0].at,
-            rows[0].by,
-            rows[0].reason,
-            rows[0].revoked_at,
-            rows[0].revoked_by,
-            rows[0].revoke_reason,
-        )
-        for uid, rows in found.items()
-    ]
+    return [_rejection(uid, rows) for uid, rows in found.items()]
+
+
+def show(connection: Connection, note_uid: str) -> tuple[Rejection, list[str]]:
+    """One rejection and the SOP Instance UIDs that it names. Raises Refused where there is no such note."""
+    rows = connection.execute(
+        select(rejections).where(rejections.c.note_uid == note_uid).order_by(rejections.c.id)
+    ).all()
+    if not rows:
+        raise Refused("there is no rejection note of that UID", code="unknown-note")
+    named = [row.sop_instance_uid for row in rows if row.sop_instance_uid != note_uid]
+    return _rejection(note_uid, rows), named
+
+
+def _rejection(uid: str, rows: Sequence[Any]) -> Rejection:
+    return Rejection(
+        uid,
+        rows[0].code,
+        sum(row.sop_instance_uid != uid for row in rows),
+        rows[0].at,
+        rows[0].by,
+        rows[0].reason,
+        rows[0].revoked_at,
+        rows[0].revoked_by,
+        rows[0].revoke_reason,
+    )

@@ -1,4 +1,4 @@
-"""`filmless quarantine`, `reject`, `check` and `rebuild`."""
+"""`filmless quarantine`, `reject`, `purge`, `check` and `rebuild`."""
 
 import dataclasses
 import json
@@ -6,7 +6,8 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -17,6 +18,9 @@ from filmless.app.index import open_index
 from filmless.app.settings import Settings
 from filmless.app.supervise import HomeLock
 from filmless.db.work import reading
+
+if TYPE_CHECKING:
+    from filmless.archive.store import Archive
 
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 _REASON = click.option("--reason", required=True, help="Why; kept with the decision.")
@@ -108,6 +112,149 @@ def discard(settings: Settings, number: int, reason: str) -> None:
     click.echo(f"Discarded object {number}.")
 
 
+@click.group()
+def reject() -> None:
+    """Take images out of use, with a coded reason (IHE IOCM); nothing is deleted by it, and it can be revoked."""
+
+
+_CODES = {
+    "quality": "113001",
+    "safety": "113037",
+    "wrong-worklist-entry": "113038",
+    "expired": "113039",
+}
+
+
+@reject.command("add")
+@click.option("--study", "studies", multiple=True, metavar="UID", help="A whole study; may repeat.")
+@click.option("--series", "series", multiple=True, metavar="UID", help="A whole series; may repeat.")
+@click.option("--image", "images", multiple=True, metavar="UID", help="One object by its SOP Instance UID.")
+@click.option(
+    "--code",
+    required=True,
+    type=click.Choice([*_CODES, *_CODES.values()]),
+    help="quality stays visible to quality control; the others never leave again.",
+)
+@_REASON
+@with_settings
+def reject_add(
+    settings: Settings,
+    studies: tuple[str, ...],
+    series: tuple[str, ...],
+    images: tuple[str, ...],
+    code: str,
+    reason: str,
+) -> None:
+    """Reject studies, series or single objects."""
+    from filmless.access.model import ENGINEER
+    from filmless.archive import reject as rejecting
+
+    if not (studies or series or images):
+        raise click.UsageError("say what to reject: --study, --series or --image.")
+    with _archive(settings) as archive:
+        notes = rejecting.reject(
+            archive,
+            ENGINEER,
+            code=_CODES.get(code, code),
+            by=who(),
+            reason=reason,
+            study_uids=studies,
+            series_uids=series,
+            sop_uids=images,
+        )
+    for note in notes:
+        click.echo(f"Rejected by note {note}.")
+
+
+@reject.command("list")
+@click.option("--all", "include_revoked", is_flag=True, help="Revoked ones too.")
+@_LIMIT
+@_JSON
+@with_settings
+def reject_list(settings: Settings, limit: int, *, include_revoked: bool, as_json: bool) -> None:
+    """List rejections, the newest first."""
+    from filmless.archive import reject as rejecting
+
+    with open_index(settings) as engine, reading(engine) as connection:
+        found = rejecting.notes(connection, limit=limit, include_revoked=include_revoked)
+    if as_json:
+        _print_json([dataclasses.asdict(one) for one in found])
+    elif not found:
+        click.echo("Nothing is rejected.")
+    else:
+        print_table(
+            ("NOTE", "CODE", "OBJECTS", "WHEN", "BY", "REVOKED", "REASON"),
+            [
+                (
+                    one.note_uid,
+                    one.code,
+                    str(one.objects),
+                    moment(one.at),
+                    one.by,
+                    moment(one.revoked_at),
+                    one.reason,
+                )
+                for one in found
+            ],
+        )
+
+
+@reject.command("show")
+@click.argument("note")
+@with_settings
+def reject_show(settings: Settings, note: str) -> None:
+    """Show a rejection, by the SOP Instance UID of its note, and the objects that it names."""
+    from filmless.archive import reject as rejecting
+
+    with open_index(settings) as engine, reading(engine) as connection:
+        found, objects = rejecting.show(connection, note)
+    for name, value in dataclasses.asdict(found).items():
+        if name != "objects":
+            click.echo(f"{name.replace('_', ' '):15} {value if value is not None else '-'}")
+    for uid in objects:
+        click.echo(f"{'object':15} {uid}")
+
+
+@reject.command("revoke")
+@click.argument("note")
+@_REASON
+@with_settings
+def reject_revoke(settings: Settings, note: str, reason: str) -> None:
+    """Take a rejection back: its objects are there again."""
+    from filmless.archive import reject as rejecting
+
+    with _archive(settings) as archive:
+        count = rejecting.revoke(archive, note, by=who(), reason=reason)
+    click.echo(f"{count:,} objects are there again.")
+
+
+@click.command()
+@click.option(
+    "--older-than",
+    type=click.IntRange(0),
+    metavar="DAYS",
+    help="Instead of the setting purge_after_days.",
+)
+@click.option("--dry-run", is_flag=True, help="Only say how much it would be.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@with_settings
+def purge(settings: Settings, older_than: int | None, *, dry_run: bool, yes: bool) -> None:
+    """Delete for good what was rejected, replaced or discarded long ago. The server may run."""
+    from filmless.archive import purge as purging
+
+    age = timedelta(days=settings.archive.purge_after_days if older_than is None else older_than)
+    with open_index(settings) as engine:
+        would = purging.purge(engine, settings.store, older_than=age, by=who(), dry_run=True)
+        words = f"{would.objects:,} objects ({would.bytes / 1e6:,.1f} MB), out of use for {age.days} days"
+        if dry_run or not would.objects:
+            click.echo(f"Would delete {words}.")
+            return
+        if not yes:
+            click.confirm(f"Delete {words}, for good?", abort=True)
+        done = purging.purge(engine, settings.store, older_than=age, by=who())
+    click.echo(f"Deleted {done.objects:,} objects ({done.bytes / 1e6:,.1f} MB).")
+
+
 @click.command()
 @click.option(
     "--checksums/--no-checksums", default=True, help="Read every byte, or compare sizes and labels only."
@@ -178,6 +325,20 @@ def rebuild(settings: Settings, yes: bool) -> None:
     click.echo(f"{made.objects:,} objects in the archive, {made.quarantined:,} in quarantine.")
     for path, reason in made.unused:
         click.echo(f"unused: {path} {reason}")
+
+
+@contextmanager
+def _archive(settings: Settings) -> Iterator["Archive"]:
+    """The archive's way in, beside a server that may run."""
+    from filmless.archive.store import Archive
+
+    with open_index(settings) as engine:
+        archive = Archive(engine, settings.store, settings.archive)
+        archive.start()
+        try:
+            yield archive
+        finally:
+            archive.stop()
 
 
 @contextmanager
