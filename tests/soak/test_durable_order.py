@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+import psutil
 import pytest
 from tests.peers import FilmlessServer, need
 from tests.raw import CT
@@ -19,7 +20,7 @@ CALLS = "fsync,fdatasync,openat,write,writev,pwrite64,pwritev,sendto,sendmsg,ren
 #: "12  1700000000.0 fsync(9</home/store/a>) = 0", also cut in two by other threads
 LINE = re.compile(r"^(?P<pid>\d+) +(?P<rest>.*)$")
 RESUMED = re.compile(r"^<\.\.\. (?P<call>\w+) resumed>")
-CALL = re.compile(r"^(?P<call>\w+)\((?:AT_FDCWD, )?(?P<fd>\d+)<(?P<target>[^>]*(?:->[^>]*)?)>")
+CALL = re.compile(r"^(?P<call>\w+)\((?:AT_FDCWD, )?(?P<fd>\d+)<(?P<target>(?:->|[^>])*)>")
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,10 @@ def test_everything_is_on_disk_before_the_answer(tmp_path: Path) -> None:
                 one = make("TRACED", "31", 1, number, 300_000, source)
                 assert association.store(CT, one.sop_instance, one.data).status == 0
             association.release()
-        server.stop()
+        # strace itself waits for the traced to end
+        [traced] = psutil.Process(server.running.pid).children()
+        traced.terminate()
+        psutil.wait_procs([psutil.Process(server.running.pid)], timeout=30)
     finally:
         server.kill()
     events = read_trace(trace)

@@ -125,7 +125,7 @@ def fuzz_pdus(server: FilmlessServer, rounds: int) -> None:
 
 def broken(one: Sent, source: random.Random) -> bytes:
     """The data set with changes after the UIDs that it is known by; the pixel data element may go too."""
-    head = one.data.index(one.series.encode()) + len(one.series) + 1
+    head = one.data.rindex(one.series.encode()) + len(one.series) + 1
     rest = bytearray(one.data[head + head % 2 :])
     for _ in range(source.randint(1, 6)):
         where = source.randrange(max(len(rest) - 8, 1))
