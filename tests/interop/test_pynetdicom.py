@@ -39,7 +39,7 @@ def association(
     ae = AE(ae_title)
     ae.acse_timeout = ae.dimse_timeout = ae.network_timeout = 60
     for context in contexts:
-        ae.add_requested_context(context)
+        ae.add_requested_context(context, ExplicitVRLittleEndian)
     opened = ae.associate(
         HOST,
         server.dicom_port,
