@@ -145,7 +145,7 @@ def tell_systemd(state: str) -> None:
 
 
 def listen(bind: str, port: int, what: str, option: str) -> socket.socket:
-    """A bound TCP socket. Raises Refused that names the port and the option that changes it."""
+    """A TCP socket that listens. Raises Refused that names the port and the option that changes it."""
     try:
         found = socket.getaddrinfo(bind, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except OSError as why:
@@ -155,6 +155,8 @@ def listen(bind: str, port: int, what: str, option: str) -> socket.socket:
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)
+        # who calls before we are ready waits, instead of being turned away
+        listener.listen(128)
     except OSError as why:
         listener.close()
         raise port_refused(bind, port, what, option, why) from None
