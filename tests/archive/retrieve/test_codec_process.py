@@ -8,11 +8,11 @@ from pathlib import Path
 
 import psutil
 import pytest
+from tests.peers import eventually
 
 from filmless.archive.codecs import Codecs, CodecSettings, DataSet
 from filmless.dicom.uids import EXPLICIT_VR_LE, IMPLICIT_VR_LE
 from filmless.kit.errors import Refused, Unavailable
-from tests.peers import eventually
 
 #: Patient ID in explicit and implicit VR
 EXPLICIT = b"\x10\x00\x20\x00LO\x04\x00ABCD"
