@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import Engine, func, select
+from tests.archive.conftest import CT, EXPLICIT_LE, IMPLICIT_LE, Put, ct, encoded
 
 from filmless.archive import integrity
 from filmless.archive.model import ArchiveSettings, Arrival, Cause, Kind, Source
@@ -28,7 +29,6 @@ from filmless.db import events
 from filmless.db.work import reading
 from filmless.kit.errors import Unavailable
 from filmless.patients.tables import identity_flags, patients
-from tests.archive.conftest import CT, EXPLICIT_LE, IMPLICIT_LE, Put, ct, encoded
 
 
 def rows(engine: Engine, table: Any) -> list[Any]:
@@ -238,7 +238,7 @@ def test_two_processes_make_one_patient(engine: Engine, tmp_path: Path) -> None:
                     Arrival(CT, f"1.2.3.1.1.{number}", EXPLICIT_LE, Source("CT1")),
                     [encoded(ct(SOPInstanceUID=f"1.2.3.1.1.{number}"))],
                 )
-        except BaseException as error:  # noqa: BLE001
+        except BaseException as error:
             errors.append(error)
 
     threads = [threading.Thread(target=send, args=(one, 100 * n)) for n, one in enumerate(both, 1)]
@@ -282,7 +282,7 @@ def test_a_sender_faster_than_the_disk_is_asked_to_wait(archive: Archive) -> Non
 
 
 _CRASH = """
-import os, signal, sys
+import os, signal, sys, time
 from pathlib import Path
 from filmless.archive.model import ArchiveSettings, Arrival, Source
 from filmless.archive.store import Archive
@@ -293,7 +293,7 @@ data = Path(sys.argv[3]).read_bytes()
 archive.store_blocking(Arrival(sys.argv[4], "1.2.3.1.1.1", "1.2.840.10008.1.2.1", Source("CT1")), [data])
 half = archive.receive(Arrival(sys.argv[4], "1.2.3.1.1.2", "1.2.840.10008.1.2.1", Source("CT1")))
 half.write(data + bytes(400_000))
-archive._writers.shutdown(wait=True)
+while archive._work.qsize() or half._running: time.sleep(0.01)
 os.kill(os.getpid(), signal.SIGKILL)
 """
 

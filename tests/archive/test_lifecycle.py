@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import Engine, select
+from tests.archive.conftest import Put, ct
 
 from filmless.access.model import ENGINEER, SYSTEM, Principal
 from filmless.archive import integrity, ledger, purge, quarantine, rebuild, reject, settle
@@ -17,7 +18,6 @@ from filmless.archive.tables import instances, series, studies, versions
 from filmless.archive.tables import quarantine as quarantine_table
 from filmless.db.work import reading
 from filmless.kit.errors import Conflict, Refused
-from tests.archive.conftest import Put, ct
 
 STUDY = "1.2.3.1"
 
@@ -77,7 +77,7 @@ def test_a_whole_rejected_study_counts_nothing(archive: Archive, put: Put) -> No
 
 def test_a_note_that_comes_before_its_object_rejects_it(archive: Archive, put: Put, tmp_path: Path) -> None:
     fill(put)
-    (note,) = reject.reject(archive, ENGINEER, code="113039", by="li", reason="old", sop_uids=["1.2.3.1.1.2"])
+    (_note,) = reject.reject(archive, ENGINEER, code="113039", by="li", reason="old", sop_uids=["1.2.3.1.1.2"])
     purge.purge(archive.engine, archive.root, older_than=timedelta(seconds=-5), by="li")
     assert put(ct(SOPInstanceUID="1.2.3.1.1.2", InstanceNumber=2)).kind is Kind.STORED
     assert "1.2.3.1.1.2" not in seen(archive)

@@ -1,7 +1,9 @@
 """The archive's storage service (PS3.4 Annex B), and the one table from outcomes and errors to statuses."""
 
 import asyncio
+from collections import deque
 from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any, Protocol
 
 from filmless.archive.model import Arrival, Cause, Kind, Outcome, Source
@@ -89,6 +91,34 @@ def source_of(sender: Sender) -> Source:
     )
 
 
+class _Mailbox:
+    """Brings answers from the committer's thread to the loop: one wake-up for as many as have gathered."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._waiting: deque[tuple[asyncio.Future[Outcome], Outcome | FilmlessError]] = deque()
+        self._woken = False
+
+    def post(self, future: "asyncio.Future[Outcome]", result: Outcome | FilmlessError) -> None:
+        """From any thread."""
+        self._waiting.append((future, result))
+        if not self._woken:
+            self._woken = True
+            self._loop.call_soon_threadsafe(self._deliver)
+
+    def _deliver(self) -> None:
+        # first: what is posted from here on wakes the loop again, or is seen below
+        self._woken = False
+        while self._waiting:
+            future, result = self._waiting.popleft()
+            if future.done():
+                continue
+            if isinstance(result, Outcome):
+                future.set_result(result)
+            else:
+                future.set_exception(result)
+
+
 class StorageService:
     """Takes objects from associations into the archive (net.server.StoreHandler)."""
 
@@ -96,6 +126,7 @@ class StorageService:
         """`on_outcome` is told of every object: its outcome, or None where it failed (metrics)."""
         self._archive = archive
         self._on_outcome = on_outcome
+        self._mailbox: _Mailbox | None = None
 
     def begin(self, association: Any, context: Context, command: Command) -> "_Sink":
         """One object is announced. Never raises: an object that cannot be taken is read to its end and refused."""
@@ -105,7 +136,9 @@ class StorageService:
             context.transfer_syntax,
             source_of(association.who),
         )
-        return _Sink(self._archive, arrival, self._on_outcome)
+        if self._mailbox is None:
+            self._mailbox = _Mailbox(asyncio.get_running_loop())
+        return _Sink(self._archive, arrival, self._on_outcome, self._mailbox)
 
 
 class _Sink:
@@ -116,9 +149,11 @@ class _Sink:
         archive: Archive,
         arrival: Arrival,
         on_outcome: Callable[[Source, Outcome | None], None],
+        mailbox: _Mailbox,
     ) -> None:
         self.on_ready: Callable[[], None] | None = None
         self._loop = asyncio.get_running_loop()
+        self._mailbox = mailbox
         self._source = arrival.source
         self._on_outcome = on_outcome
         self._refused: FilmlessError | None = None
@@ -149,7 +184,9 @@ class _Sink:
             if self._reception is None:
                 assert self._refused is not None
                 raise self._refused
-            outcome = await self._reception.finish()
+            answer: asyncio.Future[Outcome] = self._loop.create_future()
+            self._reception.complete(partial(self._mailbox.post, answer))
+            outcome = await answer
         except FilmlessError as error:
             self._on_outcome(self._source, None)
             return error_status(error)

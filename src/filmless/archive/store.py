@@ -1,13 +1,12 @@
 """Ingest: from fragments off the network to an object that is on disk, in the index, and announced.
 
     network loop          writer threads               committer thread
-    write(fragment) ----> file, SHA-256, fsync ------> many objects, one transaction ----> finish() resolves
+    write(fragment) ----> file, SHA-256, fsync ------> many objects, one transaction ----> done(outcome)
 
 An object is in one writer thread at a time. Success is said only after the file, its folder's entry and the index
 are on disk (PS3.4 B.2.3 leaves it to us; docs/decisions/0002). Whatever goes wrong before that removes the file.
 """
 
-import asyncio
 import hashlib
 import logging
 import os
@@ -35,6 +34,9 @@ log = logging.getLogger(__name__)
 
 Fragment = bytes | bytearray | memoryview
 
+#: told once, from another thread, what became of an object, or why it was not stored
+Done = Callable[["Outcome | FilmlessError"], None]
+
 #: fragments are handed to a writer thread when so much of an object waits
 _HANDOVER = 256 << 10
 _BATCH = 256
@@ -49,7 +51,7 @@ class Written:
 
     item: Item
     folder: Folder
-    answer: "Future[Outcome]"
+    done: "Done"
 
 
 class Archive:
@@ -65,7 +67,11 @@ class Archive:
         self._codecs = codecs or Codecs(root.parent / "scratch")
         self._own_codecs = codecs is None
         self._publisher = Publisher(engine, root, settings)
-        self._writers = ThreadPoolExecutor(settings.writer_threads, "writer")
+        self._work: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
+        self._writers = [
+            threading.Thread(target=self._write_loop, name=f"writer-{number}", daemon=True)
+            for number in range(settings.writer_threads)
+        ]
         self._comparers = ThreadPoolExecutor(2, "compare")
         self._ready: queue.SimpleQueue[Written | None] = queue.SimpleQueue()
         self._committer = threading.Thread(target=self._commit_loop, name="committer", daemon=True)
@@ -81,7 +87,8 @@ class Archive:
             log.warning(
                 "removed %d files of unfinished transfers; their senders were not told success", removed
             )
-        self._committer.start()
+        for thread in (*self._writers, self._committer):
+            thread.start()
         return removed
 
     def stop(self, timeout: float = 30.0) -> None:
@@ -90,7 +97,11 @@ class Archive:
         with self._idle:
             while self._under_way and (left := deadline - time.monotonic()) > 0:
                 self._idle.wait(left)
-        self._writers.shutdown(wait=True)
+        for _ in self._writers:
+            self._work.put(None)
+        for thread in self._writers:
+            if thread.is_alive():
+                thread.join(timeout)
         self._comparers.shutdown(wait=True, cancel_futures=True)
         if self._committer.is_alive():
             self._ready.put(None)
@@ -121,7 +132,16 @@ class Archive:
         except BaseException:
             reception.abort()
             raise
-        return reception.complete().result(600)
+        answer: Future[Outcome] = Future()
+
+        def done(result: Outcome | FilmlessError) -> None:
+            if isinstance(result, Outcome):
+                answer.set_result(result)
+            else:
+                answer.set_exception(result)
+
+        reception.complete(done)
+        return answer.result(600)
 
     def check_space(self) -> None:
         """Raise Unavailable (code "disk-full") while less than the minimum is free."""
@@ -139,7 +159,8 @@ class Archive:
     # called by receptions and by the committer
 
     def submit(self, work: Callable[[], None]) -> None:
-        self._writers.submit(work)
+        """Have a writer thread do it. `work` must not raise."""
+        self._work.put(work)
 
     def written(self, written: Written) -> None:
         self._ready.put(written)
@@ -149,6 +170,10 @@ class Archive:
         with self._idle:
             self._under_way -= 1
             self._idle.notify_all()
+
+    def _write_loop(self) -> None:
+        while (work := self._work.get()) is not None:
+            work()
 
     def _commit_loop(self) -> None:
         waiting: list[Written] = []
@@ -189,7 +214,7 @@ class Archive:
                 if result.drop_file:
                     self._drop(one)
                 self.blobs.settle(one.folder)
-                one.answer.set_result(result.outcome)
+                one.done(result.outcome)
                 self.ended()
         return again
 
@@ -202,9 +227,8 @@ class Archive:
     def _fail(self, one: Written, error: FilmlessError) -> None:
         self._drop(one)
         self.blobs.settle(one.folder)
-        if not one.answer.done():
-            one.answer.set_exception(error)
-            self.ended()
+        one.done(error)
+        self.ended()
 
     def _compare(self, one: Written, known: Known) -> None:
         """Whether the arrived object is the known one in other bytes; then it goes to the committer again."""
@@ -229,7 +253,7 @@ class Archive:
 
 
 class Reception:
-    """One object on its way in. `write` and then `finish` or `complete`, or `abort` at any moment."""
+    """One object on its way in. `write` and then `complete`, or `abort` at any moment."""
 
     def __init__(self, archive: Archive, arrival: Arrival, on_ready: Callable[[], None] | None) -> None:
         self._archive = archive
@@ -243,7 +267,7 @@ class Reception:
         self._aborted = False
         self._paused = False
         self._error: FilmlessError | None = None
-        self._answer: Future[Outcome] = Future()
+        self._done: Done = _nobody
         # owned by the writer thread
         self._folder: Folder | None = None
         self._fd = -1
@@ -280,18 +304,14 @@ class Reception:
             release()
         return True
 
-    def complete(self) -> "Future[Outcome]":
-        """All data are here. The future resolves when the object is durable and indexed, or with a FilmlessError."""
+    def complete(self, done: Done) -> None:
+        """All data are here. `done` is called when the object is durable and indexed, or could not be."""
+        self._done = done
         with self._lock:
             self._complete = True
             if not self._running:
                 self._running = True
                 self._archive.submit(self._pump)
-        return self._answer
-
-    def finish(self) -> "asyncio.Future[Outcome]":
-        """`complete` for an event loop."""
-        return asyncio.wrap_future(self.complete())
 
     def abort(self) -> None:
         """The sender is gone: leave nothing behind. Too late, and without effect, once all data were here."""
@@ -320,9 +340,7 @@ class Reception:
                 if batch and not self._aborted and self._error is None:
                     self._write(batch)
             except OSError as error:
-                self._error = Unavailable(
-                    f"the disk did not take the object ({error.strerror})", code="disk-full"
-                )
+                self._error = _disk(error)
             except Exception as error:
                 log.exception("writing an object failed")
                 self._error = Defect(f"the object could not be written: {type(error).__name__}")
@@ -381,30 +399,20 @@ class Reception:
         self._look_again = 2 * len(self._head)
 
     def _end(self) -> None:
-        if self._aborted or self._error is not None:
-            self._discard()
-            if self._error is not None and not self._aborted:
-                self._answer.set_exception(self._error)
-            else:
-                self._answer.cancel()
-            self._archive.ended()
-            return
-        try:
-            written = self._seal_file()
-        except OSError as error:
-            self._discard()
-            self._answer.set_exception(
-                Unavailable(f"the disk did not take the object ({error.strerror})", code="disk-full")
-            )
-            self._archive.ended()
-            return
-        except Exception as error:
-            log.exception("finishing an object failed")
-            self._discard()
-            self._answer.set_exception(Defect(f"the object could not be read: {type(error).__name__}"))
-            self._archive.ended()
-            return
-        self._archive.written(written)
+        error = self._error
+        if error is None and not self._aborted:
+            try:
+                self._archive.written(self._seal_file())
+                return
+            except OSError as broken:
+                error = _disk(broken)
+            except Exception as broken:
+                log.exception("finishing an object failed")
+                error = Defect(f"the object could not be read: {type(broken).__name__}")
+        self._discard()
+        if error is not None and not self._aborted:
+            self._done(error)
+        self._archive.ended()
 
     def _seal_file(self) -> Written:
         if self._fd < 0:
@@ -428,7 +436,7 @@ class Reception:
         self._fd = -1
         file = File(self._key, self._path, self._offset, self._size, digest, self._at)
         entry = read_entry(self._arrival, file, self._scanned)
-        return Written(Item(entry), self._folder, self._answer)
+        return Written(Item(entry), self._folder, self._done)
 
     def _discard(self) -> None:
         if self._fd >= 0:
@@ -441,6 +449,14 @@ class Reception:
                 log.warning("could not remove an unfinished file: %s", self._path)
             self._archive.blobs.settle(self._folder)
             self._folder = None
+
+
+def _nobody(_result: Outcome | FilmlessError) -> None:
+    """Of an object whose sender is gone."""
+
+
+def _disk(error: OSError) -> Unavailable:
+    return Unavailable(f"the disk did not take the object ({error.strerror})", code="disk")
 
 
 #: more than any data set has: the scan must not take the end of a fragment for the end of the data

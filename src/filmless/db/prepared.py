@@ -5,11 +5,13 @@ SQLAlchemy spends more time on preparing one small statement than SQLite on runn
 others, compiled once per dialect, and given to the driver with their values.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql.expression import Executable
 
 Processor = Callable[[Any], Any]
@@ -64,10 +66,33 @@ class Prepared:
         """Run for each of `rows`; returns how many rows of the table were touched, as far as the driver says."""
         compiled = self._for(connection)
         values = [compiled.values(row) for row in rows]
-        result = connection.exec_driver_sql(compiled.sql, values[0] if len(values) == 1 else values)
-        return result.rowcount
+        with _cursor(connection, compiled.sql) as cursor:
+            if len(values) == 1:
+                cursor.execute(compiled.sql, values[0])
+            else:
+                cursor.executemany(compiled.sql, values)
+            touched: int = cursor.rowcount
+        return touched
 
     def all(self, connection: Connection, row: Mapping[str, Any]) -> Sequence[Any]:
         """The result rows of a select, as the driver gives them (no type of ours is converted)."""
         compiled = self._for(connection)
-        return connection.exec_driver_sql(compiled.sql, compiled.values(row)).all()
+        with _cursor(connection, compiled.sql) as cursor:
+            cursor.execute(compiled.sql, compiled.values(row))
+            found: Sequence[Any] = cursor.fetchall()
+        return found
+
+
+@contextmanager
+def _cursor(connection: Connection, sql: str) -> Iterator[Any]:
+    """A cursor of the driver's in the connection's transaction, with SQLAlchemy's errors."""
+    driver: Any = connection.connection
+    cursor = driver.cursor()
+    try:
+        yield cursor
+    except connection.dialect.loaded_dbapi.Error as error:
+        raise DBAPIError.instance(
+            sql, None, error, connection.dialect.loaded_dbapi.Error, dialect=connection.dialect
+        ) from error
+    finally:
+        cursor.close()
