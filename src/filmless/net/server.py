@@ -71,7 +71,8 @@ class Server:
         self._services = services
         self._admit = admit
         self._tls = tls
-        self._slabs = SlabPool()
+        #: receive buffers of all connections
+        self.slabs = SlabPool()
         self._listener: asyncio.Server | None = None
         self._associations: dict[str, Association] = {}
         self._connections: set[Association] = set()
@@ -139,7 +140,7 @@ class Server:
         assoc = Association(
             requestor=False,
             settings=self._settings,
-            slabs=self._slabs,
+            slabs=self.slabs,
             max_pdu=self._settings.max_pdu,
             on_associated=self._requested,
             on_end=self._ended,

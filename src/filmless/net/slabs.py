@@ -49,6 +49,11 @@ class SlabPool:
         #: slabs made so far, for tests and metrics
         self.made = 0
 
+    @property
+    def idle(self) -> int:
+        """Slabs that wait for use."""
+        return len(self._idle)
+
     def take(self) -> Slab:
         """A slab with one reference, the caller's."""
         try:
