@@ -1,0 +1,518 @@
+"""`filmless echo|send|find|get|move DEVICE ...`: asking devices, and sending to them."""
+
+import asyncio
+import json
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from filmless.app.calling import tls_for_devices
+from filmless.app.cli.options import with_settings
+from filmless.app.cli.output import print_table
+from filmless.app.cli.progress import count_progress
+from filmless.app.index import open_index
+from filmless.app.settings import Settings
+from filmless.db.work import reading, writing
+from filmless.devices import service
+from filmless.devices.model import Device
+from filmless.kit.errors import FilmlessError, Refused, Unavailable
+
+if TYPE_CHECKING:
+    from pydicom import Dataset
+
+    from filmless.db.durable import Jobs
+    from filmless.exchange.remote import Counters, Level, Model, Retrieved
+    from filmless.exchange.send import Report
+
+_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+_MODEL = click.option(
+    "--patient-root", "model", flag_value="patient", help="Use the Patient Root model instead of Study Root."
+)
+_LISTED = 20
+
+
+def _device(settings: Settings, ae_title: str) -> Device:
+    with open_index(settings) as engine, reading(engine) as connection:
+        return service.destination(connection, ae_title)
+
+
+@click.command()
+@click.argument("device")
+@_JSON
+@with_settings
+def echo(settings: Settings, device: str, *, as_json: bool) -> None:
+    """Ask DEVICE whether it answers (C-ECHO); exit code 4 where it does not."""
+    from filmless.devices import checks
+
+    asked = _device(settings, device)
+    result = asyncio.run(checks.check(asked, settings.net, tls=tls_for_devices(settings)(asked)))
+    with open_index(settings) as engine, writing(engine) as connection:
+        service.record_check(connection, asked.ae_title, ok=result.ok, reason=result.reason, ms=result.ms)
+    if as_json:
+        click.echo(json.dumps({"ok": result.ok, "reason": result.reason, "ms": result.ms}))
+    elif result.ok:
+        click.echo(f"{asked.address} answers, {result.ms} ms")
+    if not result.ok:
+        raise Unavailable(f"{asked.address} does not answer: {result.reason}", code="no-answer")
+
+
+# --- send
+
+
+@click.command()
+@click.argument("device")
+@click.argument("paths", nargs=-1, type=click.Path(path_type=Path, exists=True))
+@click.option("--study", "studies", multiple=True, metavar="UID", help="A study of the archive; may repeat.")
+@click.option("--series", multiple=True, metavar="UID", help="A series of the archive; may repeat.")
+@click.option("--patient", metavar="ID", help="All studies of this patient.")
+@click.option("--issuer", default="", metavar="TEXT", help="With --patient: the issuer of the ID.")
+@click.option("--commit", is_flag=True, help="Ask DEVICE at the end to commit to keeping what it was sent.")
+@click.option("--background", is_flag=True, help="Do not wait: `filmless jobs` shows how it goes.")
+@_JSON
+@with_settings
+def send(
+    settings: Settings,
+    device: str,
+    paths: tuple[Path, ...],
+    studies: tuple[str, ...],
+    series: tuple[str, ...],
+    patient: str | None,
+    issuer: str,
+    *,
+    commit: bool,
+    background: bool,
+    as_json: bool,
+) -> None:
+    """Send files and folders, or studies of the archive, to DEVICE (C-STORE).
+
+    Studies are sent by the server's worker as a job, which goes on when this command is interrupted, is retried
+    while the device cannot be reached, and survives a restart. Files are sent by this command itself.
+    """
+    from_archive = bool(studies or series or patient)
+    if bool(paths) == from_archive:
+        raise click.UsageError("say either which PATHS, or which --study, --series or --patient.")
+    destination = _device(settings, device)
+    if paths:
+        if background or commit:
+            raise click.UsageError("--background and --commit are for studies of the archive.")
+        _send_files(settings, destination, paths, as_json=as_json)
+        return
+    studies = _studies(settings, studies, series, patient, issuer)
+    from filmless.app.cli.jobs import open_jobs
+    from filmless.exchange.jobs import add_send
+
+    with open_jobs(settings) as jobs:
+        job_id = add_send(jobs, destination, study_uids=studies, series_uids=series, commit=commit)
+        if background:
+            click.echo(json.dumps({"job": job_id}) if as_json else f"Job {job_id}.")
+            return
+        _follow(settings, jobs, job_id, as_json=as_json)
+
+
+def _studies(
+    settings: Settings, studies: Sequence[str], series: Sequence[str], patient: str | None, issuer: str
+) -> tuple[str, ...]:
+    """The studies to send. A job holds UIDs, never a patient's ID."""
+    from filmless.access.model import SYSTEM
+    from filmless.archive.query import instances_of
+    from filmless.exchange.jobs import chosen
+
+    with open_index(settings) as engine, reading(engine) as connection:
+        found = dict.fromkeys(studies)
+        if patient:
+            everything = instances_of(connection, SYSTEM, level="PATIENT", patient_id=patient, issuer=issuer)
+            found |= dict.fromkeys(one.study_uid for one in everything)
+        if not chosen(connection, study_uids=tuple(found), series_uids=series):
+            raise Refused("There are no such objects in the archive.", code="nothing-found")
+    return tuple(found)
+
+
+def _follow(settings: Settings, jobs: "Jobs", job_id: str, *, as_json: bool) -> None:
+    """Show a job's progress until it is over; leaving it does not stop it."""
+    from filmless.app import worker
+    from filmless.exchange import journal
+
+    waited = time.monotonic()
+    said = ""
+    try:
+        with count_progress("Sending") as progress:
+            while True:
+                job = jobs.get(job_id)
+                if progress is not None:
+                    state = journal.progress(settings.home, job_id)
+                    progress(state.sent, state.total or 0)
+                if job.state in ("done", "failed", "cancelled"):
+                    break
+                if job.state == "retrying" and job.reason != said:
+                    said = job.reason
+                    click.echo(f"{said}. It is tried again; leaving with Ctrl+C does not stop it.", err=True)
+                if (
+                    job.state == "waiting"
+                    and time.monotonic() - waited > 5
+                    and not worker.runs(settings.home)
+                ):
+                    raise Unavailable(
+                        f"No server runs on {settings.home}: the job {job_id} waits until one does.",
+                        code="no-worker",
+                    )
+                time.sleep(0.25)
+    except KeyboardInterrupt:
+        click.echo(f"The job {job_id} goes on; `filmless jobs show {job_id}` shows how.", err=True)
+        raise SystemExit(130) from None
+    if as_json:
+        answer = {"job": job.id, "state": job.state, "reason": job.reason, **job.result}
+        click.echo(json.dumps(answer, indent=2))
+    elif job.state == "done":
+        click.echo(f"Sent {job.result.get('sent', 0)} of {job.result.get('of', 0)} objects to {job.device}.")
+        if "commitment" in job.result:
+            click.echo(f"Storage commitment: {job.result['commitment']}.")
+    if job.state != "done":
+        raise Unavailable(f"The job {job_id} is {job.state}. {job.reason}".rstrip(), code="not-sent")
+
+
+def _send_files(settings: Settings, device: Device, paths: Sequence[Path], *, as_json: bool) -> None:
+    from filmless.archive.codecs import Codecs
+    from filmless.archive.query import StoredInstance
+    from filmless.archive.retrieve.sending import Sender
+    from filmless.exchange.send import Report, Sent, files_in, read_file
+    from filmless.exchange.send import send as send_objects
+
+    left_out: list[tuple[str, str]] = []
+    results: list[dict[str, str]] = []
+
+    def objects(files: Sequence[Path]) -> Any:
+        for path in files:
+            try:
+                yield read_file(path)
+            except Refused as error:
+                left_out.append((str(path), error.message))
+
+    async def run(report: Callable[[StoredInstance, Sent], None], files: Sequence[Path]) -> Report:
+        return await send_objects(
+            device,
+            objects(files),
+            sender=sender,
+            settings=settings.net,
+            tls=tls_for_devices(settings)(device),
+            on_result=report,
+        )
+
+    with count_progress("Sending") as progress:
+        files = list(files_in(paths))
+        codecs = Codecs(settings.home / "scratch")
+        sender = Sender(settings.store, codecs)
+
+        def told(one: StoredInstance, sent: Sent) -> None:
+            results.append({"path": one.path, "became": sent.became, "why": sent.why})
+            if progress is not None:
+                progress(len(results) + len(left_out), len(files))
+
+        try:
+            report = asyncio.run(run(told, files))
+        finally:
+            sender.close()
+            codecs.close()
+    _print_sent(device, report, results, left_out, as_json=as_json)
+
+
+def _print_sent(
+    device: Device,
+    report: "Report",
+    results: Sequence[dict[str, str]],
+    left_out: Sequence[tuple[str, str]],
+    *,
+    as_json: bool,
+) -> None:
+    not_sent = [(one["path"], one["why"]) for one in results if one["became"] in ("failed", "again")]
+    if as_json:
+        answer = {
+            "sent": report.sent,
+            "warnings": report.warnings,
+            "not_sent": [{"path": path, "why": why} for path, why in not_sent],
+            "left_out": [{"path": path, "why": why} for path, why in left_out],
+        }
+        click.echo(json.dumps(answer, indent=2))
+    else:
+        click.echo(f"Sent {report.sent} of {len(results)} objects to {device.ae_title}.")
+        for words, some in (("not sent", not_sent), ("no DICOM objects", left_out)):
+            for path, why in some[:_LISTED]:
+                click.echo(f"  {words}: {path}: {why}")
+            if len(some) > _LISTED:
+                click.echo(f"  {words}: {len(some) - _LISTED} more (--json lists them all)")
+    if not_sent:
+        raise Unavailable(f"{len(not_sent)} objects were not sent.", code="not-sent")
+    if not results:
+        raise Refused("Nothing was sent: no DICOM object was found.", code="nothing-found")
+
+
+# --- find, move, get
+
+
+def _keys(
+    keys: Sequence[str], study: str | None, series: str | None, image: str | None, patient: str | None
+) -> "tuple[Level, dict[str, str]]":
+    """The level that the unique keys mean, and all keys."""
+    found: dict[str, str] = {}
+    for key in keys:
+        name, equals, value = key.partition("=")
+        if not equals:
+            raise click.UsageError(f"--key wants NAME=VALUE, not {key!r}.")
+        found[name] = value
+    level: Level = "STUDY"
+    if patient is not None:
+        found["PatientID"] = patient
+        level = "PATIENT"
+    if study is not None:
+        found["StudyInstanceUID"] = study
+        level = "STUDY"
+    if series is not None:
+        found["SeriesInstanceUID"] = series
+        level = "SERIES"
+    if image is not None:
+        found["SOPInstanceUID"] = image
+        level = "IMAGE"
+    return level, found
+
+
+def _unique_keys(command: Callable[..., Any]) -> Callable[..., Any]:
+    for option in (
+        click.option("--image", metavar="UID", help="SOP Instance UID; needs --study and --series."),
+        click.option("--series", metavar="UID", help="Series Instance UID; needs --study."),
+        click.option("--study", metavar="UID", help="Study Instance UID."),
+        click.option("--patient", metavar="ID", help="Patient ID (with --patient-root alone: all studies)."),
+    ):
+        command = option(command)
+    return command
+
+
+@click.command()
+@click.argument("device")
+@click.option(
+    "--level",
+    type=click.Choice(["PATIENT", "STUDY", "SERIES", "IMAGE"], case_sensitive=False),
+    default="STUDY",
+)
+@click.option(
+    "-k",
+    "--key",
+    "keys",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="Match by an attribute: wildcards, ranges and lists as in DICOM. NAME alone with = asks for it; may repeat.",
+)
+@click.option("--limit", type=click.IntRange(1), default=200, show_default=True)
+@_MODEL
+@_JSON
+@with_settings
+def find(
+    settings: Settings,
+    device: str,
+    level: str,
+    keys: tuple[str, ...],
+    limit: int,
+    model: str | None,
+    *,
+    as_json: bool,
+) -> None:
+    """Ask DEVICE what it has (C-FIND), e.g. -k PatientName=DOE* -k StudyDate=20260101-."""
+    from contextlib import aclosing
+
+    from filmless.exchange import remote
+
+    asked = _device(settings, device)
+    where: Any = level.upper()
+    _, wanted = _keys(keys, None, None, None, None)
+    root: Model = "patient" if model or where == "PATIENT" else "study"
+    columns = list(dict.fromkeys([*remote.RETURN_KEYS[where], *(key.split(".")[0] for key in wanted)]))
+    query = remote.identifier(where, wanted, remote.RETURN_KEYS[where], character_set=asked.character_set)
+
+    async def ask() -> "list[Dataset]":
+        found: list[Dataset] = []
+        answers = remote.find(
+            asked, query, settings=settings.net, model=root, tls=tls_for_devices(settings)(asked)
+        )
+        async with aclosing(answers):
+            async for one in answers:
+                found.append(one)
+                if len(found) > limit:
+                    break
+        return found
+
+    found = asyncio.run(ask())
+    if as_json:
+        click.echo(json.dumps([one.to_json_dict() for one in found[:limit]], ensure_ascii=False, indent=2))
+    elif found:
+        print_table(columns, [[_text(one, column) for column in columns] for one in found[:limit]])
+    else:
+        click.echo("Nothing found.")
+    if len(found) > limit:
+        click.echo(f"There are more than {limit}: --limit shows more.", err=True)
+
+
+def _text(dataset: "Dataset", keyword: str) -> str:
+    try:
+        value = dataset.get(keyword) if not keyword[:1].isdigit() else dataset[int(keyword, 16)].value
+    except (KeyError, ValueError):
+        return ""
+    if value is None:
+        return ""
+    return "\\".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
+
+
+@click.command()
+@click.argument("device")
+@click.option("--to", "destination", required=True, metavar="AE", help="AE title that DEVICE is to send to.")
+@_unique_keys
+@_MODEL
+@_JSON
+@with_settings
+def move(
+    settings: Settings,
+    device: str,
+    destination: str,
+    study: str | None,
+    series: str | None,
+    image: str | None,
+    patient: str | None,
+    model: str | None,
+    *,
+    as_json: bool,
+) -> None:
+    """Have DEVICE send studies to another AE title, which it has to know (C-MOVE)."""
+    from filmless.devices.model import clean_ae_title
+    from filmless.exchange import remote
+
+    asked = _device(settings, device)
+    level, keys = _keys((), study, series, image, patient)
+    if not keys:
+        raise click.UsageError("say what: --study, --patient, --series or --image.")
+    query = remote.identifier(level, keys, character_set=asked.character_set)
+    with count_progress("Moving") as progress:
+        done = asyncio.run(
+            remote.move(
+                asked,
+                query,
+                clean_ae_title(destination),
+                settings=settings.net,
+                model="patient" if model or level == "PATIENT" else "study",
+                tls=tls_for_devices(settings)(asked),
+                progress=_counted(progress),
+            )
+        )
+    _print_retrieved(done, f"sent to {destination}", as_json=as_json)
+
+
+@click.command()
+@click.argument("device")
+@click.option(
+    "--into", type=click.Path(path_type=Path, file_okay=False), help="A folder, instead of our archive."
+)
+@_unique_keys
+@_MODEL
+@_JSON
+@with_settings
+def get(
+    settings: Settings,
+    device: str,
+    into: Path | None,
+    study: str | None,
+    series: str | None,
+    image: str | None,
+    patient: str | None,
+    model: str | None,
+    *,
+    as_json: bool,
+) -> None:
+    """Fetch studies from DEVICE into our archive, or into a folder (C-GET)."""
+    from filmless.exchange import remote
+
+    asked = _device(settings, device)
+    level, keys = _keys((), study, series, image, patient)
+    if not keys:
+        raise click.UsageError("say what: --study, --patient, --series or --image.")
+    root: Model = "patient" if model or level == "PATIENT" else "study"
+    query = remote.identifier(level, keys, character_set=asked.character_set)
+    tls = tls_for_devices(settings)(asked)
+
+    async def fetch(storage: Any, progress: "Callable[[Counters], None] | None") -> "Retrieved":
+        try:
+            classes = await remote.classes_in(asked, keys, settings=settings.net, model=root, tls=tls)
+        except Refused:
+            # a device may give without answering queries
+            classes = []
+        return await remote.get(
+            asked,
+            query,
+            storage,
+            settings=settings.net,
+            classes=classes,
+            model=root,
+            tls=tls,
+            progress=progress,
+        )
+
+    with count_progress("Fetching") as progress:
+        if into is not None:
+            into.mkdir(parents=True, exist_ok=True)
+            done = asyncio.run(fetch(remote.FolderStorage(into), _counted(progress)))
+        else:
+            done = _into_archive(settings, fetch, _counted(progress))
+    _print_retrieved(done, f"fetched into {into}" if into else "fetched into the archive", as_json=as_json)
+
+
+def _into_archive(
+    settings: Settings, fetch: Callable[..., Any], progress: "Callable[[Counters], None] | None"
+) -> "Retrieved":
+    from filmless.archive.dimse import StorageService
+    from filmless.archive.store import Archive
+
+    with open_index(settings, create=True) as engine:
+        archive = Archive(engine, settings.store, settings.archive)
+        archive.start()
+        try:
+            done: Retrieved = asyncio.run(
+                fetch(StorageService(archive, lambda source, outcome: None), progress)
+            )
+        finally:
+            archive.stop()
+    return done
+
+
+def _counted(
+    progress: Callable[[int, int], None] | None,
+) -> "Callable[[Counters], None] | None":
+    if progress is None:
+        return None
+
+    def told(counters: "Counters") -> None:
+        done = counters.completed + counters.failed + counters.warning
+        progress(done, done + counters.remaining if counters.remaining is not None else 0)
+
+    return told
+
+
+def _print_retrieved(done: "Retrieved", words: str, *, as_json: bool) -> None:
+    counters = done.counters
+    brought = counters.completed + counters.warning
+    if as_json:
+        answer = {
+            "completed": counters.completed,
+            "warning": counters.warning,
+            "failed": counters.failed,
+            "status": done.words,
+            "failed_uids": list(done.failed_uids),
+        }
+        click.echo(json.dumps(answer, indent=2))
+    else:
+        click.echo(f"{brought} objects {words}.")
+        for uid in done.failed_uids[:_LISTED]:
+            click.echo(f"  failed: {uid}")
+    if counters.failed or (done.words and not brought):
+        raise _incomplete(f"{counters.failed} objects failed: {done.words or 'the device said no more'}.")
+
+
+def _incomplete(words: str) -> FilmlessError:
+    return Unavailable(words, code="incomplete")
