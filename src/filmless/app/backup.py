@@ -2,8 +2,8 @@
 
     DEST/manifest.json        written last: it names the others, and without it there is no backup
     DEST/index-MOMENT.sqlite  the index at one moment, the same form whether the server's is SQLite or PostgreSQL
-    DEST/jobs-MOMENT.sqlite   background work, from just before that moment; with PostgreSQL jobs-MOMENT.json
-                              instead, which holds the jobs that are not over
+    DEST/jobs-MOMENT.json     background work that is not over, from just before that moment
+    DEST/jobs-MOMENT.sqlite   all of it, where it is kept in SQLite
     DEST/filmless-MOMENT.toml the settings file
     DEST/store/               every file that the index names, and the ledger
     DEST/metadata/            what was prepared of settled series; made again where it is missing
@@ -188,9 +188,9 @@ def _check_destination(settings: Settings, destination: Path) -> None:
 
 def _copy_jobs(settings: Settings, destination: Path, names: dict[str, str]) -> None:
     if not settings.database.url:
-        if (settings.home / JOBS).exists():
-            _snapshot(settings.home / JOBS, destination / names[JOBS])
-        return
+        if not (settings.home / JOBS).exists():
+            return
+        _snapshot(settings.home / JOBS, destination / names[JOBS])
     # imported here: it brings dbos with it
     from filmless.db.durable import Jobs, jobs_url
 

@@ -76,9 +76,9 @@ def bring(settings: Settings, source: Path, *, progress: Progress | None = None)
 
     if settings.database.url:
         snapshot.unlink()
-    else:
+    if JOBS in manifest.parts and not settings.database.url:
         _bring_part(source, manifest, JOBS, settings.home / JOBS)
-    if OPEN_JOBS in manifest.parts:
+    elif OPEN_JOBS in manifest.parts:
         _bring_jobs(settings, source / manifest.parts[OPEN_JOBS][0])
     os.sync()
     if not settings.database.url:
