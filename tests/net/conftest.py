@@ -26,9 +26,8 @@ ALL = (VERIFICATION, CT, FIND, MOVE, GET, COMMITMENT)
 POLICY = NegotiationPolicy(dict.fromkeys(ALL, ANY), roles={CT: (True, True)}, async_ops=(4, 4))
 
 
-@pytest.fixture(params=["asyncio", "uvloop"])
-def event_loop_policy(request: pytest.FixtureRequest) -> asyncio.AbstractEventLoopPolicy:
-    return uvloop.EventLoopPolicy() if request.param == "uvloop" else asyncio.DefaultEventLoopPolicy()
+def pytest_asyncio_loop_factories(config: pytest.Config, item: pytest.Item) -> dict[str, Any]:
+    return {"asyncio": asyncio.new_event_loop, "uvloop": uvloop.new_event_loop}
 
 
 class Kept:

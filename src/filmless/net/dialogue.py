@@ -59,6 +59,7 @@ class Association:
         max_pdu: int,
         on_associated: "Callable[[Association, AssociateRequest | AssociateAccept | AssociateReject], None]",
         on_end: "Callable[[Association], None]",
+        on_connected: "Callable[[Association], None] | None" = None,
     ) -> None:
         self.id = uuid.uuid4().hex[:12]
         self.requestor = requestor
@@ -83,6 +84,7 @@ class Association:
         self.incoming: Incoming | None = None
         self._on_associated = on_associated
         self._on_end = on_end
+        self._on_connected = on_connected
         self._watch = Watch(self.wire, settings, self._doing, self.fail)
         self._room = room(0)
         self.asking = Asking(self.wire, settings, self._serving, self.fail)
@@ -387,6 +389,8 @@ class Association:
     def connected(self, transport: asyncio.Transport) -> None:
         """The transport is open: note who is at its other end."""
         self.peer = peer_of(transport)
+        if self._on_connected is not None:
+            self._on_connected(self)
 
     def open(self, contexts: Mapping[int, Context], max_pdu_out: int, may_invoke: int) -> None:
         """The association is established."""
@@ -403,7 +407,8 @@ class Association:
 
     def release_asked(self, *, collision: bool) -> None:
         """Release is agreed to at once; the acceptor of two that collide answers second (PS3.8 9.2.3)."""
-        if collision and not self.requestor:
+        if self.engine.state not in (8, 9):
+            # the acceptor's side of a collision, or what came behind the request has ended it already
             return
         self.wire.perform(self.engine.release_reply())
         if not collision:

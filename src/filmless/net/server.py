@@ -144,13 +144,17 @@ class Server:
             max_pdu=self._settings.max_pdu,
             on_associated=self._requested,
             on_end=self._ended,
+            on_connected=self._connected,
         )
+        return assoc.wire
+
+    def _connected(self, assoc: Association) -> None:
+        # not before: a TLS handshake that fails never comes this far
         self._connections.add(assoc)
         assoc.wire.closed.add_done_callback(lambda _: self._connections.discard(assoc))
         if len(self._connections) > 2 * self._settings.max_associations + 16:
             # not even a refusal is due to connections that ask for nothing
             asyncio.get_running_loop().call_soon(assoc.wire.cut)
-        return assoc.wire
 
     def _requested(
         self, assoc: Association, pdu: AssociateRequest | AssociateAccept | AssociateReject

@@ -57,6 +57,7 @@ class WireUser(Protocol):
     def release_asked(self, *, collision: bool) -> None: ...
     def released(self) -> None: ...
     def lost(self, why: str) -> None: ...
+    def fail(self, why: str) -> None: ...
 
 
 class Wire(asyncio.BufferedProtocol):
@@ -119,12 +120,15 @@ class Wire(asyncio.BufferedProtocol):
             # a peer with Nagle's algorithm on that writes a message in two pieces (dcmtk's getscu) holds back
             # the second until the first is acknowledged: do not let that wait for the delayed acknowledgement
             self._raw.setsockopt(socket.IPPROTO_TCP, _QUICK_ACK, 1)
-        on_pdv = self.on_pdv
-        for effect in self.engine.feed(slab.view[start:end]):
-            if type(effect) is Pdv:
-                on_pdv(effect, slab)
-            else:
-                self._perform(effect)
+        try:
+            for effect in self.engine.feed(slab.view[start:end]):
+                if type(effect) is Pdv:
+                    self.on_pdv(effect, slab)
+                else:
+                    self._perform(effect)
+        except Exception:
+            logger.exception("what came over a connection could not be dealt with")
+            self.user.fail("an error of ours")
         if slab.refs == 1 or SLAB - end < LEAST_ROOM:
             # nobody holds a view, or it is full: the next read starts a slab at its beginning
             self._slab = None
