@@ -84,6 +84,7 @@ def bring_in(
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
+    result.left_out.sort()
     return result
 
 
