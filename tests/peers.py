@@ -246,7 +246,7 @@ def parse_answers(output: str) -> list[dict[str, str]]:
         elif answers and text.startswith("(") and len(text) > 15:
             value = text[15:].split("#")[0].strip()
             value = "" if value.startswith("(no value") else value.removeprefix("[").removesuffix("]")
-            answers[-1][text[:11]] = value.strip()
+            answers[-1][text[:11]] = value.strip(" \0")
     return answers
 
 

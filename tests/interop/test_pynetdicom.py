@@ -73,16 +73,18 @@ class Receiver:
 
     port: int = field(default_factory=free_port)
     refuse: set[str] = field(default_factory=set)
+    holds: bool = False
     received: list[str] = field(default_factory=list)
     reports: list[tuple[int, Dataset]] = field(default_factory=list)
-    #: set when the first object is there; a test that cancels waits for it
-    first: threading.Event = field(default_factory=threading.Event)
+    #: the third object waits for it, so that a test can cancel in the middle
+    proceed: threading.Event = field(default_factory=threading.Event)
 
     def on_store(self, event: Event) -> int:
         uid = str(event.request.AffectedSOPInstanceUID)
-        self.first.set()
         if uid in self.refuse:
             return 0xA700
+        if self.holds and len(self.received) == 2:
+            self.proceed.wait(30)
         self.received.append(uid)
         return 0
 
@@ -234,16 +236,15 @@ def test_move_names_what_failed(filmless_server: FilmlessServer, tmp_path: Path)
 def test_cancelled_move_stops(filmless_server: FilmlessServer, tmp_path: Path) -> None:
     series = made.series(tmp_path / "s", 120, patient_id="PYCANCEL1", side=256)
     store(filmless_server, series)
-    with Receiver().running("PYCANCEL") as receiver:
+    with Receiver(holds=True).running("PYCANCEL") as receiver:
         filmless_server.add_device("PYCANCEL", receiver.port)
         with association(filmless_server, MOVE) as opened:
-            answers = opened.send_c_move(study_keys(series), "PYCANCEL", MOVE, msg_id=7)
             statuses = []
-            for status, _ in answers:
+            for status, _ in opened.send_c_move(study_keys(series), "PYCANCEL", MOVE, msg_id=7):
                 statuses.append(status)
                 if len(statuses) == 1:
-                    assert receiver.first.wait(30)
                     opened.send_c_cancel(7, query_model=MOVE)
+                    receiver.proceed.set()
     final = statuses[-1]
     assert final.Status == 0xFE00
     assert len(receiver.received) < 120
