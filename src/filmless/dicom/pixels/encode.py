@@ -97,12 +97,12 @@ def _encode(pixels: Array, facts: PixelFacts, uid: str, bits: int) -> bytes:
         )
     # these code unsigned numbers only: signed ones go as their two's complement pattern
     pattern = pixels.view(f"u{pixels.dtype.itemsize}")
-    if bits < facts.bits_allocated and facts.signed:
-        pattern = pattern & pattern.dtype.type((1 << bits) - 1)
     if uid == uids.JPEG_LS_LOSSLESS:
         return bytes(imagecodecs.jpegls_encode(pattern))
     if uid == uids.JPEG_XL_LOSSLESS:
         return bytes(imagecodecs.jpegxl_encode(pattern, lossless=True, effort=3, numthreads=1))
+    if bits < facts.bits_allocated and facts.signed:
+        pattern = pattern & pattern.dtype.type((1 << bits) - 1)
     space = None if facts.samples == 1 else "RGB"  # as they are: no colour transformation
     return bytes(
         imagecodecs.jpeg8_encode(
