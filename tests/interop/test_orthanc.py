@@ -120,10 +120,10 @@ def test_we_send_files_to_orthanc(two: Two, tmp_path: Path) -> None:
 def test_we_find_in_orthanc(two: Two, tmp_path: Path) -> None:
     series = made.series(tmp_path / "s", 2, name="Found^Frida", patient_id="ORT6")
     upload(two.orthanc, series)
-    done = two.server.cli("find", "ORTHANC", "PatientID=ORT6")
+    done = two.server.cli("find", "ORTHANC", "-k", "PatientID=ORT6")
     assert series.study_uid in done.output
     assert "Found^Frida" in done.output
-    nothing = two.server.cli("find", "ORTHANC", "PatientID=NOBODY", check=False)
+    nothing = two.server.cli("find", "ORTHANC", "-k", "PatientID=NOBODY", check=False)
     assert series.study_uid not in nothing.output
 
 
@@ -137,5 +137,5 @@ def test_we_get_from_orthanc(two: Two, tmp_path: Path) -> None:
 def test_we_have_orthanc_move_a_study_to_us(two: Two, tmp_path: Path) -> None:
     series = made.series(tmp_path / "s", 4, name="Move^Mona", patient_id="ORT8")
     upload(two.orthanc, series)
-    two.server.cli("move", "ORTHANC", "--study", series.study_uid)
+    two.server.cli("move", "ORTHANC", "--to", "FILMLESS", "--study", series.study_uid)
     assert count_here(two, "ORT8") == 4

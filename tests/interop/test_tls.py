@@ -94,6 +94,7 @@ def test_pynetdicom_over_tls(tls: Tls) -> None:
     opened.release()
 
 
+@pytest.mark.filterwarnings("ignore:ssl.TLSVersion")
 def test_old_protocol_versions_are_refused(tls: Tls) -> None:
     """BCP 195 (PS3.15 B.12): TLS 1.2 at least."""
     import socket
