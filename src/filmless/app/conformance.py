@@ -10,30 +10,50 @@ import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from filmless.app import services
 from filmless.app.settings import TlsSettings
 from filmless.archive import dimse as storage
 from filmless.archive.codecs import CodecSettings
 from filmless.archive.model import CAUSES, REJECTION_CODES, ArchiveSettings
 from filmless.archive.query.keys import DATE_AND_TIME, KEYS, LEVELS, UNIQUE_KEYS, Key
+from filmless.archive.query.matching import WILDCARD_VRS
 from filmless.archive.retrieve import identifier, tally
 from filmless.archive.retrieve.planning import LOSSLESS_TARGETS, targets
 from filmless.archive.retrieve.sending import RetrieveSettings
 from filmless.devices.model import CHARACTER_SETS, QUIRKS, REFUSALS, DeviceSettings
-from filmless.devices.model import SERVICES as DEVICE_SERVICES
 from filmless.dicom import sopclasses, statuses, uids
+from filmless.dicom.ul.negotiation import ANY
+from filmless.net import tls
 from filmless.net.model import NetSettings
 
 FILE = Path("docs/conformance/statement.md")
 
-#: SOP class -> (as user, as provider); the storage classes are a row of their own
-_ROLES: dict[str, tuple[bool, bool]] = {
-    sopclasses.VERIFICATION: (True, True),
-    **dict.fromkeys(sorted(sopclasses.FIND_MODELS), (True, True)),
-    **dict.fromkeys(sorted(sopclasses.MOVE_MODELS), (True, True)),
-    **dict.fromkeys(sorted(sopclasses.GET_MODELS), (True, True)),
-    sopclasses.STORAGE_COMMITMENT_PUSH: (True, True),
-    sopclasses.INSTANCE_AVAILABILITY_NOTIFICATION: (True, False),
-}
+#: SOP classes other than storage of which we are the user
+_AS_USER = frozenset(
+    {
+        sopclasses.VERIFICATION,
+        sopclasses.PATIENT_ROOT_FIND,
+        sopclasses.PATIENT_ROOT_MOVE,
+        sopclasses.PATIENT_ROOT_GET,
+        sopclasses.STUDY_ROOT_FIND,
+        sopclasses.STUDY_ROOT_MOVE,
+        sopclasses.STUDY_ROOT_GET,
+        sopclasses.STORAGE_COMMITMENT_PUSH,
+        sopclasses.INSTANCE_AVAILABILITY_NOTIFICATION,
+    }
+)
+
+#: items of SOP class extended negotiation, byte by byte (PS3.4 tables C.5-1, C.5-3, C.5-4)
+_FIND_ITEMS = (
+    "relational queries",
+    "combined date-time matching",
+    "fuzzy semantic matching of person names",
+    "time zone query adjustment",
+    "enhanced multi-frame image conversion",
+    "empty value matching",
+    "multiple value matching",
+)
+_RETRIEVE_ITEMS = ("relational retrieval", "enhanced multi-frame image conversion")
 
 #: codes of tables B.2-1, C.4-1 to C.4-3 of PS3.4 that each service answers with, besides success
 _FIND_STATUSES = (0xFF00, 0xFF01, 0xFE00, 0xA700, 0xA900, 0xC001)
@@ -45,6 +65,7 @@ _MOVE_STATUSES = (
     tally.UNABLE_TO_PERFORM,
     tally.DESTINATION_UNKNOWN,
     tally.IDENTIFIER_DOES_NOT_MATCH,
+    statuses.PROCESSING_FAILURE,
 )
 _GET_STATUSES = tuple(status for status in _MOVE_STATUSES if status != tally.DESTINATION_UNKNOWN)
 
@@ -103,10 +124,12 @@ def _overview() -> str:
             "yes",
         )
     ]
-    for uid, (user, provider) in _ROLES.items():
-        sop_class = sopclasses.SERVICES[uid]
-        name = sop_class.name + (" (retired)" if sop_class.retired else "")
-        rows.append((name, uid, _yes(user), _yes(provider)))
+    provided = [uid for service in services.table(ArchiveSettings()) for uid in service.sop_classes]
+    for uid in (*provided, *sorted(_AS_USER - set(provided))):
+        if uid in sopclasses.SERVICES:
+            sop_class = sopclasses.SERVICES[uid]
+            name = sop_class.name + (" (retired)" if sop_class.retired else "")
+            rows.append((name, uid, _yes(uid in _AS_USER), _yes(uid in provided)))
     return f"""
 ## 1 Services
 
@@ -120,7 +143,17 @@ def _associations() -> str:
         (words, *codes)
         for words, codes in sorted(REFUSALS.values(), key=lambda refusal: (refusal[1], refusal[0]))
     ]
-    services = [(word, words) for word, words in DEVICE_SERVICES.items()]
+    provided = [
+        (
+            service.name,
+            service.word,
+            ", ".join(request.name.replace("_", "-").removesuffix("-RQ") for request in service.requests),
+            "all of appendix B, and others"
+            if service.transfer_syntaxes == ANY
+            else ", ".join(uids.name_of(ts) for ts in service.transfer_syntaxes),
+        )
+        for service in services.table(ArchiveSettings())
+    ]
     return f"""
 ## 2 Associations
 
@@ -139,7 +172,7 @@ Filmless is one application entity ({net.ae_title} by default) in both roles.
                 ),
                 (
                     "asynchronous operations window",
-                    "answered where proposed, within what the server is set to",
+                    f"where proposed, up to {services.ASYNC_OPERATIONS} operations invoked by the requestor",
                 ),
                 ("SCP/SCU role selection", "for the storage classes, so that C-GET can return objects"),
                 ("user identity", "username, passcode, Kerberos, SAML, JWT: recorded, not checked"),
@@ -156,9 +189,9 @@ same machine are admitted unless a setting ends that. A refused association is a
 
 {_table(("reason", "result", "source", "reason code"), refusals)}
 
-Each device is allowed some of these services:
+Each device is allowed some of these services, and what belongs to the others is not accepted:
 
-{_table(("service", "what it may ask"), services)}
+{_table(("service", "setting", "requests", "transfer syntaxes"), provided)}
 
 Departures from the standard that can be set for a device:
 
@@ -254,13 +287,22 @@ Information models: Patient Root, Study Root, and the retired Patient/Study Only
         ", ".join(REJECTION_CODES)
     }) are not found; those rejected for quality reasons (113001) are found by devices set to quality control.
 
-Extended negotiation (PS3.4 C.5.1.1), accepted where proposed: relational queries, combined date-time matching, fuzzy
-semantic matching of person names. A device's quirks can force each. Combined: {pairs}.
+Extended negotiation (PS3.4 C.5.1.1), accepted where proposed: {
+        _accepted(sopclasses.STUDY_ROOT_FIND, _FIND_ITEMS)
+    }. A device's quirks can force the first three. Dates and times that are matched as one: {pairs}.
 
 {tables}
 
+Statuses:
+
 {_statuses(_FIND_STATUSES)}
 """
+
+
+def _accepted(sop_class: str, items: Sequence[str]) -> str:
+    """Those of the items that are accepted when all are proposed."""
+    answer = services.answer_extended(sop_class, b"\1" * len(items)) or b""
+    return ", ".join(item for item, yes in zip(items, answer, strict=False) if yes)
 
 
 def _matching(key: Key) -> str:
@@ -278,9 +320,7 @@ def _matching(key: Key) -> str:
         return "single value, wildcard; without case and accents; each component group"
     if key.kind == "folded":
         return "single value, wildcard; without case and accents"
-    if key.vr in ("US", "UL", "SS", "SL"):
-        return "single value"
-    return "single value, wildcard"
+    return "single value, wildcard" if key.vr in WILDCARD_VRS else "single value"
 
 
 def _retrieve() -> str:
@@ -299,8 +339,8 @@ def _retrieve() -> str:
 {_table(("SOP class", "levels", "unique keys"), models)}
 
 Without extended negotiation the unique key of each level above has one value and that of the level itself one or, for
-UIDs, a list. Relational retrieval is accepted where proposed (PS3.4 C.5.2.1, C.5.3.1), or forced by a device's quirk.
-A key below the level is refused.
+UIDs, a list. A key below the level is refused. Extended negotiation (PS3.4 C.5.2.1, C.5.3.1), accepted where proposed:
+{_accepted(sopclasses.STUDY_ROOT_MOVE, _RETRIEVE_ITEMS)}; a device's quirk can force it.
 
 C-MOVE sends to devices of the list of devices alone. The C-STORE requests carry Move Originator AE Title and Message
 ID, and go as section 3 says, each in its stored transfer syntax where the receiver takes it. C-GET sends in the
@@ -312,20 +352,31 @@ results of the sub-operations. Final responses carry the Failed SOP Instance UID
 Comment with the most frequent reason. C-CANCEL ends after the object under way. A conversion that takes longer than
 {codecs.timeout:g} s fails its sub-operation.
 
-C-MOVE: {_statuses(_MOVE_STATUSES)}
+Statuses of C-MOVE:
 
-C-GET: {_statuses(_GET_STATUSES)}
+{_statuses(_MOVE_STATUSES)}
+
+Statuses of C-GET:
+
+{_statuses(_GET_STATUSES)}
 """
 
 
 def _statuses(codes: Iterable[int]) -> str:
-    rows: list[tuple[str, str, str]] = [("0000", "success", "all done")]
-    for code in codes:
-        words = (
-            statuses.STATUSES[code][1] if code in statuses.STATUSES else statuses.words(code).split(" (")[0]
-        )
-        rows.append((f"{code:04X}", statuses.category(code), words))
-    return "answers with\n\n" + _table(("status", "", "meaning"), rows)
+    """A table of codes; where services share a code, in the words of queries and retrieves (PS3.4 C.4)."""
+    own = {
+        statuses.SUCCESS: "all done",
+        tally.COMPLETE_WITH_FAILURES: "sub-operations complete, one or more with failure or warning",
+        tally.IDENTIFIER_DOES_NOT_MATCH: "identifier does not match SOP class",
+        0xC001: "a key cannot be understood; Offending Element names it",
+    }
+    return _table(
+        ("status", "", "meaning"),
+        (
+            (f"{code:04X}", statuses.category(code), own.get(code) or statuses.STATUSES[code][1])
+            for code in (statuses.SUCCESS, *codes)
+        ),
+    )
 
 
 def _other_services() -> str:
@@ -347,7 +398,7 @@ Key object selection documents titled 113001, 113037, 113038 and 113039 (IHE IOC
 
 
 def _network() -> str:
-    net, tls = NetSettings(), TlsSettings()
+    net, own = NetSettings(), TlsSettings()
     rows = [
         ("connection, TLS handshake included", net.connect_timeout),
         ("association request after the connection, and ARTIM", net.artim),
@@ -364,11 +415,9 @@ TCP/IP (IPv4, IPv6). PS3.8 state machine as in its table 9-10. Time-outs, by def
 
 {_table(("wait for", "s"), rows)}
 
-TLS by the BCP 195 profile (PS3.15 B.12), TLS 1.2 and 1.3, on a port of its own (by default {
-        tls.port or "none"
-    }; registered is 2762), with certificates of peers {
-        tls.peers
-    } by default; for each device that we call, by setting.
+TLS by the BCP 195 profile (PS3.15 B.12), TLS 1.2 and 1.3, on a port of its own (by default {own.port or "none"};
+registered is 2762); certificates of peers are {own.peers} by default. A device's setting says whether it is called
+with TLS. Suites of TLS 1.2: {", ".join(tls.CIPHERS.split(":"))}.
 """
 
 
@@ -376,9 +425,9 @@ def _character_sets() -> str:
     return f"""
 ## 8 Character sets
 
-Objects are kept as they came. Queries and answers are in these sets; an answer is in the device's set where it is set
-and can express the text, otherwise in the set of the request, otherwise in ISO_IR 192. Text without a declaration, or
-with a wrong one, is read by the device's set.
+Objects are kept as they came. An answer is in the character set of the request where that can express its text,
+otherwise in the device's set, otherwise in ISO_IR 192. Text without a declaration, or with a wrong one, is read by the
+device's set. These are read and written:
 
 {", ".join(sorted(CHARACTER_SETS, key=_natural))}
 """
@@ -415,8 +464,6 @@ def _appendix() -> str:
 {_table(("SOP class", "UID"), classes)}
 
 ## Appendix B: Transfer syntaxes of the storage classes
-
-The query, retrieve, commitment and verification classes are accepted in Explicit and Implicit VR Little Endian.
 
 {_table(("transfer syntax", "UID", "leaves as"), syntaxes)}
 """
