@@ -15,6 +15,7 @@ from pydicom.filebase import DicomBytesIO
 from pydicom.filereader import read_dataset
 from pydicom.filewriter import write_dataset
 from pydicom.tag import Tag
+from pydicom.valuerep import PersonName
 
 from filmless.devices.model import Device
 from filmless.dicom import part10, sopclasses, statuses
@@ -145,7 +146,8 @@ def _put(dataset: Dataset, path: Sequence[str], value: str) -> None:
     else:
         element = DataElement(tag, vr, None, already_converted=True)
         # as given: ranges and wildcards are no valid dates and numbers
-        element._value = (value.split("\\") if "\\" in value else value) or None
+        parts = [PersonName(part) if vr == "PN" else part for part in value.split("\\")]
+        element._value = (parts if len(parts) > 1 else parts[0]) if value else None
         dataset[Tag(tag)] = element
 
 
