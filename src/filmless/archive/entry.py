@@ -216,7 +216,7 @@ def instance_row(entry: Entry) -> dict[str, Any]:
         "columns": levels.whole_number(text(0x00280011), 0x00280011, warn),
         "bits_allocated": levels.whole_number(text(0x00280100), 0x00280100, warn),
         "number_of_frames": levels.whole_number(text(0x00280008), 0x00280008, warn),
-        "attributes": entry.attributes(levels.INSTANCE),
+        "attributes": entry.attributes(levels.INSTANCE_BESIDES),
     }
 
 

@@ -29,6 +29,13 @@ INSTANCE = (
     0x00700082, 0x00700083,
 )  # fmt: skip
 
+#: of these, what the row of an instance does not hold in columns of its own, letter by letter
+INSTANCE_BESIDES = tuple(
+    tag
+    for tag in INSTANCE
+    if tag not in (0x00080016, 0x00080018, 0x00200013, 0x00280008, 0x00280010, 0x00280011, 0x00280100)
+)
+
 #: sequences whose values can be matched: tag -> (level, keyword path, tags inside)
 SEQUENCES: dict[int, tuple[str, str, dict[int, str]]] = {
     0x00400275: (

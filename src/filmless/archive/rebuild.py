@@ -81,6 +81,7 @@ def rebuild(
         _act(engine, publisher, root, acts)
     finally:
         codecs.close()
+        publisher.close()
     return done
 
 

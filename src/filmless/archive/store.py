@@ -106,6 +106,7 @@ class Archive:
         if self._committer.is_alive():
             self._ready.put(None)
             self._committer.join(timeout)
+        self._publisher.close()
         self.blobs.close()
         if self._own_codecs:
             self._codecs.close()

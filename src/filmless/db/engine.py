@@ -38,6 +38,8 @@ def open_engine(url: str, *, pool_size: int = 8) -> Engine:
                 "busy_timeout=30000",
                 "cache_size=-16000",
                 "temp_store=MEMORY",
+                # checkpoints of 16 MB: ingest rewrites the same pages many times before they need to move
+                "wal_autocheckpoint=4000",
             ):
                 connection.execute(f"PRAGMA {pragma}")
 
