@@ -6,24 +6,28 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from pydicom import Dataset
-from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, ImplicitVRLittleEndian
+from pydicom.uid import CTImageStorage
 from pynetdicom import evt
-from pynetdicom.sop_class import InstanceAvailabilityNotification
-from sqlalchemy import Engine, select
+from pynetdicom.sop_class import InstanceAvailabilityNotification, StorageCommitmentPushModel
+from sqlalchemy import Engine, select, update
 from tests import peers
 from tests.exchange.peer import Got, image, peer
 
 from filmless.app import worker as worker_module
 from filmless.app.index import open_index
 from filmless.app.settings import Settings, load
+from filmless.archive.commitment import record
 from filmless.archive.model import Arrival, Kind, Source
+from filmless.archive.references import Reference
 from filmless.archive.store import Archive
-from filmless.archive.tables import series
+from filmless.archive.tables import commitments, series
 from filmless.db import events
 from filmless.db.durable import Job, Jobs, jobs_url
 from filmless.db.work import reading, writing
@@ -32,6 +36,7 @@ from filmless.devices.model import Device
 from filmless.exchange import journal
 from filmless.exchange.jobs import add_send
 from filmless.exchange.send import read_file
+from filmless.kit import clock
 
 STUDY = "1.2.3.4"
 
@@ -91,16 +96,33 @@ class Home:
             return [dict(event.body) for event in events.after(connection, 0, kinds=kinds)]
 
 
-@pytest.fixture
-def home(tmp_path) -> Iterator[Home]:
+@contextmanager
+def made_home(folder: Path) -> Iterator[Home]:
     environment = {"FILMLESS_ARCHIVE_SETTLE_SECONDS": "0.2", "FILMLESS_DEVICES_CHECK_INTERVAL": "1"}
-    settings = load(tmp_path / "home", environment=environment)
+    settings = load(folder, environment=environment)
     with open_index(settings, create=True) as engine:
         made = Home(settings, engine)
+        try:
+            yield made
+        finally:
+            if made.process is not None:
+                made.kill()
+            made.jobs.close()
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Iterator[Home]:
+    """A home of the test's own, whose worker it starts and kills."""
+    with made_home(tmp_path / "home") as made:
         yield made
-        if made.process is not None:
-            made.kill()
-        made.jobs.close()
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
+    """A home with a worker that runs; each test takes studies and AE titles of its own."""
+    with made_home(tmp_path_factory.mktemp("running") / "home") as made:
+        made.start()
+        yield made
 
 
 def images(folder: Path, count: int, **more: Any) -> list[Path]:
@@ -161,30 +183,28 @@ def _associations(device: Device) -> list[int]:
     return [1 for line in lines if line.split()[2].endswith(f":{wanted}") and line.split()[3] == "01"]
 
 
-def test_a_send_waits_for_a_device_that_is_not_there_yet(home, tmp_path):
-    home.store(images(tmp_path, 3))
+def test_a_send_waits_for_a_device_that_is_not_there_yet(running, tmp_path):
+    running.store(images(tmp_path, 3, study="1.2.31", series="1.2.31.1"))
     port = peers.free_port()
-    device = Device("PEER", host="127.0.0.1", port=port)
-    home.add(device)
-    job_id = add_send(home.jobs, device, study_uids=[STUDY])
-    home.start()
-    peers.eventually(lambda: home.jobs.get(job_id).state == "retrying", "the first attempt")
-    assert "nothing listens there" in home.jobs.get(job_id).reason
-    with peer(port=port) as (_, got):
-        job = home.over(job_id)
-    assert (job.state, job.attempt, len(got.uids)) == ("done", 2, 3)
+    device = Device("LATE", host="127.0.0.1", port=port)
+    running.add(device)
+    job_id = add_send(running.jobs, device, study_uids=["1.2.31"])
+    peers.eventually(lambda: running.jobs.get(job_id).state == "retrying", "the first attempt", 30)
+    assert "nothing listens there" in running.jobs.get(job_id).reason
+    with peer(port=port, ae_title="LATE") as (_, got):
+        job = running.over(job_id)
+    assert (job.state, len(got.uids)) == ("done", 3)
+    assert job.attempt >= 2
 
 
-def test_what_a_device_refuses_for_good_is_said(home, tmp_path):
-    paths = images(tmp_path, 3)
-    home.store(paths)
-    with peer(on_store=lambda event, got: 0xA900 if len(got.objects) == 1 else 0) as (device, _):
-        home.add(device)
-        home.start()
-        job = home.over(add_send(home.jobs, device, study_uids=[STUDY]))
+def test_what_a_device_refuses_for_good_is_said(running, tmp_path):
+    running.store(images(tmp_path, 3, study="1.2.32", series="1.2.32.1"))
+    with peer(ae_title="PICKY", on_store=lambda event, got: 0xA900 if got.objects else 0) as (device, _):
+        running.add(device)
+        job = running.over(add_send(running.jobs, device, study_uids=["1.2.32"]))
         assert job.state == "failed"
         assert "2 of 3 were not taken: data set does not match SOP class (A900)" in job.reason
-        nothing = home.over(add_send(home.jobs, device, study_uids=["1.2.3.999"]))
+        nothing = running.over(add_send(running.jobs, device, study_uids=["1.2.3.999"]))
         assert (nothing.state, nothing.reason) == ("failed", "There are no such objects in the archive.")
 
 
@@ -234,31 +254,65 @@ def _position(home: Home) -> int:
         return events.position(connection, worker_module.READER)
 
 
-def test_series_settle(home, tmp_path):
-    home.store(images(tmp_path, 2))
-    home.start()
-    peers.eventually(lambda: home.events("series-settled"), "a settled series")
-    with reading(home.engine) as connection:
-        row = connection.execute(select(series)).one()
+def test_series_settle(running, tmp_path):
+    running.store(images(tmp_path, 2, study="1.2.33", series="1.2.33.1"))
+    peers.eventually(
+        lambda: any(one["study_uid"] == "1.2.33" for one in running.events("series-settled")), "settling", 30
+    )
+    with reading(running.engine) as connection:
+        row = connection.execute(select(series).where(series.c.series_uid == "1.2.33.1")).one()
     assert row.settled_generation == row.generation == 2
-    assert (home.settings.home / row.metadata_path).exists()
+    assert (running.settings.home / row.metadata_path).exists()
 
 
-def test_devices_are_asked_whether_they_answer_and_changes_are_events(home):
+def test_devices_are_asked_whether_they_answer_and_changes_are_events(running):
+    port = peers.free_port()
+    running.add(Device("ASKED", host="127.0.0.1", port=port))
+    running.add(Device("SILENT"))
+    peers.eventually(lambda: running.device("ASKED").check_ok is False, "a failed check", 30)
+    assert "nothing listens there" in running.device("ASKED").check_reason
+    with peer(port=port, ae_title="ASKED"):
+        peers.eventually(lambda: running.device("ASKED").check_ok, "a good check", 30)
+    assert running.device("ASKED").check_ms >= 1
+    assert running.device("SILENT").checked_at is None
+    with reading(running.engine) as connection:
+        happened = events.after(connection, 0, kinds=("device-unreachable", "device-reachable"))
+    assert [event.kind for event in happened if event.body["ae_title"] == "ASKED"][:2] == [
+        "device-unreachable",
+        "device-reachable",
+    ]
+
+
+def test_the_result_of_a_commitment_outlives_its_worker(home, tmp_path):
+    paths = images(tmp_path, 2)
+    home.store(paths)
+    told: list[Dataset] = []
     port = peers.free_port()
     home.add(Device("PEER", host="127.0.0.1", port=port))
-    home.add(Device("SILENT"))
+    with writing(home.engine) as connection:
+        asked = [Reference(CTImageStorage, path.stem) for path in paths]
+        commitment_id = record.ask(connection, "provider", "PEER", "1.2.99", asked)
+        connection.execute(update(commitments).values(changed_at=clock.now() - timedelta(minutes=1)))
     home.start()
-    peers.eventually(lambda: home.device("PEER").check_ok is False, "a failed check")
-    assert "nothing listens there" in home.device("PEER").check_reason
-    with peer(port=port):
-        peers.eventually(lambda: home.device("PEER").check_ok, "a good check")
-    assert home.device("PEER").check_ms >= 1
-    assert home.device("SILENT").checked_at is None
-    assert [one["ae_title"] for one in home.events("device-unreachable", "device-reachable")][:2] == [
-        "PEER",
-        "PEER",
+    peers.eventually(lambda: home.jobs.newest(state="retrying"), "the first attempt", 30)
+    home.kill()
+
+    def report(event: Any) -> tuple[int, None]:
+        told.append(event.event_information)
+        return 0, None
+
+    def configure(ae: Any) -> None:
+        ae.add_supported_context(StorageCommitmentPushModel, scu_role=False, scp_role=True)
+
+    with peer(port=port, more=[(evt.EVT_N_EVENT_REPORT, report)], configure=configure):
+        home.start()
+        peers.eventually(lambda: told, "the result", 30)
+        home.over(home.jobs.newest()[0].id)
+    assert [one.ReferencedSOPInstanceUID for one in told[0].ReferencedSOPSequence] == [
+        path.stem for path in paths
     ]
+    with reading(home.engine) as connection:
+        assert record.load(connection, commitment_id).state == "delivered"
 
 
 def test_there_is_one_worker_for_a_home_and_it_ends_with_its_server(home):
@@ -275,20 +329,19 @@ def test_there_is_one_worker_for_a_home_and_it_ends_with_its_server(home):
     assert "Doe" not in log
 
 
-@pytest.mark.parametrize("syntax", [ImplicitVRLittleEndian, ExplicitVRLittleEndian])
-def test_a_job_holds_no_patient_data(home, tmp_path, syntax):
-    home.store(images(tmp_path, 1, syntax=syntax))
-    with peer(supported=[(CTImageStorage, (syntax,))]) as (device, got):
-        home.add(device)
-        home.start()
-        job = home.over(add_send(home.jobs, device, study_uids=[STUDY]))
-    assert (job.state, got.syntaxes) == ("done", [syntax])
-    home.kill(signal.SIGTERM)
+def test_jobs_and_logs_hold_no_patient_data(running, tmp_path):
+    running.store(images(tmp_path, 1, study="1.2.34", series="1.2.34.1"))
+    with peer(ae_title="QUIET") as (device, got):
+        running.add(device)
+        assert running.over(add_send(running.jobs, device, study_uids=["1.2.34"])).state == "done"
+    assert got.objects[0].PatientName == "Doe^Jane"
+    running.kill(signal.SIGTERM)
     kept = b"".join(
         path.read_bytes()
-        for path in home.settings.home.rglob("*")
+        for path in running.settings.home.rglob("*")
         if path.is_file() and (path.name.startswith("jobs") or path.parent.name in ("jobs", "log"))
     )
-    assert kept
-    for word in (b"Doe", b"Jane", b'P1"', b"19700101"):
+    assert b"1.2.34" in kept
+    for word in (b"Doe", b"Jane", b"19700101"):
         assert word not in kept
+    running.start()

@@ -249,7 +249,8 @@ def work(settings: Settings, stop: threading.Event, *, poll: float = 1.0) -> Non
         ):
             stack.enter_context(_repeatedly(name, seconds, once, stop))
         if settings.devices.check_interval > 0:
-            stack.enter_context(_repeatedly("check", 5.0, Checker(engine, settings).run_once, stop))
+            every = min(5.0, settings.devices.check_interval)
+            stack.enter_context(_repeatedly("check", every, Checker(engine, settings).run_once, stop))
         log.info("the worker works")
         stop.wait()
     log.info("the worker has ended")

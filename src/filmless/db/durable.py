@@ -39,7 +39,7 @@ State = Literal["waiting", "running", "retrying", "done", "failed", "cancelled"]
 STATES: tuple[State, ...] = ("waiting", "running", "retrying", "done", "failed", "cancelled")
 
 #: seconds between the attempts of a job: minutes at first, then twice an hour for a day
-BACK_OFF: tuple[float, ...] = (5, 15, 30, 60, 120, 300, 600, 900, *[1800] * 46)
+BACK_OFF: tuple[float, ...] = (2, 5, 15, 30, 60, 120, 300, 600, 900, *[1800] * 46)
 
 
 @dataclass(frozen=True, slots=True)
