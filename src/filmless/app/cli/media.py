@@ -8,7 +8,7 @@ from filmless.app.cli.options import with_settings
 from filmless.app.cli.progress import byte_progress, count_progress
 from filmless.app.index import open_index
 from filmless.app.settings import Settings
-from filmless.kit.errors import Refused
+from filmless.kit.errors import Refused, Unavailable
 
 #: how many left-out files are listed; the rest is counted, or listed with --all
 _LISTED = 30
@@ -111,3 +111,10 @@ def export(settings: Settings, destination: Path, studies: tuple[str, ...], seri
             settings.store, wanted, destination.expanduser().absolute(), progress=progress
         )
     click.echo(f"Exported {written.objects:,} objects ({written.bytes / 1e6:,.1f} MB) to {destination}.")
+    if written.damaged:
+        for uid in written.damaged:
+            click.echo(f"  left out: {uid}", err=True)
+        raise Unavailable(
+            f"{len(written.damaged):,} objects are damaged in the archive; `filmless check` tells more.",
+            code="damaged-files",
+        )
