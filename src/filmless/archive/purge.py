@@ -74,7 +74,11 @@ def _rejected(before: object) -> object:
         rejections.c.revoked_at.is_(None),
         rejections.c.at < before,
     )
-    hidden = exists().where(instances.c.version == versions.c.id, instances.c.rejected != "")
+    hidden = exists().where(
+        instances.c.sop_instance_uid == versions.c.sop_instance_uid,
+        instances.c.version == versions.c.id,
+        instances.c.rejected != "",
+    )
     return and_(versions.c.state == "current", hidden, in_force)
 
 
@@ -114,7 +118,8 @@ def _mark(connection: Connection, root: Path, before: object, by: str) -> int:
     ids = [row.id for row in rows]
     gone = connection.execute(
         select(instances.c.id, instances.c.series, instances.c.sop_instance_uid).where(
-            instances.c.version.in_(ids)
+            instances.c.sop_instance_uid.in_([row.sop_instance_uid for row in rows]),
+            instances.c.version.in_(ids),
         )
     ).all()
     connection.execute(update(versions).where(versions.c.id.in_(ids)).values(state="purging"))

@@ -5,6 +5,8 @@ NULL), so that matching needs no three-valued logic. Columns `*_key` are normali
 is DICOM JSON (PS3.18 F) of what the level returns besides its columns.
 """
 
+from typing import Any
+
 from sqlalchemy import (
     BigInteger,
     Column,
@@ -15,10 +17,17 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 
 from filmless.db.schema import Id, Json, Moment, metadata
 from filmless.patients.tables import patients
+
+
+def _where(condition: str) -> dict[str, Any]:
+    """An index of those rows only, on either database."""
+    return {"sqlite_where": text(condition), "postgresql_where": text(condition)}
+
 
 studies = Table(
     "studies",
@@ -85,7 +94,8 @@ series = Table(
     Column("metadata_path", String(255), nullable=False, default=""),
     UniqueConstraint("series_uid", "study"),
     Index("ix_series_study", "study"),
-    Index("ix_series_last_arrival_at", "last_arrival_at"),
+    # few at any time; kept by what changes once per settling, not by what changes with every arrival
+    Index("ix_series_unsettled", "id", **_where("settled_generation < generation")),
     Index("ix_series_modality", "modality"),
 )
 
@@ -111,7 +121,6 @@ instances = Table(
     Column("created_at", Moment, nullable=False),
     UniqueConstraint("sop_instance_uid"),
     Index("ix_instances_series", "series"),
-    Index("ix_instances_version", "version"),
 )
 
 versions = Table(
@@ -139,7 +148,8 @@ versions = Table(
     Column("verified_at", Moment),
     UniqueConstraint("key"),
     Index("ix_versions_sop_instance_uid", "sop_instance_uid"),
-    Index("ix_versions_state", "state"),
+    # nearly all are current: only the others are looked for
+    Index("ix_versions_state", "state", **_where("state <> 'current'")),
 )
 
 instance_warnings = Table(

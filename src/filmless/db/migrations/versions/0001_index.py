@@ -1,6 +1,8 @@
 """The index, devices, the event log."""
 # There is no way down: going back to an older Filmless means restoring the backup made before the upgrade.
 
+from typing import Any
+
 import sqlalchemy as sa
 from alembic import op
 
@@ -10,6 +12,10 @@ revision = "0001"
 down_revision = None
 branch_labels = None
 depends_on = None
+
+
+def _where(condition: str) -> dict[str, Any]:
+    return {"sqlite_where": sa.text(condition), "postgresql_where": sa.text(condition)}
 
 
 def upgrade() -> None:
@@ -218,7 +224,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("key", name=op.f("uq_versions_key")),
     )
     op.create_index("ix_versions_sop_instance_uid", "versions", ["sop_instance_uid"], unique=False)
-    op.create_index("ix_versions_state", "versions", ["state"], unique=False)
+    op.create_index("ix_versions_state", "versions", ["state"], unique=False, **_where("state <> 'current'"))
     op.create_table(
         "patient_sounds",
         sa.Column("patient", Id, nullable=False),
@@ -285,7 +291,9 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_series")),
         sa.UniqueConstraint("series_uid", "study", name=op.f("uq_series_series_uid_study")),
     )
-    op.create_index("ix_series_last_arrival_at", "series", ["last_arrival_at"], unique=False)
+    op.create_index(
+        "ix_series_unsettled", "series", ["id"], unique=False, **_where("settled_generation < generation")
+    )
     op.create_index("ix_series_modality", "series", ["modality"], unique=False)
     op.create_index("ix_series_study", "series", ["study"], unique=False)
     op.create_table(
@@ -310,4 +318,3 @@ def upgrade() -> None:
         sa.UniqueConstraint("sop_instance_uid", name=op.f("uq_instances_sop_instance_uid")),
     )
     op.create_index("ix_instances_series", "instances", ["series"], unique=False)
-    op.create_index("ix_instances_version", "instances", ["version"], unique=False)
