@@ -30,6 +30,7 @@ class Timing:
 def identifier(**keys: str) -> bytes:
     """A study-level identifier that wants what a worklist of studies shows."""
     values = {
+        0x00080005: "ISO_IR 192",
         STUDY_DATE: keys.get("date", ""),
         0x00080030: "",
         0x00080050: "",

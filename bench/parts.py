@@ -4,20 +4,22 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from datetime import date, timedelta
 from functools import cached_property
 from pathlib import Path
 
 import pydicom
 
-from bench import find, retrieve, small
+from bench import find, retrieve, small, synthetic
 from bench.memory import Sampler
 from bench.report import Report
 from bench.sides import Side, started
 from bench.slices import make
 from bench.store import send
+from filmless.db.engine import open_engine
 
 STORE = "C-STORE of CT slices of 527 kB, images/s"
 FIND = "C-FIND on an open association, ms from request to final response"
@@ -95,12 +97,29 @@ def time_queries(plan: Plan, report: Report, side: Side, row: str, studies: int)
     def number(turn: int) -> int:
         return turn * 7919 % studies
 
-    for words, key, times in (
-        ("PatientID", lambda turn: find.identifier(patient=small.patient_id(number(turn))), plan.queries),
-        ("PatientName", lambda turn: find.identifier(name=small.patient_name(number(turn))), plan.queries),
-        ("one day", lambda turn: find.identifier(date=small.day(number(turn))), plan.queries // 3),
-        ("two weeks", lambda turn: find.identifier(date=fortnight(number(turn))), plan.queries // 6),
-    ):
+    time_questions(
+        report,
+        side,
+        row,
+        (
+            ("PatientID", lambda turn: find.identifier(patient=small.patient_id(number(turn))), plan.queries),
+            (
+                "PatientName",
+                lambda turn: find.identifier(name=small.patient_name(number(turn))),
+                plan.queries,
+            ),
+            ("one day", lambda turn: find.identifier(date=small.day(number(turn))), plan.queries // 3),
+            ("two weeks", lambda turn: find.identifier(date=fortnight(number(turn))), plan.queries // 6),
+        ),
+    )
+
+
+#: words, the identifier of the n-th query, how many queries
+Question = tuple[str, Callable[[int], bytes], int]
+
+
+def time_questions(report: Report, side: Side, row: str, questions: Sequence[Question]) -> None:
+    for words, key, times in questions:
         timing = find.measure(side.port, key, times)
         label = f"{words}, {row} ({timing.matches:.0f} match{'es' * (timing.matches >= 1.5)})"
         report.add(FIND, f"{label}, median", side.name, timing.median)
@@ -113,10 +132,47 @@ def fortnight(number: int) -> str:
 
 
 def large_index(plan: Plan, report: Report) -> None:
-    """Filmless with a generated index of `plan.studies` studies."""
-    from bench import synthetic
+    """Filmless with a generated index of `plan.studies` studies: rows only, there are no files behind them."""
+    folder = plan.folder()
+    home = folder / "home"
+    home.mkdir(parents=True)
+    engine = open_engine(f"sqlite:///{home / 'index.sqlite'}")
+    made = synthetic.fill(engine, plan.studies)
+    engine.dispose()
+    report.note(
+        f"The index of {made.studies:,} studies of {made.patients:,} patients: {made.seconds:.0f} s to make."
+    )
 
-    raise NotImplementedError(synthetic)
+    def study(turn: int) -> int:
+        return 1 + turn * 7919 % plan.studies
+
+    def patient(turn: int) -> int:
+        return synthetic.patient_of(study(turn))
+
+    def two_weeks(turn: int) -> str:
+        first = date.fromisoformat(synthetic.day(study(turn)))
+        return f"{first:%Y%m%d}-{first + timedelta(days=13):%Y%m%d}"
+
+    with started("Filmless", folder) as side:
+        time_questions(
+            report,
+            side,
+            f"{plan.studies:,} studies",
+            (
+                (
+                    "PatientID",
+                    lambda turn: find.identifier(patient=synthetic.patient_id(patient(turn))),
+                    plan.queries,
+                ),
+                (
+                    "PatientName",
+                    lambda turn: find.identifier(name=synthetic.patient_name(patient(turn))),
+                    plan.queries,
+                ),
+                ("one day", lambda turn: find.identifier(date=synthetic.day(study(turn))), plan.queries // 3),
+                ("two weeks", lambda turn: find.identifier(date=two_weeks(turn)), plan.queries // 6),
+            ),
+        )
 
 
 def retrieve_part(plan: Plan, report: Report) -> None:

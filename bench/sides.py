@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import shutil
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from tests.peers import FilmlessServer, Orthanc, Running, free_port, storescp
+
+from bench.memory import cpu_seconds
 
 
 @dataclass(frozen=True)
@@ -34,13 +37,24 @@ DESTINATION = "BENCHDEST"
 
 @contextmanager
 def started(name: str, folder: Path, destination_port: int = 0) -> Iterator[Side]:
-    """Starts one side on an empty folder and removes the folder afterwards."""
-    folder.mkdir(parents=True)
+    """Starts one side on a folder, empty or prepared, and removes the folder afterwards."""
+    folder.mkdir(parents=True, exist_ok=True)
     try:
         with _running(name, folder, destination_port) as side:
+            rest(side.pid)
             yield side
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def rest(pid: int, seconds: float = 30.0) -> None:
+    """Waits until a server that has just started has no more to do by itself: 2 % of a core over half a second."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        before = cpu_seconds(pid)
+        time.sleep(0.5)
+        if cpu_seconds(pid) - before < 0.01:
+            return
 
 
 @contextmanager
