@@ -70,7 +70,7 @@ class Sink:
         self.kept = kept
         self.uid = uid
         self.held: list[tuple[memoryview, Callable[[], None]]] = []
-        self.data = b""
+        self.data = bytearray()
 
     def write(self, data: memoryview, release: Callable[[], None]) -> bool:
         self.kept.pieces += 1
@@ -97,7 +97,7 @@ class Sink:
         if self.kept.fail_finish is not None:
             raise self.kept.fail_finish
         self.let_go()
-        self.kept.objects[self.uid] = self.data
+        self.kept.objects[self.uid] = bytes(self.data)
         return self.kept.answer
 
     def abort(self) -> None:

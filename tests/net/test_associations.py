@@ -8,9 +8,11 @@ import time
 import pytest
 
 from filmless.dicom.dimse import store_rq
+from filmless.dicom.ul.engine import Engine
 from filmless.dicom.ul.frames import frame
 from filmless.dicom.ul.negotiation import ANY, ContextRequest, NegotiationPolicy, negotiate
 from filmless.dicom.ul.pdu import AssociateRequest, ReleaseRequest, UserIdentity, UserInformation, decode
+from filmless.dicom.ul.state import TABLE
 from filmless.kit.errors import Refused
 from filmless.net.association import Association, BytesSource, connect
 from filmless.net.errors import AssociationAborted, AssociationRejected, PeerTimeout, PeerUnreachable
@@ -319,6 +321,85 @@ async def test_a_peer_that_does_not_answer_the_release_is_aborted() -> None:
     assert heard[0] == ReleaseRequest().encode() and heard[1][0] == 7
     listener.close()
     await listener.wait_closed()
+
+
+async def test_the_common_cells_over_a_socket(start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both ends of real connections take the cells of PS3.8 table 9-10 that daily life takes."""
+    seen: dict[bool, set[tuple[str, int, str]]] = {True: set(), False: set()}
+
+    class Watched(Engine):
+        def __init__(self, *, requestor: bool, max_pdu: int = 0, state: int = 1) -> None:
+            super().__init__(requestor=requestor, max_pdu=max_pdu, state=state)
+            self.history = []
+            engines.append(self)
+
+    engines: list[Watched] = []
+    monkeypatch.setattr("filmless.net.dialogue.Engine", Watched)
+
+    async def admit(request: AssociateRequest, peer: Peer) -> Admission | Rejection:
+        return Rejection(1, 1, 7) if request.contexts[0].abstract_syntax == CT else Admission(None, POLICY)
+
+    serving = await start(NetSettings(artim=0.2), admit=admit)
+    released = await serving.call(ECHO)
+    await released.echo()
+    await released.release()
+    with pytest.raises(AssociationRejected):
+        await serving.call(ContextRequest(CT, (EXPLICIT,)))
+    aborted = await serving.call(ECHO)
+    await aborted.abort()
+    broken = await serving.call(ECHO)
+    broken.wire.write(b"\x42\0\0\0\0\4abcd")
+    await eventually(lambda: not broken.is_open)
+    cut = await serving.call(ECHO)
+    cut.wire.cut()
+    reader, writer = await asyncio.open_connection("127.0.0.1", serving.port)
+    await read_to_end(reader)
+    writer.close()
+    colliding = await serving.call(ECHO)
+    (there,) = [
+        a for a in serving.server.associations.values() if a.is_open and a.peer.port == port_of(colliding)
+    ]
+    await asyncio.gather(colliding.release(), there.release())
+    await eventually(lambda: all(engine.state == 1 for engine in engines))
+    for engine in engines:
+        for step in engine.history or []:
+            assert TABLE[step.event, step.state][0] == step.action
+            seen[engine.requestor].add((step.event, step.state, step.action))
+    both = {("Evt9", 6, "DT-1"), ("Evt10", 6, "DT-2"), ("Evt11", 6, "AR-1"), ("Evt17", 13, "AR-5")}
+    assert seen[True] >= both | {
+        ("Evt1", 1, "AE-1"),
+        ("Evt2", 4, "AE-2"),
+        ("Evt3", 5, "AE-3"),
+        ("Evt4", 5, "AE-4"),
+        ("Evt13", 7, "AR-3"),
+        ("Evt15", 6, "AA-1"),
+        ("Evt16", 6, "AA-3"),
+        ("Evt17", 6, "AA-4"),
+        ("Evt12", 7, "AR-8"),
+        ("Evt14", 9, "AR-9"),
+        ("Evt13", 11, "AR-3"),
+    }
+    assert seen[False] >= both | {
+        ("Evt5", 1, "AE-5"),
+        ("Evt6", 2, "AE-6"),
+        ("Evt7", 3, "AE-7"),
+        ("Evt8", 3, "AE-8"),
+        ("Evt12", 6, "AR-2"),
+        ("Evt14", 8, "AR-4"),
+        ("Evt16", 6, "AA-3"),
+        ("Evt17", 6, "AA-4"),
+        ("Evt18", 2, "AA-2"),
+        ("Evt19", 6, "AA-8"),
+        ("Evt12", 7, "AR-8"),
+        ("Evt13", 10, "AR-10"),
+        ("Evt14", 12, "AR-4"),
+    }
+
+
+def port_of(assoc: Association) -> int:
+    """Our end's port, by which the other end knows us."""
+    assert assoc.wire.transport is not None
+    return int(assoc.wire.transport.get_extra_info("sockname")[1])
 
 
 async def test_cancelling_a_call_leaves_nothing_open(start: Start) -> None:

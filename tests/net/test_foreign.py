@@ -47,7 +47,7 @@ async def in_thread(work: Callable[[], Any]) -> Any:
         return await asyncio.to_thread(work)
 
 
-async def test_their_user_with_our_provider(start: Start) -> None:
+async def test_their_user_with_our_provider(start: Start, caplog: pytest.LogCaptureFixture) -> None:
     serving = await start()
 
     async def find(
@@ -107,7 +107,11 @@ async def test_their_user_with_our_provider(start: Start) -> None:
         return 0x0000
 
     def work() -> None:
+        received.clear()
+        events.clear()
+        heard.clear()
         ae = AE("THEM")
+        ae.dimse_timeout = 3
         for uid in (VERIFICATION, CT, FIND, GET, COMMITMENT):
             ae.add_requested_context(uid, EXPLICIT)
         assoc = ae.associate(
@@ -134,7 +138,17 @@ async def test_their_user_with_our_provider(start: Start) -> None:
         assoc.release()
         assert assoc.is_released
 
-    await in_thread(work)
+    for _ in range(4):
+        # pynetdicom's reactor thread sometimes takes the answer away from whoever asked, when it comes fast
+        # and the machine is busy; its own log says so, and only then is it asked again
+        caplog.clear()
+        try:
+            await in_thread(work)
+        except (AssertionError, AttributeError, RuntimeError):
+            if "Received unexpected" not in caplog.text:
+                raise
+        else:
+            break
     assert serving.kept.objects == {f"1.{i}": encoded(ct(f"1.{i}")) for i in range(3)}
     assert [d.SOPInstanceUID for d in received] == ["1.5"]
     assert received[0].PixelData == ct("1.5").PixelData

@@ -53,7 +53,7 @@ async def test_back_pressure_holds_through_tls(start: Start, papers: Papers) -> 
     serving = await start(tls=tls.server_context(papers.server.certificate, papers.server.key))
     serving.kept.hold = True
     assoc = await serving.call(tls=tls.client_context(ca=papers.authority.file))
-    data = bytes(range(256)) * 80_000
+    data = bytes(range(256)) * 32_000
     context = assoc.context_for(CT)
     assert context is not None
     source = BytesSource(data, sop_class_uid=CT, sop_instance_uid="1.2", transfer_syntax_uid=EXPLICIT)

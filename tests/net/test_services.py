@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from filmless.dicom.dimse import Command, CommandField
+from filmless.dicom.dimse import Command, CommandField, cancel_rq, echo_rq, find_rq
 from filmless.dicom.ul.frames import frame
 from filmless.dicom.ul.negotiation import Context, ContextRequest
 from filmless.kit.errors import Refused
@@ -329,6 +329,87 @@ async def test_requests_beyond_the_window_wait_their_turn(start: Start) -> None:
     go.set()
     assert await asyncio.gather(*tasks) == [0] * 10
     assert most == 4
+    await assoc.release()
+
+
+async def test_one_that_does_not_wait_still_gets_echo_and_cancel(start: Start) -> None:
+    serving = await start()
+    assoc = await serving.call()
+    context = context_of(assoc, FIND)
+    ran: list[int] = []
+
+    async def until_cancelled(
+        assoc: Association,
+        context: Context,
+        command: Command,
+        dataset: bytes | None,
+        cancelled: asyncio.Event,
+    ) -> AsyncIterator[Reply]:
+        ran.append(command.message_id)
+        await cancelled.wait()
+        yield Reply(0xFE00)
+
+    serving.services.add([FIND], [CommandField.C_FIND_RQ], until_cancelled)
+    answers: list[tuple[int, int]] = []
+    assoc.asking.answered = lambda command, _: answers.append((command.responds_to, command.status))  # type: ignore[method-assign]
+
+    def say(command: Command) -> None:
+        dataset = b"id" if command.has_dataset else None
+        assoc.post(assoc.framed(context, command, dataset))
+
+    for number in (11, 12, 13):
+        say(find_rq(number, FIND))
+    assoc.post(assoc.framed(context_of(assoc, VERIFICATION), echo_rq(20)))
+    say(cancel_rq(12))  # one that waits its turn
+    say(cancel_rq(11))
+    await eventually(lambda: len(answers) == 3 and ran == [11, 13])
+    say(cancel_rq(13))
+    await eventually(lambda: len(answers) == 4)
+    assert sorted(answers) == [(11, 0xFE00), (12, 0xFE00), (13, 0xFE00), (20, 0)]
+    assert answers[0] == (20, 0)
+    for number in range(100):
+        say(find_rq(100 + number, FIND))
+    await eventually(lambda: not assoc.is_open)
+
+
+async def test_objects_in_both_directions_at_once(start: Start) -> None:
+    serving = await start()
+    size, count = 6_000_000, 4
+
+    def source(uid: str) -> BytesSource:
+        return BytesSource(bytes(size), sop_class_uid=CT, sop_instance_uid=uid, transfer_syntax_uid=EXPLICIT)
+
+    async def give(
+        assoc: Association,
+        context: Context,
+        command: Command,
+        dataset: bytes | None,
+        cancelled: asyncio.Event,
+    ) -> AsyncIterator[Reply]:
+        for i in range(count):
+            assert (await assoc.store(source(f"1.{i}"), context_of(assoc, CT))).status == 0
+        yield Reply(0)
+
+    serving.services.add([GET], [CommandField.C_GET_RQ], give)
+    ours = Kept()
+    assoc = await serving.call(
+        ContextRequest(GET, (EXPLICIT,)),
+        ContextRequest(CT, (EXPLICIT,), scu=True, scp=True),
+        services=Services(ours),
+        async_ops=(2, 2),
+    )
+
+    async def get() -> None:
+        assert [a.status async for a, _ in assoc.get(context_of(assoc, GET), b"")] == [0]
+
+    async def put() -> None:
+        for i in range(count):
+            assert (await assoc.store(source(f"2.{i}"), context_of(assoc, CT))).status == 0
+
+    async with asyncio.timeout(30):
+        await asyncio.gather(get(), put())
+    assert len(ours.objects) == len(serving.kept.objects) == count
+    assert all(data == bytes(size) for data in (*ours.objects.values(), *serving.kept.objects.values()))
     await assoc.release()
 
 

@@ -10,24 +10,17 @@ from typing import Any, Final, Protocol
 from filmless.dicom import dimse
 from filmless.dicom.dimse import Command, CommandField
 from filmless.dicom.ul.engine import Engine
-from filmless.dicom.ul.frames import frame, laid_out, lay_out, room
 from filmless.dicom.ul.negotiation import Context
 from filmless.dicom.ul.pdu import AssociateAccept, AssociateReject, AssociateRequest
 from filmless.kit.clock import now
-from filmless.net.asking import Asking, Operation, is_pending
-from filmless.net.errors import AssociationAborted, PeerTimeout
+from filmless.net.asking import Asking, is_pending
 from filmless.net.model import DataSource, NetSettings, Peer
 from filmless.net.slabs import SlabPool
+from filmless.net.speaking import Speaker
 from filmless.net.watch import Watch
 from filmless.net.wire import LINGER, Wire, peer_of
 
 logger = logging.getLogger(__name__)
-
-#: Bytes of a data set that are read and written in one go.
-PIECE: Final = 1 << 20
-
-#: Most places to read one piece into; a preadv takes 1,024.
-MOST_PLACES: Final = 512
 
 VERIFICATION: Final = "1.2.840.10008.1.1"
 
@@ -86,10 +79,8 @@ class Association:
         self._on_end = on_end
         self._on_connected = on_connected
         self._watch = Watch(self.wire, settings, self._doing, self.fail)
-        self._room = room(0)
+        self._speaker = Speaker(self.wire, self.fail)
         self.asking = Asking(self.wire, settings, self._serving, self.fail)
-        self._speaking = asyncio.Lock()
-        self._deferred: list[bytes] = []
         self._released: asyncio.Future[None] | None = None
         self._over = False
 
@@ -162,13 +153,7 @@ class Association:
                 priority=priority,
                 originator=originator,
             )
-            async with self._speaking:
-                try:
-                    await self._send_object(context, command, source, operation)
-                finally:
-                    deferred, self._deferred = self._deferred, []
-                    for framed in deferred:
-                        self._write(framed)
+            await self._speaker.send_object(context, command, source, operation)
             self.images_out += 1
             answer, _ = await self.asking.next(operation)
         except BaseException:
@@ -288,66 +273,15 @@ class Association:
 
     def post(self, framed: bytes) -> None:
         """Send a whole message now, or after the object that is being sent. Dropped when all is over."""
-        if self._speaking.locked():
-            self._deferred.append(framed)
-        else:
-            self._write(framed)
-
-    def _write(self, framed: bytes) -> None:
-        # the cells of P-DATA request: DT-1 and AR-7; in other states there is nobody to send to
-        if self.engine.state in (6, 8):
-            self.wire.write(framed)
+        self._speaker.post(framed)
 
     async def send(self, framed: bytes) -> None:
-        """Send a whole message and wait until the peer takes more."""
-        if self._over:
-            raise AssociationAborted(self.ended or "the association is over")
-        if self._speaking.locked():
-            async with self._speaking:
-                self._write(framed)
-        else:
-            self._write(framed)
-        if self.wire.blocked_since is not None:
-            try:
-                await self.wire.drain()
-            except PeerTimeout as error:
-                self.fail(error.message)
-                raise
+        """Send a whole message and wait until the peer takes more. Raises PeerTimeout, AssociationAborted."""
+        await self._speaker.send(framed)
 
     def framed(self, context: Context, command: Command, dataset: bytes | None = None) -> bytes:
         """A message as PDUs for this peer."""
-        head = frame(context.id, command.encode(), self._room, command=True)
-        return head if dataset is None else head + frame(context.id, dataset, self._room, command=False)
-
-    async def _send_object(
-        self, context: Context, command: Command, source: DataSource, operation: Operation
-    ) -> None:
-        size = self._room
-        head = frame(context.id, command.encode(), size, command=True)
-        step = max(1, min(PIECE // size, MOST_PLACES)) * size
-        offset = 0
-        while True:
-            length = min(step, source.size - offset)
-            last = offset + length >= source.size
-            buffer = bytearray(len(head) + laid_out(length, size))
-            buffer[: len(head)] = head
-            places = lay_out(buffer, len(head), context.id, length, size, last=last)
-            try:
-                await source.fill(offset, places)
-                if self.engine.state != 6:
-                    raise AssociationAborted(self.ended or "the association is over")
-                operation.sent = True
-                self.wire.write(buffer)
-                head = b""
-                offset += length
-                if last:
-                    return
-                if self.wire.blocked_since is not None:
-                    await self.wire.drain()
-            except BaseException as error:
-                if operation.sent:
-                    self.fail(f"an object could not be sent to its end: {error or 'given up'}")
-                raise
+        return self._speaker.framed(context, command, dataset)
 
     def _doing(self) -> tuple[bool, int]:
         """For the watch: whether a message is arriving, and how many operations are outstanding."""
@@ -396,7 +330,7 @@ class Association:
         """The association is established."""
         self.contexts = contexts
         self.max_pdu_out = max_pdu_out
-        self._room = room(max_pdu_out)
+        self._speaker.open(max_pdu_out)
         self.window = may_invoke
         self.asking.open(may_invoke)
         self.is_open = True
@@ -440,7 +374,7 @@ class Association:
         self.is_open = False
         self.ended = why
         self._watch.stop()
-        self._deferred.clear()
+        self._speaker.end(why)
         self.asking.end(why or "the association was released by the other side")
         if self._released is not None and not self._released.done():
             self._released.set_result(None)

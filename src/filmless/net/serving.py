@@ -10,6 +10,7 @@ from typing import Final, Protocol
 
 from filmless.dicom.dimse import Command, CommandError, CommandField, response_to
 from filmless.dicom.statuses import (
+    CANCELLED,
     NOT_AUTHORIZED,
     OUT_OF_RESOURCES,
     PENDING,
@@ -31,6 +32,9 @@ logger = logging.getLogger(__name__)
 
 #: Longest command set that is read; real ones have some hundred bytes.
 LONGEST_COMMAND: Final = 16 * 1024
+
+#: Requests beyond the negotiated window that wait their turn, before the association is aborted.
+MOST_WAITING: Final = 16
 
 #: Most operations at once where the asynchronous window is unlimited.
 WIDEST_WINDOW: Final = 64
@@ -229,11 +233,13 @@ class Inbox:
             dataset = None if message.data is None else bytes(message.data)
             if command.is_response:
                 self._assoc.asking.answered(command, dataset)
-            elif len(self._tasks) < self._window:
+            elif len(self._tasks) < self._window or command.command_field == CommandField.C_ECHO_RQ:
                 self._serve(message.context, command, dataset)
-            else:
+            elif len(self._waiting) < MOST_WAITING:
+                # reading goes on: what runs may need answers from the peer, or a C-CANCEL
                 self._waiting.append((message.context, command, dataset))
-                self._assoc.wire.pause_reading(WINDOW)
+            else:
+                self._assoc.fail("far more requests at once than were negotiated")
 
     # -- storing ---------------------------------------------------------------------------------------
 
@@ -301,7 +307,8 @@ class Inbox:
     def _stored(self, message: _Message, answer: StoreAnswer) -> None:
         self._storing -= 1
         self._answer(message.context, message.command, answer)
-        self._open_window()
+        if self._storing <= self._window:
+            self._assoc.wire.resume_reading(WINDOW)
 
     def _failure(self, error: BaseException, what: str) -> StoreAnswer:
         if isinstance(error, FilmlessError):
@@ -317,6 +324,9 @@ class Inbox:
         for number, cancelled in self._tasks.values():
             if number == message_id:
                 cancelled.set()
+        for entry in [entry for entry in self._waiting if entry[1].message_id == message_id]:
+            self._waiting.remove(entry)
+            self._answer(entry[0], entry[1], StoreAnswer(CANCELLED))
 
     def _serve(self, context: Context, command: Command, dataset: bytes | None) -> None:
         handler = self._services.find(context.abstract_syntax, command.command_field)
@@ -339,11 +349,6 @@ class Inbox:
             logger.error("association %s: a request could not be answered", self._assoc.id, exc_info=error)
         while self._waiting and len(self._tasks) < self._window:
             self._serve(*self._waiting.popleft())
-        self._open_window()
-
-    def _open_window(self) -> None:
-        if self._storing <= self._window and not self._waiting:
-            self._assoc.wire.resume_reading(WINDOW)
 
     async def _run(
         self,

@@ -36,6 +36,13 @@ logger = logging.getLogger(__name__)
 #: A slab with less room than this left is not read into again.
 LEAST_ROOM = 32 * 1024
 
+#: Bytes to send before the transport asks to wait; an object is sent in pieces of this size.
+HIGH_WATER = 1 << 20
+
+#: Bytes to send before we read no more. Well above what objects alone can fill, or two ends that send objects
+#: to each other at once could both stop reading.
+MOST_UNSENT = 4 * HIGH_WATER
+
 #: How long a connection may linger after the association ended, for the peer to read our last word.
 LINGER = 5.0
 
@@ -80,7 +87,7 @@ class Wire(asyncio.BufferedProtocol):
         self._slab: Slab | None = None
         self._pos = 0
         self._loop = asyncio.get_running_loop()
-        self._transport: asyncio.Transport | None = None
+        self.transport: asyncio.Transport | None = None
         self._artim: asyncio.TimerHandle | None = None
         self._last: asyncio.TimerHandle | None = None
         self._paused = 0
@@ -91,14 +98,14 @@ class Wire(asyncio.BufferedProtocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         # uvloop's transports are no subclasses of asyncio's
-        self._transport = transport = cast(asyncio.Transport, transport)
+        self.transport = transport = cast(asyncio.Transport, transport)
         raw = transport.get_extra_info("socket")
         if raw is not None and raw.family in (socket.AF_INET, socket.AF_INET6):
             raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             raw.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
             if _QUICK_ACK is not None:
                 self._raw = raw
-        transport.set_write_buffer_limits(high=1 << 20, low=1 << 18)
+        transport.set_write_buffer_limits(high=HIGH_WATER, low=HIGH_WATER // 4)
         self.user.connected(transport)
         self.perform(self.engine.transport_connected())
 
@@ -151,7 +158,6 @@ class Wire(asyncio.BufferedProtocol):
 
     def pause_writing(self) -> None:
         self.blocked_since = self._loop.time()
-        self.pause_reading(WRITES)
 
     def resume_writing(self) -> None:
         self.blocked_since = None
@@ -168,8 +174,11 @@ class Wire(asyncio.BufferedProtocol):
     def write(self, data: bytes | bytearray) -> None:
         """Hand bytes to the transport, which sends them at once as far as the peer takes them."""
         self.bytes_out += len(data)
-        if self._transport is not None:
-            self._transport.write(data)
+        if self.transport is not None:
+            self.transport.write(data)
+            if self.blocked_since is not None and self.unsent > MOST_UNSENT:
+                # answers pile up that the peer does not take: let it ask for no more
+                self.pause_reading(WRITES)
 
     async def drain(self) -> None:
         """Wait until the transport takes more.
@@ -194,13 +203,13 @@ class Wire(asyncio.BufferedProtocol):
     @property
     def unsent(self) -> int:
         """Bytes that the transport still holds."""
-        return self._transport.get_write_buffer_size() if self._transport is not None else 0
+        return self.transport.get_write_buffer_size() if self.transport is not None else 0
 
     def pause_reading(self, reason: int) -> None:
         """Read no more until this and every other reason is gone."""
-        if not self._paused and self._transport is not None and not self._transport.is_closing():
+        if not self._paused and self.transport is not None and not self.transport.is_closing():
             self.paused_since = self._loop.time()
-            self._transport.pause_reading()
+            self.transport.pause_reading()
         self._paused |= reason
 
     def resume_reading(self, reason: int) -> None:
@@ -210,8 +219,8 @@ class Wire(asyncio.BufferedProtocol):
         self._paused &= ~reason
         if not self._paused:
             self.paused_since = None
-            if self._transport is not None and not self._transport.is_closing():
-                self._transport.resume_reading()
+            if self.transport is not None and not self.transport.is_closing():
+                self.transport.resume_reading()
 
     def paused_for(self, reason: int) -> bool:
         """Whether this is among the reasons for not reading."""
@@ -223,8 +232,8 @@ class Wire(asyncio.BufferedProtocol):
 
     def cut(self) -> None:
         """Close the connection now, without sending what is left."""
-        if self._transport is not None:
-            self._transport.abort()
+        if self.transport is not None:
+            self.transport.abort()
 
     # -- the engine's effects --------------------------------------------------------------------------
 
@@ -248,8 +257,8 @@ class Wire(asyncio.BufferedProtocol):
             case StopArtim():
                 self._stop_artim()
             case Close():
-                if self._transport is not None:
-                    self._transport.close()
+                if self.transport is not None:
+                    self.transport.close()
                     self._last = self._loop.call_later(LINGER, self.cut)
             case Connect() | Pdv():
                 pass  # connect() opens the connection; fragments never come this way
