@@ -193,6 +193,16 @@ def test_damaged_frames_are_refused_with_a_reason() -> None:
         assert refusal.value.code == "bad-pixels"
 
 
+@pytest.mark.parametrize("target", [uids.JPEG_2000_LOSSLESS, uids.HTJ2K_LOSSLESS])
+def test_a_code_stream_that_claims_to_be_huge_is_refused_at_once(target: str) -> None:
+    packed = bytearray(transcode(_made("unsigned 16", count=1)[0], LE, target))
+    at = packed.index(b"\xff\x4f\xff\x51")
+    for place in (8, 12, 24, 28):
+        packed[at + place : at + place + 4] = (60000).to_bytes(4, "big")
+    with pytest.raises(Refused, match="another size"):
+        transcode(bytes(packed), target, LE)
+
+
 @settings(max_examples=60, deadline=5000)
 @given(
     target=st.sampled_from(

@@ -6,12 +6,14 @@ _J2K_SIZ = b"\xff\x4f\xff\x51"
 
 
 class Stream(NamedTuple):
-    """`bits` per sample as coded, 0 where not known; `signed` in JPEG 2000 only; `transformed`: a JPEG 2000 stream
-    with the multiple component transformation, which decoding undoes."""
+    """`bits` per sample as coded, `rows` and `columns`, 0 where not known; `signed` in JPEG 2000 only; `transformed`:
+    a JPEG 2000 stream with the multiple component transformation, which decoding undoes."""
 
     bits: int = 0
     signed: bool = False
     transformed: bool = False
+    rows: int = 0
+    columns: int = 0
 
 
 class JpegColour(NamedTuple):
@@ -25,24 +27,38 @@ class JpegColour(NamedTuple):
 def stream_facts(data: bytes) -> Stream:
     """The facts of one compressed frame of JPEG, JPEG-LS, JPEG 2000 or HTJ2K; empty facts for anything else."""
     if data[:2] == b"\xff\xd8":
-        return Stream(bits=_frame_header(data)[0])
+        header = _frame_header(data)
+        return Stream(bits=header.bits, rows=header.rows, columns=header.columns)
     at = data.find(_J2K_SIZ) if data[:4] == b"\0\0\0\x0c" else (0 if data.startswith(_J2K_SIZ) else -1)
     if at < 0 or len(data) < at + 43:
         return Stream()
     depth = data[at + 42]
     coding = data.find(b"\xff\x52", at + 40, at + 4096)
     transformed = coding >= 0 and coding + 9 <= len(data) and data[coding + 8] == 1
-    return Stream(bits=(depth & 0x7F) + 1, signed=bool(depth & 0x80), transformed=transformed)
+    width, height, left, top = (int.from_bytes(data[at + n : at + n + 4], "big") for n in (8, 12, 16, 20))
+    return Stream(
+        bits=(depth & 0x7F) + 1,
+        signed=bool(depth & 0x80),
+        transformed=transformed,
+        rows=height - top,
+        columns=width - left,
+    )
 
 
 def jpeg_colour(data: bytes) -> JpegColour:
     """How the colours of a JPEG are meant."""
-    _, components, jfif, adobe = _frame_header(data)
-    return JpegColour(components, jfif, adobe)
+    return _frame_header(data).colour
 
 
-def _frame_header(data: bytes) -> tuple[int, tuple[int, ...], bool, int | None]:
-    """(precision, component identifiers, JFIF seen, Adobe transform) up to the first frame header."""
+class _FrameHeader(NamedTuple):
+    bits: int = 0
+    rows: int = 0
+    columns: int = 0
+    colour: JpegColour = JpegColour()
+
+
+def _frame_header(data: bytes) -> _FrameHeader:
+    """What precedes the first scan of a JPEG or JPEG-LS."""
     jfif, adobe = False, None
     pos = 2
     while pos + 4 <= len(data) and data[pos] == 0xFF:
@@ -59,8 +75,10 @@ def _frame_header(data: bytes) -> tuple[int, tuple[int, ...], bool, int | None]:
         elif (0xC0 <= marker <= 0xCF and marker not in (0xC4, 0xC8, 0xCC)) or marker == 0xF7:
             if len(body) < 6:
                 break
-            return body[0], tuple(body[6 : 6 + 3 * body[5] : 3]), jfif, adobe
+            rows, columns = int.from_bytes(body[1:3], "big"), int.from_bytes(body[3:5], "big")
+            colour = JpegColour(tuple(body[6 : 6 + 3 * body[5] : 3]), jfif, adobe)
+            return _FrameHeader(body[0], rows, columns, colour)
         elif marker == 0xDA:
             break
         pos += 2 + length
-    return 0, (), jfif, adobe
+    return _FrameHeader(colour=JpegColour((), jfif, adobe))

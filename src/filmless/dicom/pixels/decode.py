@@ -34,7 +34,8 @@ DECODABLE = frozenset(
     | {uids.RLE_LOSSLESS, uids.DEFLATED_FRAMES, uids.ENCAPSULATED_UNCOMPRESSED}
 )
 
-#: a frame is inflated to no more than this; bytes
+_OTHER_SIZE = "A frame has another size than rows and columns say."
+#: a frame is decoded to no more than this; bytes
 _MAX_FRAME = 1 << 30
 
 
@@ -57,6 +58,11 @@ def decode_frame(raw: bytes, facts: PixelFacts, transfer_syntax_uid: str) -> Dec
         return Decoded(to_array(raw, facts), interleaved(facts))
     if transfer_syntax_uid not in DECODABLE:
         raise Refused(f"{syntax.name} cannot be decoded.", code="unsupported-syntax")
+    if facts.frame_bits > 8 * _MAX_FRAME:
+        raise Refused("A frame is too large to be decoded.", code="unsupported-pixels")
+    coded = stream_facts(raw)
+    if coded.rows and (coded.rows, coded.columns) != (facts.rows, facts.columns):
+        raise Refused(_OTHER_SIZE, code="bad-pixels")  # before a damaged size costs memory and minutes
     try:
         pixels, photometric, bits = _decode(raw, facts, transfer_syntax_uid)
     except Refused:
@@ -64,7 +70,7 @@ def decode_frame(raw: bytes, facts: PixelFacts, transfer_syntax_uid: str) -> Dec
     except (ValueError, RuntimeError, TypeError, IndexError, zlib.error, MemoryError) as error:
         raise Refused(f"A frame of {syntax.name} is damaged.", code="bad-pixels") from error
     if pixels.shape != shape_of(facts):
-        raise Refused("A frame has another size than rows and columns say.", code="bad-pixels")
+        raise Refused(_OTHER_SIZE, code="bad-pixels")
     now = replace(interleaved(facts), photometric=photometric)
     return Decoded(pixels if facts.bits_allocated == 1 else fit(pixels, facts, bits=bits), now)
 
