@@ -1,0 +1,120 @@
+"""Wires the DICOM servers: who is admitted, who answers which request, TLS."""
+
+import asyncio
+import logging
+import ssl
+from collections import Counter
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Engine
+
+from filmless.app.calling import tls_for_devices
+from filmless.app.services import Policies, StorageAsAllowed, answer_extended, table
+from filmless.app.settings import Settings
+from filmless.archive.commitment.provider import CommitmentHandler
+from filmless.archive.commitment.user import CommitmentResultHandler
+from filmless.archive.dimse import StorageService, error_status
+from filmless.archive.find import FindHandler, FindSettings
+from filmless.archive.get import GetHandler
+from filmless.archive.model import Outcome, Source
+from filmless.archive.move import MoveHandler
+from filmless.archive.retrieve.sending import Sender
+from filmless.archive.store import Archive
+from filmless.db.work import reading
+from filmless.devices import service as devices
+from filmless.devices.model import Device, Refusal
+from filmless.dicom.dimse import CommandField
+from filmless.dicom.ul.pdu import AssociateRequest
+from filmless.net import tls
+from filmless.net.model import Admission, Peer, Rejection
+from filmless.net.server import Server
+from filmless.net.serving import RequestHandler, Services
+
+log = logging.getLogger(__name__)
+
+
+def servers(
+    settings: Settings,
+    engine: Engine,
+    archive: Archive,
+    sender: Sender,
+    received: Counter[str],
+    stack: AsyncExitStack,
+) -> list[Server]:
+    def count(_source: Source, outcome: Outcome | None) -> None:
+        received[outcome.kind.value if outcome is not None else "failed"] += 1
+
+    services = Services(StorageAsAllowed(StorageService(archive, count)), status_of=error_status)
+    provided = table(settings.archive)
+    handlers = _handlers(settings, engine, sender, stack)
+    for service in provided:
+        for request in service.requests:
+            if request in handlers:
+                services.add(service.sop_classes, (request,), handlers[request])
+    admit = _admission(settings, engine, Policies(provided, settings.net, answer_extended))
+    found = [Server(settings.net, services, admit)]
+    if settings.tls.port:
+        found.append(Server(settings.net, services, admit, _tls(settings)))
+    return found
+
+
+def _handlers(
+    settings: Settings, engine: Engine, sender: Sender, stack: AsyncExitStack
+) -> dict[CommandField, RequestHandler]:
+    """Who answers each service of the table; Verification and Storage are net's and the archive's own."""
+    find = FindHandler(engine, FindSettings(ae_title=settings.server.aet))
+    stack.callback(find.close)
+    commitment = CommitmentHandler(engine, settings.store, settings.server.aet)
+    stack.push_async_callback(commitment.stop)
+    return {
+        CommandField.C_FIND_RQ: find,
+        CommandField.C_MOVE_RQ: MoveHandler(engine, sender, settings.net, tls_for_devices(settings)),
+        CommandField.C_GET_RQ: GetHandler(engine, sender),
+        CommandField.N_ACTION_RQ: commitment,
+        CommandField.N_EVENT_REPORT_RQ: CommitmentResultHandler(engine),
+    }
+
+
+def _tls(settings: Settings) -> ssl.SSLContext:
+    # TlsSettings has checked that there is an authority where peers are to be checked
+    wanted = settings.tls
+    context = tls.server_context(
+        Path(wanted.certificate),
+        Path(wanted.key),
+        clients_ca=Path(wanted.authorities) if wanted.peers != "none" else None,
+    )
+    if wanted.peers == "optional":
+        context.verify_mode = ssl.CERT_OPTIONAL
+    return context
+
+
+def _admission(
+    settings: Settings, engine: Engine, policies: Policies
+) -> Callable[[AssociateRequest, Peer], Any]:
+    """Asked at each association request, so that changes to the list of devices act at once."""
+
+    def decide(request: AssociateRequest, peer: Peer) -> Device | Refusal:
+        with reading(engine) as connection:
+            return devices.decide(
+                connection,
+                settings.devices,
+                calling_ae=request.calling_ae,
+                called_ae=request.called_ae,
+                our_ae_titles=(settings.server.aet,),
+                peer_is_local=peer.local,
+            )
+
+    async def admit(request: AssociateRequest, peer: Peer) -> Admission | Rejection:
+        decision = await asyncio.to_thread(decide, request, peer)
+        if isinstance(decision, Refusal):
+            log.info("%s (%s) is not admitted: %s", request.calling_ae, peer.host, decision.words)
+            return Rejection(*decision.rejection)
+        if peer.user_identity is not None:
+            # there are no accounts yet to check it against
+            log.info("%s identifies its user (form %d)", request.calling_ae, peer.user_identity.kind)
+        return Admission(decision, policies.of(decision))
+
+    return admit
