@@ -125,12 +125,13 @@ def fuzz_pdus(server: FilmlessServer, rounds: int) -> None:
 
 def broken(one: Sent, source: random.Random) -> bytes:
     """The data set with changes after the UIDs that it is known by; the pixel data element may go too."""
-    head = one.data.rindex(one.series.encode()) + len(one.series) + 1
-    rest = bytearray(one.data[head + head % 2 :])
+    head = one.data.rindex(one.series.encode()) + len(one.series)
+    head += head % 2
+    rest = bytearray(one.data[head:])
     for _ in range(source.randint(1, 6)):
         where = source.randrange(max(len(rest) - 8, 1))
         kind = source.randrange(5)
-        if kind == 0:
+        if kind == 0 and where < len(rest):
             rest[where] ^= 1 << source.randrange(8)
         elif kind == 1:
             del rest[where:]
@@ -140,7 +141,7 @@ def broken(one: Sent, source: random.Random) -> bytes:
             struct.pack_into("<I", rest, where, source.choice(LENGTHS))
         else:
             rest[where:where] = struct.pack("<HHI", 0x0040, 0x0275, 0xFFFFFFFF) * source.randint(1, 200)
-    return bytes(one.data[: head + head % 2] + rest)
+    return bytes(one.data[:head] + rest)
 
 
 def fuzz_data_sets(server: FilmlessServer, rounds: int) -> None:
