@@ -4,10 +4,12 @@ import asyncio
 import logging
 import os
 from collections import deque
-from collections.abc import AsyncGenerator, Iterable
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from filmless.archive.codecs import Codecs, Transcoded
 from filmless.archive.query import StoredInstance
@@ -96,27 +98,38 @@ class Sender:
         """
         ready: asyncio.Queue[_Ready | None] = asyncio.Queue(self.settings.read_ahead)
         preparing = asyncio.create_task(self._prepare_all(association, instances, ready))
-        under_way: deque[asyncio.Task[SubOperation]] = deque()
-        try:
-            while not (stop is not None and stop.is_set()):
-                item = await ready.get()
-                if item is None:
-                    await preparing
-                    break
-                store = self._store(association, item, priority, originator)
-                if window == 1:
-                    yield await store
-                    continue
-                under_way.append(asyncio.create_task(store))
-                if len(under_way) >= window:
-                    yield await under_way.popleft()
-            while under_way:
-                yield await under_way.popleft()
-        finally:
+        stop = stop or asyncio.Event()
+        stopping = asyncio.create_task(stop.wait())
+
+        def wake(_: object) -> None:
             preparing.cancel()
-            for task in under_way:
-                task.cancel()
-            await asyncio.gather(preparing, *under_way, return_exceptions=True)
+            if not ready.full():  # else nobody waits for it
+                ready.put_nowait(None)
+
+        stopping.add_done_callback(wake)
+
+        async def next_ready() -> _Ready | None:
+            item = await ready.get()
+            if item is not None and stop.is_set():
+                item.discard()
+                return None
+            return item
+
+        def store(item: _Ready) -> Coroutine[Any, Any, SubOperation]:
+            return self._store(association, item, priority, originator)
+
+        try:
+            if window == 1:
+                while (item := await next_ready()) is not None:
+                    yield await store(item)
+            else:
+                async with aclosing(_overlapping(next_ready, store, window)) as results:
+                    async for one in results:
+                        yield one
+        finally:
+            stopping.cancel()
+            preparing.cancel()
+            await asyncio.gather(stopping, preparing, return_exceptions=True)
             while not ready.empty():
                 left = ready.get_nowait()
                 if left is not None:
@@ -199,6 +212,39 @@ class Sender:
         if data is None:
             return FileSource(path, offset, size, **names)
         return BytesSource(data, **names)
+
+
+async def _overlapping(
+    next_ready: Callable[[], Coroutine[Any, Any, _Ready | None]],
+    store: Callable[[_Ready], Coroutine[Any, Any, SubOperation]],
+    window: int,
+) -> AsyncGenerator[SubOperation, None]:
+    """Results in the order of the objects, each as soon as it and those before it are known."""
+    under_way: deque[asyncio.Task[SubOperation]] = deque()
+    waiting: asyncio.Task[_Ready | None] | None = asyncio.create_task(next_ready())
+    try:
+        while waiting is not None or under_way:
+            pause: list[asyncio.Task[Any]] = [under_way[0]] if under_way else []
+            if waiting is not None and len(under_way) < window:
+                pause.append(waiting)
+            await asyncio.wait(pause, return_when=asyncio.FIRST_COMPLETED)
+            if under_way and under_way[0].done():
+                yield await under_way.popleft()
+            elif waiting is not None and waiting.done():
+                item = waiting.result()
+                waiting = None
+                if item is not None:
+                    under_way.append(asyncio.create_task(store(item)))
+                    waiting = asyncio.create_task(next_ready())
+    finally:
+        for task in under_way:
+            task.cancel()
+        if waiting is not None:
+            waiting.cancel()
+            await asyncio.gather(waiting, return_exceptions=True)
+            if not waiting.cancelled() and (left := waiting.result()) is not None:
+                left.discard()
+        await asyncio.gather(*under_way, return_exceptions=True)
 
 
 def _read(path: Path, offset: int, size: int) -> bytes:
