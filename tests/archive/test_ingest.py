@@ -2,10 +2,12 @@
 
 import hashlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ from sqlalchemy import Engine, func, select
 from tests.archive.conftest import CT, EXPLICIT_LE, IMPLICIT_LE, Put, ct, encoded
 
 from filmless.archive import integrity
+from filmless.archive.dimse import error_status
 from filmless.archive.model import ArchiveSettings, Arrival, Cause, Kind, Source
 from filmless.archive.store import Archive
 from filmless.archive.tables import (
@@ -263,12 +266,33 @@ def test_an_aborted_object_leaves_nothing(archive: Archive) -> None:
         assert connection.scalar(select(func.count()).select_from(versions)) == 0
 
 
-def test_a_nearly_full_disk_refuses_before_anything_is_written(engine: Engine, tmp_path: Path) -> None:
-    archive = Archive(engine, tmp_path / "store", ArchiveSettings(minimum_free_bytes=1 << 60))
+def test_a_nearly_full_disk_refuses_before_anything_is_written_and_resumes(
+    engine: Engine, tmp_path: Path
+) -> None:
+    free = shutil.disk_usage(tmp_path).free
+    gigabyte = 1 << 30
+    if free < 8 * gigabyte:
+        pytest.skip("needs 8 GB of free disk")
+    archive = Archive(engine, tmp_path / "store", ArchiveSettings(minimum_free_bytes=free - 2 * gigabyte))
     archive.start()
+    arrival = Arrival(CT, "1.2.3.1.1.1", EXPLICIT_LE, Source("CT1"))
+    filler = tmp_path / "filler"
+    with filler.open("wb") as file:
+        os.posix_fallocate(file.fileno(), 0, 4 * gigabyte)
     with pytest.raises(Unavailable) as refused:
-        archive.receive(Arrival(CT, "1.2.3.1.1.1", EXPLICIT_LE, Source("CT1")))
+        archive.receive(arrival)
     assert refused.value.code == "disk-full"
+    assert error_status(refused.value).status == 0xA700
+    assert files(archive) == []
+    filler.unlink()
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        try:
+            assert archive.store_blocking(arrival, [encoded(ct())]).kind is Kind.STORED
+            break
+        except Unavailable:
+            threading.Event().wait(0.1)
+    assert len(files(archive)) == 1
     archive.stop()
 
 
