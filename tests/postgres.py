@@ -68,8 +68,9 @@ def server() -> Iterator[str]:
                 "--auth=trust",
                 "--encoding=UTF8",
                 "--no-sync",
-            ]
-            + ["--locale=C.UTF-8", "--no-instructions"],
+                "--locale=C.UTF-8",
+                "--no-instructions",
+            ],
             check=True,
             capture_output=True,
             cwd=home,

@@ -2,7 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Iterator
+import threading
+from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
@@ -127,17 +128,20 @@ class FindHandler:
                     if cancelled.is_set():
                         break
                     if 0 < self._settings.max_answers <= count:
+                        await _stopped(running)
                         comment = f"more than {count} matches: ask for less"
                         yield Reply(OUT_OF_RESOURCES, comment=comment)
                         return
                     count += 1
                     yield Reply(pending, answer)
                 if cancelled.is_set():
+                    await _stopped(running)
                     yield Reply(CANCELLED)
                     return
                 if running.ended:
                     break
         except TimeoutError:
+            await _stopped(running)
             yield Reply(OUT_OF_RESOURCES, comment="the search takes too long: ask for less")
             return
         except DBAPIError as error:
@@ -146,42 +150,37 @@ class FindHandler:
             yield Reply(OUT_OF_RESOURCES, comment="the index is not available")
             return
         finally:
-            if not running.ended:
-                await asyncio.shield(self._in_thread(running.close))
+            await _stopped(running)
         _log.info("search at %s level: %d answers", understood.query.level, count)
         yield Reply(SUCCESS)
 
-    def _in_thread(self, work: Callable[[], Any]) -> "asyncio.Future[Any]":
-        return asyncio.get_running_loop().run_in_executor(self._threads, work)
-
     async def _next(self, running: "_Search", cancelled: asyncio.Event) -> list[bytes]:
-        """The next answers, none where cancelled meanwhile. Whatever happens, no thread is left at work on it."""
-        found = self._in_thread(running.next)
+        """The next answers; none where cancelled meanwhile. The search may then still be at work: `_stopped`."""
+        found = asyncio.get_running_loop().run_in_executor(self._threads, running.next)
+        # nobody may be left to hear how an interrupted statement ended
+        found.add_done_callback(lambda done: done.cancelled() or done.exception())
         stop = asyncio.ensure_future(cancelled.wait())
         try:
             await asyncio.wait(
                 (found, stop), timeout=self._settings.timeout, return_when=asyncio.FIRST_COMPLETED
             )
-            if found.done():
-                batch: list[bytes] = found.result()
-                return batch
-            running.interrupt()
-            with suppress(DBAPIError):  # an interrupted statement says that it was
-                await asyncio.shield(found)
-            if cancelled.is_set():
-                return []
-            raise TimeoutError
-        except asyncio.CancelledError:
-            # the association is gone: the thread must be done with the connection before it is closed
-            running.interrupt()
-            await asyncio.wait((found,))
-            raise
         finally:
             stop.cancel()
+        if found.done():
+            return found.result()
+        if cancelled.is_set():
+            return []
+        raise TimeoutError
+
+
+async def _stopped(running: "_Search") -> None:
+    """Make sure that nothing is left of a search, even where the caller is cancelled meanwhile."""
+    if not running.ended:
+        await asyncio.shield(asyncio.to_thread(running.stop))
 
 
 class _Search:
-    """One search, used by one thread at a time."""
+    """One search. `next` is called by one thread at a time, `stop` from any."""
 
     #: answers fetched at a time: few at first, so that the first is soon on its way
     FIRST, LATER = 20, 200
@@ -194,10 +193,25 @@ class _Search:
         self._open = ExitStack()
         self._connection: Connection | None = None
         self._answers: Iterator[bytes] = iter(())
+        self._lock = threading.Lock()
+        self._closing = threading.Lock()
+        self._given_up = False
+        self._idle = threading.Event()
+        self._idle.set()
         self.ended = False
 
     def next(self) -> list[bytes]:
         """The next answers; `ended` is set with the last ones, and everything closed."""
+        with self._lock:
+            if self._given_up:
+                return []
+            self._idle.clear()
+        try:
+            return self._fetch()
+        finally:
+            self._idle.set()
+
+    def _fetch(self) -> list[bytes]:
         size = self.LATER
         try:
             if self._connection is None:
@@ -215,16 +229,30 @@ class _Search:
         return batch
 
     def close(self) -> None:
-        self.ended = True
-        self._open.close()
+        with self._closing:
+            self.ended = True
+            self._open.close()
 
-    def interrupt(self) -> None:
-        """End the statement under way, from another thread."""
-        connection = self._connection
-        if connection is None or connection.closed:
-            return
-        driver = connection.connection.driver_connection
-        if connection.dialect.name == "sqlite":
-            driver.interrupt()  # type: ignore[union-attr]
-        else:
-            driver.cancel_safe(timeout=5)  # type: ignore[union-attr]
+    def stop(self) -> None:
+        """End the search from another thread, at whatever point it is, and close everything.
+
+        Interrupts again and again: one that comes before the statement has begun is lost.
+        """
+        with self._lock:
+            self._given_up = True
+        while not self._idle.wait(0.02):
+            self._interrupt()
+        self.close()
+
+    def _interrupt(self) -> None:
+        # under the lock, because once it is closed the driver's connection serves somebody else
+        with self._closing:
+            connection = self._connection
+            if connection is None or self.ended:
+                return
+            driver: Any = connection.connection.driver_connection
+            if connection.dialect.name == "sqlite":
+                driver.interrupt()
+                return
+            with suppress(connection.dialect.loaded_dbapi.Error):  # it is tried again
+                driver.cancel_safe(timeout=5)

@@ -263,9 +263,12 @@ async def test_cancel_ends_the_answers(filled: Engine, monkeypatch: pytest.Monke
     assert filled.pool.checkedout() == 0  # type: ignore[attr-defined]
 
 
-def _slow(engine: Engine, begun: threading.Event) -> Callable[[object, object, object], Any]:
+def _slow(
+    engine: Engine, begun: threading.Event, proceed: threading.Event
+) -> Callable[[object, object, object], Any]:
     def search(connection: Any, _principal: object, _query: object) -> Any:
         begun.set()
+        assert proceed.wait(20)
         if engine.dialect.name == "sqlite":
             endless = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n) SELECT max(i) FROM n"
             connection.execute(text(endless)).all()
@@ -277,7 +280,9 @@ def _slow(engine: Engine, begun: threading.Event) -> Callable[[object, object, o
 
 
 async def test_a_search_without_end_is_ended(filled: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(find, "search", _slow(filled, threading.Event()))
+    proceed = threading.Event()
+    proceed.set()
+    monkeypatch.setattr(find, "search", _slow(filled, threading.Event(), proceed))
     settings = FindSettings(timeout=0.2)
     found, final = await asyncio.wait_for(
         asked(filled, keys("STUDY", StudyInstanceUID=""), settings=settings), 20
@@ -291,8 +296,9 @@ async def test_a_search_without_end_is_ended(filled: Engine, monkeypatch: pytest
 async def test_a_lost_association_leaves_no_search_behind(
     filled: Engine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    begun = threading.Event()
-    monkeypatch.setattr(find, "search", _slow(filled, begun))
+    # the statement begins when its association is lost already: an interrupt that comes before it is of no use
+    begun, lost = threading.Event(), threading.Event()
+    monkeypatch.setattr(find, "search", _slow(filled, begun, lost))
 
     def ask_and_abort(port: int) -> None:
         association = RawAssociation(port, [(STUDY_ROOT_FIND, [IMPLICIT])])
@@ -300,6 +306,7 @@ async def test_a_lost_association_leaves_no_search_behind(
         association.request(1, {0x0002: STUDY_ROOT_FIND, 0x0100: 0x0020, 0x0700: 0}, request)
         assert begun.wait(20)
         association.abort()
+        lost.set()
 
     async with serving(filled, FindSettings(), Device("WORKSTATION")) as port:
         await asyncio.to_thread(ask_and_abort, port)
