@@ -17,7 +17,7 @@ from pathlib import Path
 
 from tests.peers import missing_tools
 
-from bench.parts import Plan, find_part, mixed_part, retrieve_part, store_part
+from bench.parts import Plan, find_part, mixed_part, retrieve_part, store_part, wanted
 from bench.report import Report
 from bench.sides import DURABILITY
 
@@ -58,7 +58,7 @@ def main() -> int:
         report = Report(plan.sides, quick=quick)
         for name in options.only or PARTS:
             PARTS[name](plan, report)
-        text = report.markdown()
+        text = report.markdown(wanted(plan, report))
     print(text)
     if options.output:
         options.output.write_text(text + "\n", "utf-8")

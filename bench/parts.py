@@ -25,7 +25,7 @@ STORE = "C-STORE of CT slices of 527 kB, images/s"
 FIND = "C-FIND on an open association, ms from request to final response"
 RETRIEVE = "Retrieve of CT slices, images/s"
 MIXED = "Ingest from 4 senders while readers read"
-MEMORY = "Memory while ingesting from 16 senders, MB (PSS of all processes)"
+MEMORY = "Peak of memory while ingesting, MB (PSS of all processes)"
 
 
 @dataclass(frozen=True)
@@ -70,9 +70,10 @@ def store_part(plan: Plan, report: Report) -> None:
                 folder = plan.folder()
                 with started(name, folder) as side, Sampler(side.pid) as memory:
                     seconds = send(side.port, plan.slices, senders, plan.work / "logs")
-                report.add(STORE, f"{senders} sender{'s' * (senders > 1)}", name, images / seconds)
-                if senders == 16 and name in ("Filmless", "Orthanc"):
-                    report.add(MEMORY, "peak", name, memory.peak / 1e6)
+                row = f"{senders} sender{'s' * (senders > 1)}"
+                report.add(STORE, row, name, images / seconds)
+                if name in ("Filmless", "Orthanc"):
+                    report.add(MEMORY, row, name, memory.peak / 1e6)
     report.note(f"C-STORE: {images} images per figure, {plan.rounds} rounds, dcmtk storescu.")
 
 
@@ -210,6 +211,29 @@ def mixed_part(plan: Plan, report: Report) -> None:
             report.add(MIXED, "images stored per second", name, count(new) / seconds)
             report.add(MIXED, "images read per second (C-GET)", name, readers.images / seconds)
             report.add(MIXED, "C-FIND PatientID median, ms", name, readers.median)
+
+
+def wanted(plan: Plan, report: Report) -> list[tuple[str, str, bool]]:
+    """What is wanted of Filmless, beside what was measured: words, figure, whether it is so."""
+    rows: list[tuple[str, str, bool]] = []
+    for row, least in (("1 sender", 2.0), ("4 senders", 1.5)):
+        ours, theirs = report.median(STORE, row, "Filmless"), report.median(STORE, row, "Orthanc")
+        if ours and theirs:
+            words = f"C-STORE, {row}: at least {least:g} times Orthanc"
+            rows.append((words, f"{ours / theirs:.2f} times", ours / theirs >= least))
+    four, sixteen = (report.median(STORE, f"{count} senders", "Filmless") for count in (4, 16))
+    if four and sixteen:
+        share = sixteen / four
+        rows.append(("C-STORE: 16 senders within 10 % of 4", f"{share:.2f} of 4", share >= 0.9))
+    memory = [report.median(MEMORY, row, "Filmless") for row in ("1 sender", "4 senders", "16 senders")]
+    if peaks := [one for one in memory if one]:
+        rows.append(("Memory while ingesting: under 250 MB", f"{max(peaks):.0f} MB", max(peaks) < 250))
+    start = f"PatientID, {plan.studies:,} studies"
+    for (part, row, side), figures in report.figures.items():
+        if part == FIND and side == "Filmless" and row.startswith(start) and row.endswith("median"):
+            words = f"C-FIND of a patient at {plan.studies:,} studies: under 10 ms"
+            rows.append((words, f"{figures[0]:.1f} ms", figures[0] < 10))
+    return rows
 
 
 class Readers:

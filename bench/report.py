@@ -64,12 +64,14 @@ class Report:
         figures = self.figures.get((part, row, side))
         return statistics.median(figures) if figures else None
 
-    def markdown(self) -> str:
+    def markdown(self, wanted: Sequence[tuple[str, str, bool]] = ()) -> str:
+        """`wanted`: rows of what is asked of Filmless, the figure, and whether it is so."""
         lines = [
             f"## {self.started:%Y-%m-%d}{' (quick: figures mean little)' if self.quick else ''}",
             "",
             f"Machine: {machine()}. Peers: {versions()}. All in one run, taking turns; medians"
-            " (least to most). TCP_NODELAY=1 for dcmtk and Orthanc, PDUs of 128 kB.",
+            " (least to most); where the figure is ms or MB, less is better."
+            " TCP_NODELAY=1 for dcmtk and Orthanc, PDUs of 128 kB.",
             "",
             "| side | durability when it answers |",
             "|---|---|",
@@ -89,6 +91,9 @@ class Report:
                     ours, theirs = self.median(part, row, "Filmless"), self.median(part, row, "Orthanc")
                     cells.append(f"{ours / theirs:.2f}" if ours and theirs else "")
                 lines.append(f"| {row} | " + " | ".join(cells) + " |")
+        if wanted:
+            lines += ["", "### Wanted", "", "| | measured | |", "|---|---|---|"]
+            lines += [f"| {words} | {figure} | {'yes' if so else 'no'} |" for words, figure, so in wanted]
         lines += ["", *(f"- {note}" for note in self.notes)]
         return "\n".join(lines)
 

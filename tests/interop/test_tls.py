@@ -14,6 +14,7 @@ from tests.peers import (
     HOST,
     FilmlessServer,
     Final,
+    Orthanc,
     echoscu,
     eventually,
     final_response,
@@ -138,3 +139,32 @@ def test_a_receiver_of_a_strange_authority_is_not_trusted(tls: Tls, tmp_path: Pa
         done = tls.server.cli("echo", "STRANGE", check=False)
     assert done.status != 0
     assert "certificate" in done.output.lower()
+
+
+def test_orthanc_over_tls_both_ways(tls: Tls, tmp_path: Path) -> None:
+    pair = tls.authority.issue("orthanc")
+    settings = {
+        "DicomTlsEnabled": True,
+        "DicomTlsCertificate": str(pair.certificate),
+        "DicomTlsPrivateKey": str(pair.key),
+        "DicomTlsTrustedCertificates": str(tls.authority.file),
+        "DicomModalities": {
+            "filmless": {"AET": "FILMLESS", "Host": HOST, "Port": tls.port, "UseDicomTls": True}
+        },
+    }
+    with Orthanc(tmp_path / "orthanc", aet="ORTHANCTLS", settings=settings) as orthanc:
+        orthanc.ask("/modalities/filmless/echo", {})
+        there = made.series(tmp_path / "there", 3, patient_id="TLS3")
+        answers = [orthanc.ask("/instances", file.read_bytes()) for file in there.files]
+        request = {"Resources": [answers[0]["ParentStudy"]], "Synchronous": True}
+        assert orthanc.ask("/modalities/filmless/store", request)["FailedInstancesCount"] == 0
+        tls.server.add_device("ORTHANCTLS", orthanc.dicom_port, "--tls")
+        here = made.series(tmp_path / "here", 3, patient_id="TLS4")
+        tls.server.cli("send", "ORTHANCTLS", *here.files)
+        found = orthanc.ask("/tools/find", {"Level": "Instance", "Query": {"PatientID": "TLS4"}})
+        assert len(found) == 3
+    answers = findscu(
+        *(tls.port, "QueryRetrieveLevel=STUDY", "PatientID=TLS3", "NumberOfStudyRelatedInstances"),
+        options=shown(tls.modality, tls.authority),
+    )
+    assert [answer["(0020,1208)"] for answer in answers] == ["3"]
