@@ -48,6 +48,8 @@ def answer(line: bytes) -> dict[str, Any]:
         return _TASKS[task["task"]](task)
     except FilmlessError as error:
         return {"error": type(error).__name__, "message": error.message, "code": error.code}
+    except (OSError, EOFError):
+        return {"error": "Refused", "message": "the object's file cannot be read", "code": "unreadable"}
     except MemoryError:
         return {"error": "Unavailable", "message": "not enough memory for this object", "code": "memory"}
     except Exception as error:  # noqa: BLE001  a bad object must cost its own task only

@@ -88,7 +88,7 @@ def test_what_cannot_be_done_is_refused_and_the_process_lives_on(
     with pytest.raises(Refused):
         codecs.transcode_blocking(explicit.path, 6, explicit.size, EXPLICIT_VR_LE, "1.2.3.4")
     [process] = children()
-    with pytest.raises(Refused):
+    with pytest.raises(Refused, match="file cannot be read"):
         codecs.transcode_blocking("/does/not/exist", 0, 1, EXPLICIT_VR_LE, IMPLICIT_VR_LE)
     assert [child.pid for child in children()] == [process.pid]
     assert codecs.transcode_blocking(explicit.path, 6, explicit.size, EXPLICIT_VR_LE, IMPLICIT_VR_LE).size
