@@ -20,6 +20,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine, func, select
@@ -35,6 +36,7 @@ from filmless.archive.commitment.provider import Reporter
 from filmless.archive.retrieve.sending import Sender
 from filmless.db import durable, events
 from filmless.db.durable import Jobs
+from filmless.db.engine import refresh_statistics
 from filmless.db.events import Event
 from filmless.db.work import reading, writing
 from filmless.devices import checks
@@ -228,9 +230,9 @@ def work(settings: Settings, stop: threading.Event, *, poll: float = 1.0) -> Non
     with ExitStack() as stack:
         stack.enter_context(only_one(settings.home))
         engine = stack.enter_context(open_index(settings, create=True))
-        codecs = Codecs(settings.home / "scratch")
+        codecs = Codecs(settings.home / "scratch", settings.codecs)
         stack.callback(codecs.close)
-        sender = Sender(settings.store, codecs)
+        sender = Sender(settings.store, codecs, settings.retrieve)
         stack.callback(sender.close)
         tls = tls_for_devices(settings)
         exchange = ExchangeJobs(engine, settings.home, settings.net, sender, tls)
@@ -246,6 +248,7 @@ def work(settings: Settings, stop: threading.Event, *, poll: float = 1.0) -> Non
             ("relay", poll, Relay(engine, jobs).run_once),
             ("settle", poll, Settler(engine, settings).run_once),
             ("tidy", 3600.0, Tidier(settings.home, jobs).run_once),
+            ("statistics", 3600.0, partial(refresh_statistics, engine)),
         ):
             stack.enter_context(_repeatedly(name, seconds, once, stop))
         if settings.devices.check_interval > 0:

@@ -22,6 +22,8 @@ def open_engine(url: str, *, pool_size: int = 8) -> Engine:
         engine = create_engine(
             url,
             json_serializer=_dumps,
+            # an error's text must not carry patients' data from a statement's parameters into logs
+            hide_parameters=True,
             pool_size=pool_size,
             max_overflow=8,
             connect_args={"timeout": 30, "check_same_thread": False, "cached_statements": 256},
@@ -49,4 +51,25 @@ def open_engine(url: str, *, pool_size: int = 8) -> Engine:
             connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
 
         return engine
-    return create_engine(url, json_serializer=_dumps, pool_size=pool_size, max_overflow=8, pool_pre_ping=True)
+    return create_engine(
+        url,
+        json_serializer=_dumps,
+        hide_parameters=True,
+        pool_size=pool_size,
+        max_overflow=8,
+        pool_pre_ping=True,
+    )
+
+
+def refresh_statistics(engine: Engine) -> int:
+    """Let the planner know how tables have grown. Costs little where nothing has changed; returns 0.
+
+    SQLite looks at its tables only when it is told to; PostgreSQL does so by itself (autovacuum).
+    """
+    if engine.dialect.name == "sqlite":
+        with engine.connect() as connection:
+            # bounds the rows that it reads of each index, so that the writer never waits for long
+            connection.exec_driver_sql("PRAGMA analysis_limit=1000")
+            connection.exec_driver_sql("PRAGMA optimize=0x10002")
+            connection.commit()
+    return 0
