@@ -11,7 +11,7 @@ from sqlalchemy import Engine, insert, inspect, select, text
 
 import filmless
 from filmless.db import migrate
-from filmless.db.engine import open_engine
+from filmless.db.engine import open_engine, refresh_statistics
 from filmless.db.events import event_readers
 from filmless.db.schema import metadata
 from filmless.db.work import reading, writing
@@ -122,3 +122,15 @@ def test_two_starts_at_once_make_one_schema(empty_database_url: str) -> None:
     for thread in threads:
         thread.join(60)
     assert sorted(map(str, results)) == ["False", "False", "True"]
+
+
+def test_statistics_are_there_after_a_refresh(engine: Engine) -> None:
+    if engine.dialect.name != "sqlite":
+        pytest.skip("PostgreSQL keeps them by itself")
+    with engine.begin() as connection:
+        connection.exec_driver_sql(
+            "INSERT INTO events (at, kind, body) VALUES ('2026-01-01T00:00:00.000000Z', 'x', '{}')"
+        )
+    refresh_statistics(engine)
+    with engine.connect() as connection:
+        assert connection.exec_driver_sql("SELECT count(*) FROM sqlite_stat1").scalar_one() > 0

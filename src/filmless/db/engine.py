@@ -70,6 +70,6 @@ def refresh_statistics(engine: Engine) -> int:
         with engine.connect() as connection:
             # bounds the rows that it reads of each index, so that the writer never waits for long
             connection.exec_driver_sql("PRAGMA analysis_limit=1000")
-            connection.exec_driver_sql("PRAGMA optimize=0x10002")
+            connection.exec_driver_sql("ANALYZE")
             connection.commit()
     return 0
