@@ -83,7 +83,7 @@ def test_shown_settings_can_be_a_settings_file(tmp_path: Path) -> None:
     text = "\n".join(output.splitlines()[2:])
     (tmp_path / "shown.toml").write_text(text, "utf-8")
     shown, defaults = load(tmp_path, tmp_path / "shown.toml", environment={}), load(tmp_path, environment={})
-    for section in ("server", "net", "archive", "devices", "log", "tls"):
+    for section in ("server", "net", "archive", "find", "retrieve", "codecs", "devices", "log", "tls"):
         assert getattr(shown, section) == getattr(defaults, section)
 
 

@@ -17,7 +17,7 @@ from filmless.app.settings import Settings
 from filmless.archive.commitment.provider import CommitmentHandler
 from filmless.archive.commitment.user import CommitmentResultHandler
 from filmless.archive.dimse import StorageService, error_status
-from filmless.archive.find import FindHandler, FindSettings
+from filmless.archive.find import FindHandler
 from filmless.archive.get import GetHandler
 from filmless.archive.model import Outcome, Source
 from filmless.archive.move import MoveHandler
@@ -65,7 +65,7 @@ def _handlers(
     settings: Settings, engine: Engine, sender: Sender, stack: AsyncExitStack
 ) -> dict[CommandField, RequestHandler]:
     """Who answers each service of the table; Verification and Storage are net's and the archive's own."""
-    find = FindHandler(engine, FindSettings(ae_title=settings.server.aet))
+    find = FindHandler(engine, settings.find)
     stack.callback(find.close)
     commitment = CommitmentHandler(engine, settings.store, settings.server.aet)
     stack.push_async_callback(commitment.stop)

@@ -16,7 +16,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Union
 
+from filmless.archive.codecs import CodecSettings
+from filmless.archive.find import FindSettings
 from filmless.archive.model import ArchiveSettings
+from filmless.archive.retrieve.sending import RetrieveSettings
 from filmless.devices.model import DeviceSettings
 from filmless.kit.errors import Refused
 from filmless.net.model import NetSettings
@@ -107,12 +110,15 @@ SECTIONS: dict[str, type] = {
     "net": NetSettings,
     "tls": TlsSettings,
     "archive": ArchiveSettings,
+    "find": FindSettings,
+    "retrieve": RetrieveSettings,
+    "codecs": CodecSettings,
     "devices": DeviceSettings,
     "log": LogSettings,
 }
 
 #: fields that are no keys of their own because another key sets them
-_DERIVED = {("net", "ae_title")}
+_DERIVED = {("net", "ae_title"), ("find", "ae_title")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,6 +133,9 @@ class Settings:
     net: NetSettings
     tls: TlsSettings
     archive: ArchiveSettings
+    find: FindSettings
+    retrieve: RetrieveSettings
+    codecs: CodecSettings
     devices: DeviceSettings
     log: LogSettings
     #: "section.key" -> where its value comes from; defaults are not listed
@@ -224,7 +233,7 @@ def load(
     parts: dict[str, Any] = {}
     for section, cls in SECTIONS.items():
         arguments = {name: value for (where, name), (value, _) in found.items() if where == section}
-        if section == "net":
+        if (section, "ae_title") in _DERIVED:
             arguments["ae_title"] = parts["server"].aet if "server" in parts else "FILMLESS"
         try:
             parts[section or "server"] = cls(**arguments)

@@ -148,12 +148,13 @@ class Archive:
         """Raise Unavailable (code "disk-full") while less than the minimum is free."""
         now = time.monotonic()
         if now - self._space_checked > _SPACE_CHECK_SECONDS:
-            self._space_checked = now
             stat = os.statvfs(self.root)
             enough = stat.f_bavail * stat.f_frsize >= self.settings.minimum_free_bytes
             if enough != self._space_left:
                 log.error("the disk has room again" if enough else "the disk is nearly full")
             self._space_left = enough
+            # last, so that no other thread takes the answer of before for this one's
+            self._space_checked = now
         if not self._space_left:
             raise Unavailable("the archive's disk is nearly full", code="disk-full")
 

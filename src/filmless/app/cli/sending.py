@@ -169,8 +169,8 @@ def _send_files(settings: Settings, device: Device, paths: Sequence[Path], *, as
 
     with count_progress("Sending") as progress:
         files = list(files_in(paths))
-        codecs = Codecs(settings.home / "scratch")
-        sender = Sender(settings.store, codecs)
+        codecs = Codecs(settings.home / "scratch", settings.codecs)
+        sender = Sender(settings.store, codecs, settings.retrieve)
 
         def told(one: StoredInstance, sent: Sent) -> None:
             results.append({"path": one.path, "became": sent.became, "why": sent.why})
