@@ -161,7 +161,7 @@ def _row_without_file(engine: Engine, root: Path, row: Row[Any], report: Report)
         return
     with reading(engine) as connection:
         table = versions if row.what == "version" else quarantine
-        state = connection.scalar(select(table.c.state).where(table.c.key == row.key))
+        state = connection.scalar(select(table.c.state).where(table.c.path == row.path))
     if state in ("purging", "purged", "accepted"):
         return
     report.add("row-without-file", row.path, f"the file of {row.sop_instance_uid} is gone")

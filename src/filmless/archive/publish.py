@@ -8,7 +8,7 @@ is anybody told.
 import json
 import logging
 from collections import OrderedDict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -137,8 +137,17 @@ class Publisher:
             self.close()
             raise
 
-    def publish(self, items: Sequence[Item], *, keep_ledger: bool = True) -> list[Result]:
+    def publish(
+        self,
+        items: Sequence[Item],
+        before_commit: Callable[[], None] | None = None,
+        *,
+        keep_ledger: bool = True,
+    ) -> list[Result]:
         """Decide and record all items; one result each. Never raises for one bad item among good ones.
+
+        `before_commit` is called when all is written but nothing is visible: whatever it raises undoes all, and is
+        raised here.
 
         `keep_ledger=False` where the ledger is being read back (rebuild).
         """
@@ -146,7 +155,7 @@ class Publisher:
         error: Exception | None = None
         for _ in range(attempts):
             try:
-                return self._transaction(items, keep_ledger)
+                return self._transaction(items, before_commit, keep_ledger)
             except DBAPIError as broken:
                 self._places.clear()
                 error = broken
@@ -158,12 +167,18 @@ class Publisher:
                 break
         if len(items) > 1:
             # one of them is at fault, or another process made the same study: each for itself
-            return [result for item in items for result in self.publish([item], keep_ledger=keep_ledger)]
+            return [
+                result
+                for item in items
+                for result in self.publish([item], before_commit, keep_ledger=keep_ledger)
+            ]
         log.error("could not index %s: %s", items[0].entry.sop_instance_uid, type(error).__name__)
         log.debug("indexing failed", exc_info=error)
         return [Result(error=_in_words(error), drop_file=True)]
 
-    def _transaction(self, items: Sequence[Item], keep_ledger: bool) -> list[Result]:
+    def _transaction(
+        self, items: Sequence[Item], before_commit: Callable[[], None] | None, keep_ledger: bool
+    ) -> list[Result]:
         work = _Work()
         with self._writing() as connection:
             uids = [item.entry.sop_instance_uid for item in items if item.entry.cause is None]
@@ -179,6 +194,8 @@ class Publisher:
                 seen.add(uid)
                 results.append(self._decide(connection, item, known.get(uid), rejected.get(uid, ""), work))
             self._write(connection, work)
+            if before_commit is not None:
+                before_commit()
             if keep_ledger:
                 ledger.write(self._root, work.decisions)
         self._places.update(work.new_places)

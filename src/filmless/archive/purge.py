@@ -7,10 +7,10 @@ never a row without a file.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
-from sqlalchemy import Connection, Engine, and_, delete, exists, func, or_, select, update
+from sqlalchemy import Connection, Engine, Select, delete, exists, func, select, union_all, update
 
 from filmless.archive import ledger, rejection
 from filmless.archive.blobs import sync_folder
@@ -68,46 +68,44 @@ def purge(
             progress(done)
 
 
-def _rejected(before: object) -> object:
+def _wanted(before: datetime) -> Select[tuple[int, str, str, int]]:
+    """Versions to purge: those of rejected objects, and those replaced. Starts from the few, not from all."""
+    columns = (versions.c.id, versions.c.key, versions.c.sop_instance_uid, versions.c.size)
     in_force = exists().where(
-        rejections.c.sop_instance_uid == versions.c.sop_instance_uid,
+        rejections.c.sop_instance_uid == instances.c.sop_instance_uid,
         rejections.c.revoked_at.is_(None),
         rejections.c.at < before,
     )
-    hidden = exists().where(
-        instances.c.sop_instance_uid == versions.c.sop_instance_uid,
-        instances.c.version == versions.c.id,
-        instances.c.rejected != "",
+    rejected = (
+        select(*columns)
+        .join(instances, instances.c.version == versions.c.id)
+        .where(instances.c.rejected != "", in_force)
     )
-    return and_(versions.c.state == "current", hidden, in_force)
-
-
-def _old(before: object) -> object:
     newer = versions.alias("newer")
-    replaced = exists().where(
-        newer.c.sop_instance_uid == versions.c.sop_instance_uid,
-        newer.c.state == "current",
-        newer.c.received_at < before,
+    replaced = (
+        select(*columns)
+        .join(instances, instances.c.sop_instance_uid == versions.c.sop_instance_uid)
+        .join(newer, newer.c.id == instances.c.version)
+        .where(versions.c.state == "superseded", newer.c.received_at < before)
     )
-    return and_(versions.c.state == "superseded", replaced)
+    both = union_all(rejected, replaced).subquery()
+    return select(both.c.id, both.c.key, both.c.sop_instance_uid, both.c.size)
 
 
-def _sizes(connection: Connection, before: object) -> list[tuple[int, int]]:
-    size = func.coalesce(func.sum(versions.c.size), 0)
-    wanted = select(size, func.count()).where(or_(_rejected(before), _old(before)))  # type: ignore[arg-type]
-    discarded = select(func.coalesce(func.sum(quarantine.c.size), 0), func.count()).where(
-        quarantine.c.state == "discarded", quarantine.c.decided_at < before
+def _sizes(connection: Connection, before: datetime) -> list[tuple[int, int]]:
+    wanted = _wanted(before).subquery()
+    queries = (
+        select(func.coalesce(func.sum(wanted.c.size), 0), func.count()).select_from(wanted),
+        select(func.coalesce(func.sum(quarantine.c.size), 0), func.count()).where(
+            quarantine.c.state == "discarded", quarantine.c.decided_at < before
+        ),
     )
-    return [connection.execute(query).tuples().one() for query in (wanted, discarded)]
+    return [(row[0], row[1]) for row in (connection.execute(query).one() for query in queries)]
 
 
-def _mark(connection: Connection, root: Path, before: object, by: str) -> int:
+def _mark(connection: Connection, root: Path, before: datetime, by: str) -> int:
     """Phase one for one batch: the index forgets. Returns how many."""
-    rows = connection.execute(
-        select(versions.c.id, versions.c.key, versions.c.sop_instance_uid)
-        .where(or_(_rejected(before), _old(before)))  # type: ignore[arg-type]
-        .limit(_BATCH)
-    ).all()
+    rows = connection.execute(_wanted(before).limit(_BATCH)).all()
     discarded = connection.execute(
         select(quarantine.c.id, quarantine.c.key)
         .where(quarantine.c.state == "discarded", quarantine.c.decided_at < before)

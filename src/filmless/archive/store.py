@@ -15,7 +15,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from sqlalchemy import Engine
@@ -52,6 +52,13 @@ class Written:
     item: Item
     folder: Folder
     done: "Done"
+    #: set when the file and its folder's entry are on disk, or cannot be (then `sync_error` says why)
+    synced: threading.Event = field(default_factory=threading.Event)
+    sync_error: FilmlessError | None = None
+
+
+class _NotDurable(Exception):
+    """A file of the batch could not be synced: the transaction must not commit."""
 
 
 class Archive:
@@ -203,7 +210,20 @@ class Archive:
     def _commit(self, batch: list[Written]) -> list[Written]:
         """Publish a batch; returns what must be published again after it."""
         again: list[Written] = []
-        results = self._publisher.publish([one.item for one in batch])
+
+        def files_are_durable() -> None:
+            for one in batch:
+                one.synced.wait()
+            if any(one.sync_error is not None for one in batch):
+                raise _NotDurable
+
+        try:
+            results = self._publisher.publish([one.item for one in batch], files_are_durable)
+        except _NotDurable:
+            for one in batch:
+                if one.sync_error is not None:
+                    self._fail(one, one.sync_error)
+            return [one for one in batch if one.sync_error is None]
         for one, result in zip(batch, results, strict=True):
             if result.later:
                 again.append(one)
@@ -402,15 +422,20 @@ class Reception:
 
     def _end(self) -> None:
         error = self._error
+        written: Written | None = None
         if error is None and not self._aborted:
             try:
-                self._archive.written(self._seal_file())
-                return
+                written = self._seal_file()
             except OSError as broken:
                 error = _disk(broken)
             except Exception as broken:
                 log.exception("finishing an object failed")
                 error = Defect(f"the object could not be read: {type(broken).__name__}")
+        if written is not None:
+            # the committer prepares the transaction while the disk works; it commits when both are done
+            self._archive.written(written)
+            self._sync(written)
+            return
         self._discard()
         if error is not None and not self._aborted:
             self._done(error)
@@ -426,19 +451,26 @@ class Reception:
         size_at, hash_at = self._seal
         os.pwrite(self._fd, f"{self._size:016d}".encode(), size_at)
         os.pwrite(self._fd, digest.encode(), hash_at)
-        os.fsync(self._fd)
-        os.fsync(self._folder.fd)
         if self._scanned is None:
             head = self._head or os.pread(self._fd, min(self._size, _HEAD), self._offset)
             self._scanned = scan.scan(
                 head, self._arrival.transfer_syntax_uid, levels.WANTED, total=self._size
             )
             self._head = bytearray()
-        os.close(self._fd)
-        self._fd = -1
         file = File(self._key, self._path, self._offset, self._size, digest, self._at)
         entry = read_entry(self._arrival, file, self._scanned)
         return Written(Item(entry), self._folder, self._done)
+
+    def _sync(self, written: Written) -> None:
+        try:
+            os.fsync(self._fd)
+            os.fsync(written.folder.fd)
+        except OSError as broken:
+            written.sync_error = _disk(broken)
+        finally:
+            os.close(self._fd)
+            self._fd = -1
+            written.synced.set()
 
     def _discard(self) -> None:
         if self._fd >= 0:

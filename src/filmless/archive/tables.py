@@ -121,6 +121,7 @@ instances = Table(
     Column("created_at", Moment, nullable=False),
     UniqueConstraint("sop_instance_uid"),
     Index("ix_instances_series", "series"),
+    Index("ix_instances_rejected", "rejected", **_where("rejected <> ''")),
 )
 
 versions = Table(
@@ -146,8 +147,7 @@ versions = Table(
     Column("default_issuer", String(64), nullable=False, default=""),
     Column("received_at", Moment, nullable=False),
     Column("verified_at", Moment),
-    UniqueConstraint("key"),
-    Index("ix_versions_sop_instance_uid", "sop_instance_uid"),
+    UniqueConstraint("path"),
     # nearly all are current: only the others are looked for
     Index("ix_versions_state", "state", **_where("state <> 'current'")),
 )
@@ -206,7 +206,8 @@ quarantine = Table(
     Column("decided_at", Moment),
     Column("decided_by", String(64), nullable=False, default=""),
     Column("reason", Text, nullable=False, default=""),
-    UniqueConstraint("key"),
+    UniqueConstraint("path"),
+    Index("ix_quarantine_key", "key"),
     Index("ix_quarantine_state", "state"),
     Index("ix_quarantine_sop_instance_uid", "sop_instance_uid"),
 )

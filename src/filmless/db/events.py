@@ -18,7 +18,6 @@ events = Table(
     Column("at", Moment, nullable=False),
     Column("kind", String(64), nullable=False),
     Column("body", Json, nullable=False),
-    sqlite_autoincrement=True,
 )
 
 event_readers = Table(

@@ -1,8 +1,6 @@
 """The index, devices, the event log."""
 # There is no way down: going back to an older Filmless means restoring the backup made before the upgrade.
 
-from typing import Any
-
 import sqlalchemy as sa
 from alembic import op
 
@@ -12,10 +10,6 @@ revision = "0001"
 down_revision = None
 branch_labels = None
 depends_on = None
-
-
-def _where(condition: str) -> dict[str, Any]:
-    return {"sqlite_where": sa.text(condition), "postgresql_where": sa.text(condition)}
 
 
 def upgrade() -> None:
@@ -87,7 +81,6 @@ def upgrade() -> None:
         sa.Column("kind", words(64), nullable=False),
         sa.Column("body", Json, nullable=False),
         sa.PrimaryKeyConstraint("seq", name=op.f("pk_events")),
-        sqlite_autoincrement=True,
     )
     op.create_table(
         "identity_flags",
@@ -181,8 +174,9 @@ def upgrade() -> None:
         sa.Column("decided_by", words(64), nullable=False),
         sa.Column("reason", words(), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_quarantine")),
-        sa.UniqueConstraint("key", name=op.f("uq_quarantine_key")),
+        sa.UniqueConstraint("path", name=op.f("uq_quarantine_path")),
     )
+    op.create_index("ix_quarantine_key", "quarantine", ["key"], unique=False)
     op.create_index("ix_quarantine_sop_instance_uid", "quarantine", ["sop_instance_uid"], unique=False)
     op.create_index("ix_quarantine_state", "quarantine", ["state"], unique=False)
     op.create_table(
@@ -221,10 +215,16 @@ def upgrade() -> None:
         sa.Column("received_at", Moment(), nullable=False),
         sa.Column("verified_at", Moment(), nullable=True),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_versions")),
-        sa.UniqueConstraint("key", name=op.f("uq_versions_key")),
+        sa.UniqueConstraint("path", name=op.f("uq_versions_path")),
     )
-    op.create_index("ix_versions_sop_instance_uid", "versions", ["sop_instance_uid"], unique=False)
-    op.create_index("ix_versions_state", "versions", ["state"], unique=False, **_where("state <> 'current'"))
+    op.create_index(
+        "ix_versions_state",
+        "versions",
+        ["state"],
+        unique=False,
+        sqlite_where=sa.text("state <> 'current'"),
+        postgresql_where=sa.text("state <> 'current'"),
+    )
     op.create_table(
         "patient_sounds",
         sa.Column("patient", Id, nullable=False),
@@ -291,11 +291,16 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_series")),
         sa.UniqueConstraint("series_uid", "study", name=op.f("uq_series_series_uid_study")),
     )
-    op.create_index(
-        "ix_series_unsettled", "series", ["id"], unique=False, **_where("settled_generation < generation")
-    )
     op.create_index("ix_series_modality", "series", ["modality"], unique=False)
     op.create_index("ix_series_study", "series", ["study"], unique=False)
+    op.create_index(
+        "ix_series_unsettled",
+        "series",
+        ["id"],
+        unique=False,
+        sqlite_where=sa.text("settled_generation < generation"),
+        postgresql_where=sa.text("settled_generation < generation"),
+    )
     op.create_table(
         "instances",
         sa.Column("id", Id, autoincrement=True, nullable=False),
@@ -316,5 +321,13 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["series"], ["series.id"], name=op.f("fk_instances_series")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_instances")),
         sa.UniqueConstraint("sop_instance_uid", name=op.f("uq_instances_sop_instance_uid")),
+    )
+    op.create_index(
+        "ix_instances_rejected",
+        "instances",
+        ["rejected"],
+        unique=False,
+        sqlite_where=sa.text("rejected <> ''"),
+        postgresql_where=sa.text("rejected <> ''"),
     )
     op.create_index("ix_instances_series", "instances", ["series"], unique=False)
