@@ -77,7 +77,9 @@ def test_a_whole_rejected_study_counts_nothing(archive: Archive, put: Put) -> No
 
 def test_a_note_that_comes_before_its_object_rejects_it(archive: Archive, put: Put, tmp_path: Path) -> None:
     fill(put)
-    (_note,) = reject.reject(archive, ENGINEER, code="113039", by="li", reason="old", sop_uids=["1.2.3.1.1.2"])
+    (_note,) = reject.reject(
+        archive, ENGINEER, code="113039", by="li", reason="old", sop_uids=["1.2.3.1.1.2"]
+    )
     purge.purge(archive.engine, archive.root, older_than=timedelta(seconds=-5), by="li")
     assert put(ct(SOPInstanceUID="1.2.3.1.1.2", InstanceNumber=2)).kind is Kind.STORED
     assert "1.2.3.1.1.2" not in seen(archive)

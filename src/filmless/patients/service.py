@@ -114,7 +114,11 @@ def _fill_blanks(connection: Connection, row: Row[Any], identity: Identity) -> N
             "name_phonetic": keys.phonetic,
         }
         sounds.write(connection, row.id, identity.name)
-    missing = {tag: value for tag, value in identity.attributes.items() if not row.attributes.get(tag, {}).get("Value")}
+    missing = {
+        tag: value
+        for tag, value in identity.attributes.items()
+        if not row.attributes.get(tag, {}).get("Value")
+    }
     if new:
         new["attributes"] = {**row.attributes, **missing}
         connection.execute(update(patients).where(patients.c.id == row.id).values(**new))

@@ -99,7 +99,9 @@ def test_roles_that_were_not_proposed_are_not_answered_and_not_granted() -> None
     request = ask(ContextRequest(CT, (EXPLICIT,)))
     accept = answer(request, NegotiationPolicy({CT: ANY}, roles={CT: (True, True)}))
     assert accept.user.roles == ()
-    generous = AssociateAccept("A", "B", accept.contexts, UserInformation(roles=(Role(CT, scu=True, scp=True),)))
+    generous = AssociateAccept(
+        "A", "B", accept.contexts, UserInformation(roles=(Role(CT, scu=True, scp=True),))
+    )
     context = conclude(request, generous)[1]
     assert context.we_scu and not context.we_scp
 
