@@ -258,7 +258,7 @@ def test_two_processes_make_one_patient(engine: Engine, tmp_path: Path) -> None:
 
 def test_an_aborted_object_leaves_nothing(archive: Archive) -> None:
     reception = archive.receive(Arrival(CT, "1.2.3.1.1.1", EXPLICIT_LE, Source("CT1")))
-    reception.write(encoded(ct()) + bytes(300_000))
+    reception.write(encoded(ct()) + bytes(900_000))
     reception.abort()
     archive.stop()
     assert files(archive) == []
@@ -316,7 +316,7 @@ archive.start()
 data = Path(sys.argv[3]).read_bytes()
 archive.store_blocking(Arrival(sys.argv[4], "1.2.3.1.1.1", "1.2.840.10008.1.2.1", Source("CT1")), [data])
 half = archive.receive(Arrival(sys.argv[4], "1.2.3.1.1.2", "1.2.840.10008.1.2.1", Source("CT1")))
-half.write(data + bytes(400_000))
+half.write(data + bytes(900_000))
 while archive._work.qsize() or half._running: time.sleep(0.01)
 os.kill(os.getpid(), signal.SIGKILL)
 """

@@ -85,13 +85,17 @@ def read_label(private_information: bytes) -> Label | None:
         return None
 
 
-def seal_offsets(header: bytes) -> tuple[int, int]:
-    """Where in the file the digits of size and hash are."""
-    size_at = header.find(b'"size":"' + _NO_SIZE.encode())
-    hash_at = header.find(b'"sha256":"' + _NO_HASH.encode())
-    if size_at < 0 or hash_at < 0:
+def seal(size: int, sha256: str) -> bytes:
+    """What a finished file's label says instead of its zeros, from `seal_offset` on."""
+    return f'"size":"{size:016d}","sha256":"{sha256}"'.encode("ascii")
+
+
+def seal_offset(header: bytes) -> int:
+    """Where in the file size and hash are."""
+    at = header.find(seal(0, _NO_HASH))
+    if at < 0:
         raise Defect("the file's label lost its place for size and hash")
-    return size_at + 8, hash_at + 10
+    return at
 
 
 def sync_folder(path: Path | str) -> None:

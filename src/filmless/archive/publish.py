@@ -11,6 +11,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -91,6 +92,15 @@ class _Place:
     patient: int
 
 
+@dataclass(frozen=True, slots=True)
+class _Lists:
+    """What a study's row listed when we changed it last: true as long as its `changed_at` is still ours."""
+
+    modalities: frozenset[str]
+    classes: frozenset[str]
+    changed_at: datetime
+
+
 @dataclass(slots=True)
 class _Work:
     """What one transaction gathers before it writes."""
@@ -105,6 +115,7 @@ class _Work:
     visible: dict[int, int] = field(default_factory=dict)
     recount: set[int] = field(default_factory=set)
     notes: list[Entry] = field(default_factory=list)
+    lists: dict[int, _Lists] = field(default_factory=dict)
     decisions: list[dict[str, Any]] = field(default_factory=list)
     happened: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
 
@@ -117,6 +128,7 @@ class Publisher:
         self._root = root
         self._settings = settings
         self._places: OrderedDict[tuple[Any, ...], _Place] = OrderedDict()
+        self._lists: OrderedDict[int, _Lists] = OrderedDict()
         self._connection: Connection | None = None
 
     def close(self) -> None:
@@ -199,8 +211,10 @@ class Publisher:
             if keep_ledger:
                 ledger.write(self._root, work.decisions)
         self._places.update(work.new_places)
-        while len(self._places) > _PLACES:
-            self._places.popitem(last=False)
+        self._lists.update(work.lists)
+        for kept in (self._places, self._lists):
+            while len(kept) > _PLACES:
+                kept.popitem(last=False)
         return results
 
     # deciding
@@ -398,36 +412,19 @@ class Publisher:
         by_study: dict[int, list[int]] = {}
         for series_id, (place, _) in work.arrived.items():
             by_study.setdefault(place.study, []).append(series_id)
-        read = _LOCK_STUDY if connection.dialect.name == "postgresql" else _READ_STUDY
         for study_id, series_ids in by_study.items():
-            rows = read.all(connection, {"the_study": study_id})
-            if not rows:
-                raise Defect("a study vanished while its images arrived")
-            shown, classes_json = rows[0]
-            # the drivers differ in what they make of JSON
-            classes = json.loads(classes_json) if isinstance(classes_json, str) else list(classes_json)
-            modalities = set(filter(None, shown.split("\\")))
-            for series_id in series_ids:
-                if not work.visible[series_id]:
-                    continue
-                for entry in work.arrived[series_id][1]:
-                    if entry.sop_class_uid not in classes:
-                        classes.append(entry.sop_class_uid)
-                    if modality := entry.text(0x00080060)[:16]:
-                        modalities.add(modality)
-            # series_count: those that have something to show
-            _COUNT_STUDY.run(
-                connection,
-                [
-                    {
-                        "the_study": study_id,
-                        "visible": sum(work.visible[series_id] for series_id in series_ids),
-                        "new_modalities": rejection.joined(modalities),
-                        "new_classes": sorted(classes),
-                        "now": now,
-                    }
-                ],
-            )
+            new = [
+                entry
+                for series_id in series_ids
+                if work.visible[series_id]
+                for entry in work.arrived[series_id][1]
+            ]
+            row = {
+                "the_study": study_id,
+                "visible": sum(work.visible[series_id] for series_id in series_ids),
+                "now": now,
+            }
+            self._count_study(connection, row, new, work)
         for series_id, (_, arrived) in work.arrived.items():
             work.happened.append(
                 (
@@ -441,6 +438,43 @@ class Publisher:
                     },
                 )
             )
+
+    def _count_study(
+        self, connection: Connection, row: dict[str, Any], new: list[Entry], work: _Work
+    ) -> None:
+        """Count new objects, and list their modalities and classes where they are new too."""
+        study = row["the_study"]
+        modalities = {text for entry in new if (text := entry.text(0x00080060)[:16])}
+        classes = {entry.sop_class_uid for entry in new}
+        last = self._lists.get(study)
+        if (
+            last is not None
+            and modalities <= last.modalities
+            and classes <= last.classes
+            # nobody else has touched the study since we did: only the numbers change
+            and _COUNT_KNOWN_STUDY.run(connection, [{**row, "before": last.changed_at}]) == 1
+        ):
+            work.lists[study] = _Lists(last.modalities, last.classes, row["now"])
+            return
+        read = _LOCK_STUDY if connection.dialect.name == "postgresql" else _READ_STUDY
+        rows = read.all(connection, {"the_study": study})
+        if not rows:
+            raise Defect("a study vanished while its images arrived")
+        shown, classes_json = rows[0]
+        # the drivers differ in what they make of JSON
+        classes |= set(json.loads(classes_json) if isinstance(classes_json, str) else classes_json)
+        modalities |= set(filter(None, shown.split("\\")))
+        _COUNT_STUDY.run(
+            connection,
+            [
+                {
+                    **row,
+                    "new_modalities": rejection.joined(modalities),
+                    "new_classes": sorted(classes),
+                }
+            ],
+        )
+        work.lists[study] = _Lists(frozenset(modalities), frozenset(classes), row["now"])
 
 
 _INSERT_VERSION = Prepared(
@@ -459,20 +493,26 @@ _COUNT_SERIES = Prepared(
 )
 _STUDY = select(studies.c.modalities, studies.c.sop_classes).where(studies.c.id == bindparam("the_study"))
 _READ_STUDY, _LOCK_STUDY = Prepared(_STUDY), Prepared(_STUDY.with_for_update())
-_COUNT_STUDY = Prepared(
+_COUNTED = (
     update(studies)
     .where(studies.c.id == bindparam("the_study"))
     .values(
         instance_count=studies.c.instance_count + bindparam("visible"),
+        # those that have something to show
         series_count=select(func.count())
         .select_from(series)
         .where(series.c.study == bindparam("the_study"), series.c.instance_count > 0)
         .scalar_subquery(),
-        modalities=bindparam("new_modalities"),
-        sop_classes=bindparam("new_classes", type_=studies.c.sop_classes.type),
         changed_at=bindparam("now"),
     )
 )
+_COUNT_STUDY = Prepared(
+    _COUNTED.values(
+        modalities=bindparam("new_modalities"),
+        sop_classes=bindparam("new_classes", type_=studies.c.sop_classes.type),
+    )
+)
+_COUNT_KNOWN_STUDY = Prepared(_COUNTED.where(studies.c.changed_at == bindparam("before")))
 _KNOWN_QUERY = (
     select(
         instances.c.id,

@@ -21,7 +21,7 @@ from pathlib import Path
 from sqlalchemy import Engine
 
 from filmless.archive import levels
-from filmless.archive.blobs import BlobStore, Folder, new_header, seal_offsets
+from filmless.archive.blobs import BlobStore, Folder, new_header, seal, seal_offset
 from filmless.archive.codecs import Codecs, DataSet
 from filmless.archive.entry import File, read_entry
 from filmless.archive.model import ArchiveSettings, Arrival, Outcome
@@ -37,8 +37,9 @@ Fragment = bytes | bytearray | memoryview
 #: told once, from another thread, what became of an object, or why it was not stored
 Done = Callable[["Outcome | FilmlessError"], None]
 
-#: fragments are handed to a writer thread when so much of an object waits
-_HANDOVER = 256 << 10
+#: fragments are handed to a writer thread when so much of an object waits, or when it is complete: most images are
+#: then written in one go, and every hand-over costs more than the overlap that an earlier one brings (measured)
+_HANDOVER = 768 << 10
 _BATCH = 256
 #: the header is looked for in so much of a data set at most before its pixel data
 _HEAD = 64 << 20
@@ -52,7 +53,7 @@ class Written:
     item: Item
     folder: Folder
     done: "Done"
-    #: set when the file and its folder's entry are on disk, or cannot be (then `sync_error` says why)
+    #: set when the file is on disk, or cannot be (then `sync_error` says why); the committer syncs the folder
     synced: threading.Event = field(default_factory=threading.Event)
     sync_error: FilmlessError | None = None
 
@@ -214,6 +215,13 @@ class Archive:
         def files_are_durable() -> None:
             for one in batch:
                 one.synced.wait()
+            for folder in {one.folder for one in batch}:
+                try:
+                    os.fsync(folder.fd)
+                except OSError as broken:
+                    for one in batch:
+                        if one.folder is folder and one.sync_error is None:
+                            one.sync_error = _disk(broken)
             if any(one.sync_error is not None for one in batch):
                 raise _NotDurable
 
@@ -299,7 +307,7 @@ class Reception:
         self._size = 0
         self._at = clock.now()
         self._offset = 0
-        self._seal = (0, 0)
+        self._seal = 0
         self._head = bytearray()
         self._look_again = 0
         self._scanned: scan.Header | None = None
@@ -394,7 +402,7 @@ class Reception:
         self._folder = self._archive.blobs.place()
         self._key, self._at, header = new_header(self._arrival)
         self._offset = len(header)
-        self._seal = seal_offsets(header)
+        self._seal = seal_offset(header)
         self._path = f"{self._folder.path}/{self._key}.dcm"
         self._fd = os.open(
             self._archive.root / self._path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640
@@ -448,9 +456,7 @@ class Reception:
             _write_all(self._fd, [header])
         assert self._folder is not None
         digest = self._hash.hexdigest()
-        size_at, hash_at = self._seal
-        os.pwrite(self._fd, f"{self._size:016d}".encode(), size_at)
-        os.pwrite(self._fd, digest.encode(), hash_at)
+        os.pwrite(self._fd, seal(self._size, digest), self._seal)
         if self._scanned is None:
             head = self._head or os.pread(self._fd, min(self._size, _HEAD), self._offset)
             self._scanned = scan.scan(
@@ -464,13 +470,12 @@ class Reception:
     def _sync(self, written: Written) -> None:
         try:
             os.fsync(self._fd)
-            os.fsync(written.folder.fd)
         except OSError as broken:
             written.sync_error = _disk(broken)
         finally:
+            written.synced.set()
             os.close(self._fd)
             self._fd = -1
-            written.synced.set()
 
     def _discard(self) -> None:
         if self._fd >= 0:
