@@ -85,6 +85,19 @@ def test_a_note_that_comes_before_its_object_rejects_it(archive: Archive, put: P
     assert "1.2.3.1.1.2" not in seen(archive)
 
 
+def test_a_purged_note_still_rejects_after_a_rebuild(archive: Archive, put: Put) -> None:
+    fill(put)
+    reject.reject(archive, ENGINEER, code="113037", by="li", reason="wrong side", sop_uids=["1.2.3.1.1.2"])
+    purge.purge(archive.engine, archive.root, older_than=timedelta(seconds=-5), by="li", reason="space")
+    with reading(archive.engine) as connection:
+        before = reject.notes(connection)
+    rebuild.rebuild(archive.engine, archive.root, ArchiveSettings())
+    with reading(archive.engine) as connection:
+        assert reject.notes(connection) == before
+    assert put(ct(SOPInstanceUID="1.2.3.1.1.2", InstanceNumber=2)).kind is Kind.STORED
+    assert seen(archive) == ["1.2.3.1.1.1", "1.2.3.1.1.3", "1.2.3.1.1.4"]
+
+
 @pytest.mark.parametrize(
     ("code", "reason", "uid"),
     [("113000", "x", "1.2.3.1.1.1"), ("113001", " ", "1.2.3.1.1.1"), ("113001", "x", "9.9")],

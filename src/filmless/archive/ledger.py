@@ -6,8 +6,11 @@ decides again.
 
     {"at": "...", "what": "quarantine", "key": "...", "cause": "different-object"}
     {"at": "...", "what": "keep-first" | "replace" | "accept" | "discard", "key": "...", "by": "...", "reason": "..."}
-    {"at": "...", "what": "revoke", "note": "<SOP Instance UID>", "by": "...", "reason": "..."}
-    {"at": "...", "what": "purge", "key": "..."}
+    {"at": "...", "what": "reject" | "revoke", "note": "<SOP Instance UID>", "by": "...", "reason": "..."}
+    {"at": "...", "what": "purge", "key": "...", "by": "...", "reason": "..."}
+    {"at": "...", "what": "rejected", "note": "...", "code": "...", "rejected_at": "...", "objects": ["..."], ...}
+
+The last is written when a rejection note itself is purged: what it rejects stays rejected.
 """
 
 import json

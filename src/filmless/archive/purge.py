@@ -5,10 +5,12 @@ deleted by its exact location and the version becomes "purged". A crash in betwe
 never a row without a file.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import Connection, Engine, Select, delete, exists, func, select, union_all, update
 
@@ -45,10 +47,14 @@ def purge(
     *,
     older_than: timedelta,
     by: str,
+    reason: str = "",
     dry_run: bool = False,
     progress: Callable[[Purged], None] | None = None,
 ) -> Purged:
-    """Delete for good: objects rejected, versions superseded and quarantine discarded more than `older_than` ago."""
+    """Delete for good: objects rejected, versions superseded and quarantine discarded more than `older_than` ago.
+
+    `progress` is told after each batch; if it raises, what was deleted stays so and the next purge goes on.
+    """
     done = Purged()
     before = clock.now() - older_than
     if dry_run:
@@ -60,7 +66,7 @@ def purge(
     _finish(engine, root, done)
     while True:
         with writing(engine) as connection:
-            marked = _mark(connection, root, before, by)
+            marked = _mark(connection, root, before, by, reason)
         if not marked:
             return done
         _finish(engine, root, done)
@@ -103,7 +109,7 @@ def _sizes(connection: Connection, before: datetime) -> list[tuple[int, int]]:
     return [(row[0], row[1]) for row in (connection.execute(query).one() for query in queries)]
 
 
-def _mark(connection: Connection, root: Path, before: datetime, by: str) -> int:
+def _mark(connection: Connection, root: Path, before: datetime, by: str, reason: str) -> int:
     """Phase one for one batch: the index forgets. Returns how many."""
     rows = connection.execute(_wanted(before).limit(_BATCH)).all()
     discarded = connection.execute(
@@ -138,10 +144,45 @@ def _mark(connection: Connection, root: Path, before: datetime, by: str) -> int:
     _forget_empty(connection, {row.series for row in gone})
     events.record(
         connection,
-        [("object-purged", {"sop_instance_uid": row.sop_instance_uid, "by": by}) for row in rows],
+        [
+            ("object-purged", {"sop_instance_uid": row.sop_instance_uid, "by": by, "reason": reason})
+            for row in rows
+        ],
     )
-    ledger.write(root, [{"what": "purge", "key": row.key, "by": by} for row in (*rows, *discarded)])
+    ledger.write(
+        root,
+        [
+            *_still_rejected(connection, [row.sop_instance_uid for row in rows]),
+            *({"what": "purge", "key": row.key, "by": by, "reason": reason} for row in (*rows, *discarded)),
+        ],
+    )
     return len(rows) + len(discarded)
+
+
+def _still_rejected(connection: Connection, sop_instance_uids: Sequence[str]) -> list[dict[str, Any]]:
+    """For the ledger: what those of the objects that are rejection notes reject.
+
+    Their files go, their word stays: what they name must not come back after a rebuild when it is sent again.
+    """
+    rows = connection.execute(
+        select(rejections)
+        .where(rejections.c.note_uid.in_(sop_instance_uids), rejections.c.revoked_at.is_(None))
+        .order_by(rejections.c.note_uid, rejections.c.id)
+    ).all()
+    return [
+        {
+            "what": "rejected",
+            "note": note,
+            "code": named[0].code,
+            "rejected_at": named[0].at.isoformat(),
+            "by": named[0].by,
+            "reason": named[0].reason,
+            "objects": [row.sop_instance_uid for row in named if row.sop_instance_uid != note],
+        }
+        for note, named in (
+            (note, list(group)) for note, group in groupby(rows, key=lambda row: row.note_uid)
+        )
+    ]
 
 
 def _forget_empty(connection: Connection, touched: set[int]) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -78,7 +79,7 @@ def rebuild(
                 _publish(publisher, codecs, root, items, done)
                 if progress is not None:
                     progress(done)
-        _act(engine, publisher, root, acts)
+        _act(engine, publisher, root, acts, done)
     finally:
         codecs.close()
         publisher.close()
@@ -164,7 +165,7 @@ def _compare(codecs: Codecs, root: Path, item: Item, result: Result) -> None:
         item.same = False
 
 
-def _act(engine: Engine, publisher: Publisher, root: Path, acts: list[dict[str, Any]]) -> None:
+def _act(engine: Engine, publisher: Publisher, root: Path, acts: list[dict[str, Any]], done: Rebuilt) -> None:
     """Decisions that people took later: in their order, through the same rules."""
     for act in acts:
         if act["what"] == "revoke":
@@ -176,6 +177,18 @@ def _act(engine: Engine, publisher: Publisher, root: Path, acts: list[dict[str, 
                     update(rejections)
                     .where(rejections.c.note_uid == act["note"])
                     .values(by=act["by"], reason=act["reason"])
+                )
+        elif act["what"] == "rejected":
+            # a note whose file was purged since
+            with writing(engine) as connection:
+                rejection.apply_note(
+                    connection,
+                    note_uid=act["note"],
+                    code=act["code"],
+                    sop_instance_uids=act["objects"],
+                    by=act["by"],
+                    reason=act["reason"],
+                    at=datetime.fromisoformat(act["rejected_at"]),
                 )
         elif act["what"] in ("accept", "discard"):
             with writing(engine) as connection:
@@ -193,6 +206,8 @@ def _act(engine: Engine, publisher: Publisher, root: Path, acts: list[dict[str, 
                     )
                 )
             if act["what"] == "accept":
+                done.quarantined -= 1
+                done.objects += 1
                 arrival = Arrival(
                     row.sop_class_uid,
                     row.sop_instance_uid,
