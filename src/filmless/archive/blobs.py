@@ -12,6 +12,7 @@ only those are searched for files that nobody was told of.
 """
 
 import json
+import logging
 import os
 import socket
 from collections.abc import Iterator
@@ -21,6 +22,7 @@ from pathlib import Path
 from threading import Lock
 
 from sqlalchemy import Engine, delete, insert, select
+from sqlalchemy.exc import SQLAlchemyError
 
 from filmless.archive.model import Arrival
 from filmless.archive.tables import open_folders, quarantine, versions
@@ -28,6 +30,8 @@ from filmless.db.work import reading, writing
 from filmless.dicom import part10
 from filmless.kit import clock, ids
 from filmless.kit.errors import Defect
+
+log = logging.getLogger(__name__)
 
 _NO_HASH = "0" * 64
 _NO_SIZE = "0" * 16
@@ -177,10 +181,17 @@ class BlobStore:
 
     def _retire(self, folder: Folder) -> None:
         if folder.full and folder.unfinished == 0 and folder.fd >= 0:
-            os.close(folder.fd)
-            folder.fd = -1
-            with writing(self._engine) as connection:
-                connection.execute(delete(open_folders).where(open_folders.c.path == folder.path))
+            try:
+                # files that were removed must not come back with the power
+                os.fsync(folder.fd)
+                with writing(self._engine) as connection:
+                    connection.execute(delete(open_folders).where(open_folders.c.path == folder.path))
+            except (OSError, SQLAlchemyError):
+                # the next start looks through it
+                log.warning("the folder %s stays announced", folder.path, exc_info=True)
+            finally:
+                os.close(folder.fd)
+                folder.fd = -1
 
     def _open_folder(self) -> Folder:
         path = f"{clock.now():%Y/%m/%d}/{os.urandom(4).hex()}"

@@ -7,6 +7,7 @@ is anybody told.
 
 import json
 import logging
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -16,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, bindparam, delete, func, insert, select, update
-from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
+from sqlalchemy.exc import IntegrityError, OperationalError, SQLAlchemyError
 
 from filmless.archive import entry as entries
 from filmless.archive import ledger, rejection
@@ -33,6 +34,7 @@ from filmless.archive.tables import (
 )
 from filmless.db import events
 from filmless.db.prepared import Prepared
+from filmless.db.work import reading
 from filmless.kit import clock, ids
 from filmless.kit.errors import Defect, FilmlessError, Unavailable
 from filmless.patients import service as patients
@@ -41,6 +43,12 @@ log = logging.getLogger(__name__)
 
 _PLACES = 4096
 _ATTEMPTS = 5
+#: when a batch has failed, its objects are tried one by one for so long; seconds
+_PATIENCE = 60.0
+
+
+class NotDurable(Exception):
+    """Raised by `before_commit` where a file of the batch could not be synced: nothing of it must commit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +87,7 @@ class Result:
     #: the archive has another file under this UID: compare, then publish again
     compare: Known | None = None
     error: FilmlessError | None = None
-    #: the file is not needed: delete it
+    #: the file is not needed: delete it. An error without it leaves in doubt whether the index knows the file.
     drop_file: bool = False
     #: comes again in a later transaction: its UID is in this one already
     later: bool = False
@@ -130,6 +138,8 @@ class Publisher:
         self._places: OrderedDict[tuple[Any, ...], _Place] = OrderedDict()
         self._lists: OrderedDict[int, _Lists] = OrderedDict()
         self._connection: Connection | None = None
+        #: the last transaction got as far as its commit
+        self._committing = False
 
     def close(self) -> None:
         """Give the connection back."""
@@ -158,40 +168,71 @@ class Publisher:
     ) -> list[Result]:
         """Decide and record all items; one result each. Never raises for one bad item among good ones.
 
-        `before_commit` is called when all is written but nothing is visible: whatever it raises undoes all, and is
-        raised here.
+        `before_commit` is called when all is written but nothing is visible: NotDurable raised by it undoes all, and
+        is raised here.
 
         `keep_ledger=False` where the ledger is being read back (rebuild).
         """
-        attempts = _ATTEMPTS if len(items) == 1 else 1
+        return self._publish(items, before_commit, keep_ledger, in_doubt=False)
+
+    def _publish(
+        self,
+        items: Sequence[Item],
+        before_commit: Callable[[], None] | None,
+        keep_ledger: bool,
+        *,
+        in_doubt: bool,
+    ) -> list[Result]:
         error: Exception | None = None
-        for _ in range(attempts):
+        for _ in range(_ATTEMPTS if len(items) == 1 else 1):
             try:
                 return self._transaction(items, before_commit, keep_ledger)
-            except DBAPIError as broken:
+            except NotDurable:
+                raise
+            except Exception as broken:
+                # whatever it is: what is wrong with one object must not touch the others
+                log.debug("a transaction failed", exc_info=True)
                 self._places.clear()
+                self._lists.clear()
+                in_doubt = in_doubt or self._committing
                 error = broken
                 if not isinstance(broken, IntegrityError | OperationalError):
                     break
-            except OSError as broken:
-                self._places.clear()
-                error = broken
-                break
-        if len(items) > 1:
-            # one of them is at fault, or another process made the same study: each for itself
-            return [
-                result
-                for item in items
-                for result in self.publish([item], before_commit, keep_ledger=keep_ledger)
-            ]
-        log.error("could not index %s: %s", items[0].entry.sop_instance_uid, type(error).__name__)
-        log.debug("indexing failed", exc_info=error)
-        return [Result(error=_in_words(error), drop_file=True)]
+        assert error is not None
+        if len(items) == 1:
+            return [self._failed(items[0], error, in_doubt)]
+        # one of them is at fault, or another process made the same study: each for itself
+        until = time.monotonic() + _PATIENCE
+        results: list[Result] = []
+        for item in items:
+            if time.monotonic() > until:
+                results.append(self._failed(item, error, in_doubt))
+            else:
+                results += self._publish([item], before_commit, keep_ledger, in_doubt=in_doubt)
+        return results
+
+    def _failed(self, item: Item, error: Exception, in_doubt: bool) -> Result:
+        log.error("could not index %s: %s", item.entry.sop_instance_uid, type(error).__name__)
+        # a connection that breaks during a commit does not say whether it happened
+        drop_file = not in_doubt or self._knows(item.entry.file.path) is False
+        return Result(error=_in_words(error), drop_file=drop_file)
+
+    def _knows(self, path: str) -> bool | None:
+        """Whether the index has this file; None where it cannot be asked."""
+        try:
+            with reading(self._engine) as connection:
+                return any(
+                    connection.scalar(select(table.c.id).where(table.c.path == path)) is not None
+                    for table in (versions, quarantine)
+                )
+        except SQLAlchemyError:
+            return None
 
     def _transaction(
         self, items: Sequence[Item], before_commit: Callable[[], None] | None, keep_ledger: bool
     ) -> list[Result]:
         work = _Work()
+        self._committing = False
         with self._writing() as connection:
             uids = [item.entry.sop_instance_uid for item in items if item.entry.cause is None]
             known = _known(connection, uids)
@@ -210,6 +251,7 @@ class Publisher:
                 before_commit()
             if keep_ledger:
                 ledger.write(self._root, work.decisions)
+            self._committing = True
         self._places.update(work.new_places)
         self._lists.update(work.lists)
         for kept in (self._places, self._lists):
@@ -230,6 +272,9 @@ class Publisher:
                 return self._quarantine(connection, entry, Cause.DIFFERENT_OBJECT, Kind.QUARANTINED, work)
             self._add(connection, entry, rejected, work)
             return Result(Outcome(Kind.STORED, entry.sop_instance_uid, None, tuple(entry.warnings)))
+        if known.key == entry.file.key:
+            # a commit whose answer was lost on the way did happen: this very file is the object in the archive
+            return Result(Outcome(Kind.STORED, entry.sop_instance_uid, None, tuple(entry.warnings)))
         if item.decided not in ("quarantine", "keep-first", "replace"):
             identical = (
                 known.sha256 == entry.file.sha256
@@ -238,7 +283,7 @@ class Publisher:
             if not identical and item.compared_with != known.key:
                 return Result(compare=known)
             if identical or item.same:
-                if self._file_is_there(known):
+                if self._file_is_there(known.path, known.offset + known.size):
                     return Result(Outcome(Kind.SAME, entry.sop_instance_uid), drop_file=True)
                 log.warning("the file of %s was gone and has come again", entry.sop_instance_uid)
                 self._replace(connection, entry, known, rejected, work, old_state="purged")
@@ -251,9 +296,9 @@ class Publisher:
         kind = Kind.KEPT_FIRST if policy == "keep-first" else Kind.QUARANTINED
         return self._quarantine(connection, entry, Cause.DIFFERENT_OBJECT, kind, work)
 
-    def _file_is_there(self, known: Known) -> bool:
+    def _file_is_there(self, path: str, size: int) -> bool:
         try:
-            return (self._root / known.path).stat().st_size == known.offset + known.size
+            return (self._root / path).stat().st_size == size
         except OSError:
             return False
 
@@ -262,17 +307,20 @@ class Publisher:
     ) -> Result:
         row = entries.quarantine_row(entry, cause, CAUSES[cause])
         outcome = Outcome(kind, row["sop_instance_uid"], cause, tuple(entry.warnings))
-        again = connection.scalar(
-            select(quarantine.c.id).where(
+        for again in connection.execute(
+            select(quarantine.c.path, quarantine.c.offset, quarantine.c.size).where(
                 quarantine.c.sop_instance_uid == row["sop_instance_uid"],
                 quarantine.c.sha256 == entry.file.sha256,
                 quarantine.c.cause == cause.value,
                 quarantine.c.state == "waiting",
             )
-        )
-        if again is not None:
-            # a sender that tries again and again must not fill the quarantine
-            return Result(outcome, drop_file=True)
+        ):
+            if again.path == entry.file.path:
+                # a commit whose answer was lost on the way did happen
+                return Result(outcome)
+            if self._file_is_there(again.path, again.offset + again.size):
+                # a sender that tries again and again must not fill the quarantine
+                return Result(outcome, drop_file=True)
         row["state"] = "waiting"
         work.quarantine_rows.append(row)
         work.decisions.append(

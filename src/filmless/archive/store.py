@@ -25,7 +25,7 @@ from filmless.archive.blobs import BlobStore, Folder, new_header, seal, seal_off
 from filmless.archive.codecs import Codecs, DataSet
 from filmless.archive.entry import File, read_entry
 from filmless.archive.model import ArchiveSettings, Arrival, Outcome
-from filmless.archive.publish import Item, Known, Publisher
+from filmless.archive.publish import Item, Known, NotDurable, Publisher, Result
 from filmless.dicom import scan
 from filmless.kit import clock
 from filmless.kit.errors import Defect, FilmlessError, Unavailable
@@ -56,10 +56,6 @@ class Written:
     #: set when the file is on disk, or cannot be (then `sync_error` says why); the committer syncs the folder
     synced: threading.Event = field(default_factory=threading.Event)
     sync_error: FilmlessError | None = None
-
-
-class _NotDurable(Exception):
-    """A file of the batch could not be synced: the transaction must not commit."""
 
 
 class Archive:
@@ -175,6 +171,10 @@ class Archive:
     def written(self, written: Written) -> None:
         self._ready.put(written)
 
+    def alone(self) -> bool:
+        """Whether no more than one object is under way."""
+        return self._under_way <= 1
+
     def ended(self) -> None:
         """One object less is under way."""
         with self._idle:
@@ -202,7 +202,8 @@ class Archive:
             except Exception as error:
                 log.exception("the committer failed on %d objects", len(objects))
                 for one in objects:
-                    self._fail(one, Defect(f"the object could not be indexed: {type(error).__name__}"))
+                    # files stay: what is in doubt is looked at by the next start
+                    self._answer(one, Defect(f"the object could not be indexed: {type(error).__name__}"))
             if stopping and not waiting:
                 return
             if stopping:
@@ -211,8 +212,13 @@ class Archive:
     def _commit(self, batch: list[Written]) -> list[Written]:
         """Publish a batch; returns what must be published again after it."""
         again: list[Written] = []
+        durable = False
 
         def files_are_durable() -> None:
+            # asked once: where objects are published one by one, the first may be visible already
+            nonlocal durable
+            if durable:
+                return
             for one in batch:
                 one.synced.wait()
             for folder in {one.folder for one in batch}:
@@ -223,30 +229,49 @@ class Archive:
                         if one.folder is folder and one.sync_error is None:
                             one.sync_error = _disk(broken)
             if any(one.sync_error is not None for one in batch):
-                raise _NotDurable
+                raise NotDurable
+            durable = True
 
         try:
             results = self._publisher.publish([one.item for one in batch], files_are_durable)
-        except _NotDurable:
+        except NotDurable:
             for one in batch:
                 if one.sync_error is not None:
                     self._fail(one, one.sync_error)
             return [one for one in batch if one.sync_error is None]
         for one, result in zip(batch, results, strict=True):
-            if result.later:
-                again.append(one)
-            elif result.compare is not None:
-                self._comparers.submit(self._compare, one, result.compare)
-            elif result.error is not None:
-                self._fail(one, result.error)
-            else:
-                assert result.outcome is not None
-                if result.drop_file:
-                    self._drop(one)
-                self.blobs.settle(one.folder)
-                one.done(result.outcome)
-                self.ended()
+            try:
+                self._conclude(one, result, again)
+            except Exception as error:
+                log.exception("an object could not be concluded")
+                self._answer(one, Defect(f"the object is in doubt: {type(error).__name__}"))
         return again
+
+    def _conclude(self, one: Written, result: Result, again: list[Written]) -> None:
+        if result.later:
+            again.append(one)
+        elif result.compare is not None:
+            self._comparers.submit(self._compare, one, result.compare)
+        elif result.error is not None and result.drop_file:
+            self._fail(one, result.error)
+        elif result.error is not None:
+            # the index may know the file: it stays, and its folder stays announced, so that the next start looks
+            self._answer(one, result.error)
+        else:
+            assert result.outcome is not None
+            if result.drop_file:
+                self._drop(one)
+            self.blobs.settle(one.folder)
+            self._answer(one, result.outcome)
+
+    def _answer(self, one: Written, result: Outcome | FilmlessError) -> None:
+        """Tell the sender, whose end may be gone."""
+        try:
+            one.done(result)
+        except Exception:
+            log.exception("nobody took the answer to an object")
+        finally:
+            self.ended()
 
     def _drop(self, one: Written) -> None:
         try:
@@ -255,10 +280,12 @@ class Archive:
             log.warning("could not remove a file that is not needed: %s", one.item.entry.file.path)
 
     def _fail(self, one: Written, error: FilmlessError) -> None:
+        """Leave nothing of an object that the index does not know."""
+        # the disk may still be at work on it
+        one.synced.wait()
         self._drop(one)
         self.blobs.settle(one.folder)
-        one.done(error)
-        self.ended()
+        self._answer(one, error)
 
     def _compare(self, one: Written, known: Known) -> None:
         """Whether the arrived object is the known one in other bytes; then it goes to the committer again."""
@@ -277,6 +304,9 @@ class Archive:
         except FilmlessError as error:
             # what cannot be shown to be the same is treated as another object: nothing is lost by it
             log.warning("could not compare with %s: %s", known.key, error.message)
+            one.item.same = False
+        except Exception:
+            log.exception("could not compare with %s", known.key)
             one.item.same = False
         one.item.compared_with = known.key
         self._ready.put(one)
@@ -440,9 +470,14 @@ class Reception:
                 log.exception("finishing an object failed")
                 error = Defect(f"the object could not be read: {type(broken).__name__}")
         if written is not None:
-            # the committer prepares the transaction while the disk works; it commits when both are done
-            self._archive.written(written)
-            self._sync(written)
+            if self._archive.alone():
+                # the committer prepares the transaction while the disk works; it commits when both are done
+                self._archive.written(written)
+                self._sync(written)
+            else:
+                # many senders: whole batches of synced files, so that the committer waits for the index alone
+                self._sync(written)
+                self._archive.written(written)
             return
         self._discard()
         if error is not None and not self._aborted:

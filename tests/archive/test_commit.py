@@ -1,0 +1,214 @@
+"""The moment of the commit: what is known when it fails, or when it happened and nobody heard of it."""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import Connection, Engine, select
+from sqlalchemy.exc import OperationalError
+from tests.archive.conftest import CT, EXPLICIT_LE, Put, ct, encoded
+
+from filmless.archive import integrity
+from filmless.archive.blobs import BlobStore
+from filmless.archive.model import ArchiveSettings, Arrival, Kind, Outcome, Source
+from filmless.archive.publish import Publisher
+from filmless.archive.store import Archive
+from filmless.archive.tables import instances, quarantine
+from filmless.db.work import reading
+from filmless.kit.errors import FilmlessError, Unavailable
+
+
+def stored(engine: Engine) -> list[str]:
+    with reading(engine) as connection:
+        return sorted(connection.scalars(select(instances.c.sop_instance_uid)))
+
+
+def break_after_commit(monkeypatch: pytest.MonkeyPatch, times: int) -> None:
+    """The connection breaks when the commit has happened, `times` times."""
+    whole = Publisher._writing
+    left = times
+
+    @contextmanager
+    def breaking(self: Publisher) -> Iterator[Connection]:
+        nonlocal left
+        with whole(self) as connection:
+            yield connection
+        if left:
+            left -= 1
+            raise OperationalError("COMMIT", None, Exception("the server closed the connection"))
+
+    monkeypatch.setattr(Publisher, "_writing", breaking)
+
+
+@pytest.mark.parametrize("times", [1, 2])
+def test_a_commit_whose_answer_was_lost_keeps_the_file(
+    archive: Archive, put: Put, monkeypatch: pytest.MonkeyPatch, times: int
+) -> None:
+    break_after_commit(monkeypatch, times)
+    assert put(ct()).kind is Kind.STORED
+    assert len(list(archive.root.rglob("*.dcm"))) == 1
+    assert integrity.check(archive.engine, archive.root).differences == []
+
+
+def test_a_commit_in_doubt_to_the_end_is_no_success_and_keeps_the_file(
+    archive: Archive, put: Put, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    break_after_commit(monkeypatch, 100)
+    with pytest.raises(Unavailable):
+        put(ct())
+    assert stored(archive.engine) == ["1.2.3.1.1.1"]
+    assert integrity.check(archive.engine, archive.root).differences == []
+
+
+def test_a_quarantine_whose_answer_was_lost_keeps_the_file(
+    archive: Archive, put: Put, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    break_after_commit(monkeypatch, 1)
+    assert put(ct(StudyInstanceUID=None)).kind is Kind.QUARANTINED
+    assert len(list(archive.root.rglob("*.dcm"))) == 1
+
+
+def test_what_never_committed_leaves_no_file(
+    archive: Archive, put: Put, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: Any) -> None:
+        raise OperationalError("INSERT", None, Exception("out of space"))
+
+    monkeypatch.setattr(Publisher, "_write", broken)
+    with pytest.raises(Unavailable):
+        put(ct())
+    assert list(archive.root.rglob("*.dcm")) == []
+
+
+Answer = Outcome | FilmlessError
+
+
+def send_together(archive: Archive, numbers: range, take: Callable[[int, Answer], None]) -> None:
+    """Objects that come into one transaction: the committer is started when all of them wait."""
+    for number in numbers:
+        uid = f"1.2.3.1.1.{number}"
+        reception = archive.receive(Arrival(CT, uid, EXPLICIT_LE, Source("CT1")))
+        reception.write(encoded(ct(SOPInstanceUID=uid)))
+        reception.complete(lambda answer, number=number: take(number, answer))  # type: ignore[misc]
+
+
+@pytest.fixture
+def slow_archive(engine: Engine, tmp_path: Path) -> Iterator[Archive]:
+    """An archive whose committer is started by the test."""
+    made = Archive(engine, tmp_path / "home" / "store", ArchiveSettings(minimum_free_bytes=0))
+    for thread in made._writers:
+        thread.start()
+    yield made
+    made.stop()
+
+
+def test_a_sender_that_is_gone_does_not_cost_others_their_files(slow_archive: Archive) -> None:
+    answers: dict[int, Answer] = {}
+
+    def take(number: int, answer: Answer) -> None:
+        if number == 2:
+            raise RuntimeError("the event loop is closed")
+        answers[number] = answer
+
+    send_together(slow_archive, range(1, 5), take)
+    slow_archive._committer.start()
+    slow_archive.stop()
+    assert {number: getattr(answer, "kind", answer) for number, answer in answers.items()} == {
+        1: Kind.STORED,
+        3: Kind.STORED,
+        4: Kind.STORED,
+    }
+    assert len(stored(slow_archive.engine)) == 4
+    assert integrity.check(slow_archive.engine, slow_archive.root).differences == []
+
+
+def test_one_object_that_cannot_be_indexed_does_not_touch_the_others(
+    slow_archive: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = Publisher._add
+
+    def add(self: Publisher, connection: Any, entry: Any, *rest: Any) -> None:
+        if entry.sop_instance_uid.endswith(".3"):
+            raise ValueError("nobody thought of this")
+        whole(self, connection, entry, *rest)
+
+    monkeypatch.setattr(Publisher, "_add", add)
+    answers: dict[int, Answer] = {}
+    send_together(slow_archive, range(1, 5), answers.__setitem__)
+    slow_archive._committer.start()
+    slow_archive.stop()
+    assert isinstance(answers.pop(3), FilmlessError)
+    assert [getattr(answer, "kind", answer) for answer in answers.values()] == [Kind.STORED] * 3
+    assert len(list(slow_archive.root.rglob("*.dcm"))) == 3
+    assert integrity.check(slow_archive.engine, slow_archive.root).differences == []
+
+
+def test_a_disk_that_fails_later_does_not_undo_what_is_visible(
+    slow_archive: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A batch that is published one by one asks the disk once, before the first commit."""
+    whole = Publisher._transaction
+    asked = 0
+    sync = os.fsync
+
+    def transaction(self: Publisher, items: Any, *rest: Any) -> Any:
+        if len(items) > 1:
+            raise OperationalError("INSERT", None, Exception("deadlock"))
+        return whole(self, items, *rest)
+
+    def fsync(fd: int) -> None:
+        nonlocal asked
+        if Path(f"/proc/self/fd/{fd}").is_dir():
+            asked += 1
+            if asked > 1:
+                raise OSError(5, "I/O error")
+        sync(fd)
+
+    monkeypatch.setattr(Publisher, "_transaction", transaction)
+    answers: dict[int, Answer] = {}
+    send_together(slow_archive, range(1, 4), answers.__setitem__)
+    while slow_archive._work.qsize() or slow_archive._ready.qsize() < 3:
+        pass
+    monkeypatch.setattr(os, "fsync", fsync)
+    slow_archive._committer.start()
+    slow_archive.stop()
+    assert [getattr(answer, "kind", answer) for answer in answers.values()] == [Kind.STORED] * 3
+    assert len(list(slow_archive.root.rglob("*.dcm"))) == 3
+
+
+def test_a_folder_that_cannot_be_retired_costs_nothing(
+    archive: Archive, put: Put, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(ct())
+    archive.blobs._folder_files = 1
+
+    @contextmanager
+    def broken(_engine: Engine) -> Iterator[Connection]:
+        raise OperationalError("DELETE", None, Exception("the server closed the connection"))
+        yield
+
+    folder = archive.blobs._current
+    assert folder is not None
+    folder.full = True
+    folder.unfinished += 1
+    monkeypatch.setattr("filmless.archive.blobs.writing", broken)
+    archive.blobs.settle(folder)
+    monkeypatch.undo()
+    archive.blobs._current = None
+    assert put(ct(SOPInstanceUID="1.2.3.1.1.2")).kind is Kind.STORED
+    assert len(list(archive.root.rglob("*.dcm"))) == 2
+    assert BlobStore(archive.engine, archive.root).recover() == 0
+
+
+def test_a_lost_file_in_quarantine_is_healed_by_the_same_object(archive: Archive, put: Put) -> None:
+    put(ct(StudyInstanceUID=None))
+    (file,) = archive.root.rglob("*.dcm")
+    file.unlink()
+    put(ct(StudyInstanceUID=None))
+    assert len(list(archive.root.rglob("*.dcm"))) == 1
+    with reading(archive.engine) as connection:
+        paths = list(connection.scalars(select(quarantine.c.path)))
+    assert len(paths) == 2
