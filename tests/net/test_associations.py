@@ -109,8 +109,9 @@ async def test_nobody_there() -> None:
     names = {"calling_ae": "A", "called_ae": "B"}
     with pytest.raises(PeerUnreachable, match="nothing listens there"):
         await connect("127.0.0.1", port, contexts=[ECHO], settings=settings, **names)
-    with pytest.raises(PeerUnreachable, match="not known"):
-        await connect("no-such-name.invalid", port, contexts=[ECHO], settings=settings, **names)
+    for host in ("no-such-name.invalid", "an..empty.label", f"{'long' * 20}.invalid"):
+        with pytest.raises(PeerUnreachable, match="not known"):
+            await connect(host, port, contexts=[ECHO], settings=settings, **names)
 
 
 @pytest.mark.parametrize("behaviour", ["silent", "closes", "talks nonsense"])
@@ -137,6 +138,29 @@ async def test_a_peer_that_is_no_dicom_node(behaviour: str) -> None:
                 contexts=[ECHO],
                 settings=NetSettings(acse_timeout=0.3),
             )
+    finally:
+        listener.close()
+        await listener.wait_closed()
+
+
+@pytest.mark.parametrize("length", [1, 4, 6, 7, 12, 63])
+async def test_a_peer_that_takes_next_to_nothing_is_not_sent_to(length: int) -> None:
+    async def accept(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        size = int.from_bytes((await reader.readexactly(6))[2:], "big")
+        request = decode(1, await reader.readexactly(size))
+        assert isinstance(request, AssociateRequest)
+        policy = NegotiationPolicy({VERIFICATION: ANY}, max_pdu=length)
+        answer, _ = negotiate(request, policy, implementation_class_uid="1.2", implementation_version="")
+        writer.write(answer.encode())
+        await reader.read()
+        writer.close()
+
+    listener = await asyncio.start_server(accept, "127.0.0.1", 0)
+    port = listener.sockets[0].getsockname()[1]
+    names = {"calling_ae": "A", "called_ae": "B"}
+    try:
+        with pytest.raises(AssociationAborted, match=f"PDUs of {length} bytes only"):
+            await connect("127.0.0.1", port, contexts=[ECHO], settings=NetSettings(), **names)
     finally:
         listener.close()
         await listener.wait_closed()

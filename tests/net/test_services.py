@@ -489,3 +489,55 @@ async def test_answers_to_nothing_and_strange_fragments(start: Start) -> None:
         assert "abort" in other.ended
     assert await assoc.echo() == 0
     await assoc.release()
+
+
+async def test_an_operation_that_was_given_up_does_not_hold_up_the_next_for_ever(start: Start) -> None:
+    serving = await start()
+
+    async def deaf(
+        assoc: Association,
+        context: Context,
+        command: Command,
+        dataset: bytes | None,
+        cancelled: asyncio.Event,
+    ) -> AsyncIterator[Reply]:
+        yield Reply(0xFF00, b"    ")
+        await asyncio.Event().wait()
+
+    serving.services.add([FIND], [CommandField.C_FIND_RQ], deaf)
+    assoc = await serving.call(settings=NetSettings(response_timeout=0.3))
+    answers = assoc.find(context_of(assoc, FIND), b"")
+    assert (await anext(answers))[0].status == 0xFF00
+    await answers.aclose()  # type: ignore[attr-defined]
+    async with asyncio.timeout(5):
+        with pytest.raises((PeerTimeout, AssociationAborted)):
+            await assoc.echo()
+    assert not assoc.is_open
+
+
+@pytest.mark.parametrize("wrong", ["no status", "another kind"])
+async def test_what_is_no_answer_to_the_request_is_never_success(start: Start, wrong: str) -> None:
+    serving = await start()
+    assoc = await serving.call()
+    await eventually(lambda: bool(serving.server.associations))
+    (other,) = serving.server.associations.values()
+    serving.kept.answer_when = asyncio.Event()
+    storing = asyncio.create_task(
+        assoc.store(
+            BytesSource(b"data", sop_class_uid=CT, sop_instance_uid="1.2", transfer_syntax_uid=EXPLICIT),
+            context_of(assoc, CT),
+        )
+    )
+    await eventually(lambda: bool(serving.kept.open) and other.outstanding == 1)
+    fields: dict[str, int] = {"MessageIDBeingRespondedTo": 1, "CommandDataSetType": 0x0101}
+    if wrong == "no status":
+        fields["CommandField"] = CommandField.C_STORE_RSP
+    else:
+        fields |= {"CommandField": CommandField.C_ECHO_RSP, "Status": 0}
+    context = context_of(assoc, CT)
+    other.wire.write(frame(context.id, Command(fields).encode(), 16000, command=True))
+    with pytest.raises(AssociationAborted):
+        await storing
+    assert not assoc.is_open
+    serving.kept.answer_when.set()
+    await eventually(lambda: not serving.kept.open)

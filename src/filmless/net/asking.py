@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Callable
 from typing import Final
 
-from filmless.dicom.dimse import Command
+from filmless.dicom.dimse import RESPONSE, Command, CommandField
 from filmless.dicom.statuses import PENDING, PENDING_WARNING
 from filmless.kit.errors import FilmlessError
 from filmless.net.errors import AssociationAborted, PeerTimeout
@@ -22,8 +22,10 @@ MOST_RESPONSES: Final = 64
 class Operation:
     """One request: its message ID, and the responses that nobody has taken yet."""
 
-    def __init__(self, message_id: int, *, many: bool) -> None:
+    def __init__(self, message_id: int, response: int, *, many: bool) -> None:
         self.message_id = message_id
+        #: Command Field of its responses
+        self.response = response
         #: pending responses may come before the final one
         self.many = many
         self.answers: deque[tuple[Command, bytes | None]] = deque()
@@ -63,16 +65,36 @@ class Asking:
         """Let `window` operations be outstanding at once; 0 is unlimited."""
         self._window = asyncio.Semaphore(window) if window else None
 
-    async def begin(self, *, many: bool = False) -> Operation:
-        """Wait for a place in the window and take it. Raises AssociationAborted when it is all over."""
+    async def begin(self, request: CommandField, *, many: bool = False) -> Operation:
+        """Wait for a place in the window and take it.
+
+        Raises AssociationAborted when it is all over, and PeerTimeout, after which the association is aborted,
+        when the operations that have the places stand still.
+        """
         if self._window is not None:
-            await self._window.acquire()
+            await self._place(self._window)
         if self._over is not None:
             self._free()
             raise AssociationAborted(self._over)
-        operation = Operation(self._next_id(), many=many)
+        operation = Operation(self._next_id(), request | RESPONSE, many=many)
         self._operations[operation.message_id] = operation
         return operation
+
+    async def _place(self, window: asyncio.Semaphore) -> None:
+        # whoever has a place may have been given up by its caller, so that nobody else watches over it
+        while True:
+            moved = self._wire.bytes_in + self._wire.bytes_out
+            try:
+                async with asyncio.timeout(self._settings.response_timeout):
+                    await window.acquire()
+            except TimeoutError:
+                # not read meanwhile because answers wait for a caller of ours: not the other side's fault
+                ours = self._serving() or self._wire.paused_for(RESPONSES)
+                if ours or moved != self._wire.bytes_in + self._wire.bytes_out:
+                    continue
+                self._fail("no response within the time-out")
+                raise PeerTimeout("the other side did not answer in time") from None
+            return
 
     async def next(self, operation: Operation) -> tuple[Command, bytes | None]:
         """The next response.
@@ -103,6 +125,10 @@ class Asking:
         operation = self._operations.get(command.responds_to)
         if operation is None:
             logger.warning("a response came to nothing that was asked (message %d)", command.responds_to)
+            return
+        if "Status" not in command or command.command_field != operation.response:
+            # without a status it says nothing: least of all that all is well
+            self._fail("a response without a status, or to another kind of request")
             return
         if not (operation.many and is_pending(command)):
             del self._operations[operation.message_id]

@@ -8,7 +8,14 @@ import ssl
 from collections.abc import Mapping, Sequence
 
 from filmless.dicom.uids import IMPLEMENTATION_CLASS_UID, IMPLEMENTATION_VERSION_NAME
-from filmless.dicom.ul.negotiation import Context, ContextRequest, conclude, propose, windows
+from filmless.dicom.ul.negotiation import (
+    SMALLEST_MAX_PDU,
+    Context,
+    ContextRequest,
+    conclude,
+    propose,
+    windows,
+)
 from filmless.dicom.ul.pdu import (
     AssociateAccept,
     AssociateReject,
@@ -75,10 +82,15 @@ async def connect(
     answered: asyncio.Future[AssociateAccept | AssociateReject] = loop.create_future()
 
     def on_associated(_: Association, pdu: AssociateRequest | AssociateAccept | AssociateReject) -> None:
-        if not answered.done() and not isinstance(pdu, AssociateRequest):
-            if isinstance(pdu, AssociateAccept):
-                _open(assoc, request, pdu, services or Services())
-            answered.set_result(pdu)
+        if answered.done() or isinstance(pdu, AssociateRequest):
+            return
+        if isinstance(pdu, AssociateAccept):
+            if 0 < pdu.user.max_length < SMALLEST_MAX_PDU:
+                # as for a requestor: there would be no room for data beside the headers
+                assoc.fail(f"the other side takes PDUs of {pdu.user.max_length} bytes only")
+                return
+            _open(assoc, request, pdu, services or Services())
+        answered.set_result(pdu)
 
     def on_end(ended: Association) -> None:
         if not answered.done():
@@ -145,7 +157,8 @@ async def _open_transport(
     except ssl.SSLError as error:
         reason = getattr(error, "verify_message", "") or error.reason or "handshake failed"
         raise PeerUnreachable(f"TLS with {host}:{port} failed: {reason}") from error
-    except socket.gaierror as error:
+    except (socket.gaierror, UnicodeError) as error:
+        # UnicodeError: a name that cannot be one, e.g. with an empty label
         raise PeerUnreachable(f"the name {host} is not known") from error
     except OSError as error:
         raise PeerUnreachable(f"no connection to {host}:{port}: {_words(error)}") from error

@@ -127,7 +127,7 @@ class Association:
         context = self.context_for(VERIFICATION)
         if context is None:
             raise LookupError("the other side did not accept Verification")
-        answer, _ = await self._ask(context, dimse.echo_rq)
+        answer, _ = await self._ask(context, CommandField.C_ECHO_RQ, dimse.echo_rq)
         return answer.status
 
     async def store(
@@ -144,7 +144,7 @@ class Association:
         that fails before its first byte was sent raises its own error and leaves the association usable;
         later, the association is aborted, as a message cannot be taken back.
         """
-        operation = await self.asking.begin()
+        operation = await self.asking.begin(CommandField.C_STORE_RQ)
         try:
             command = dimse.store_rq(
                 operation.message_id,
@@ -168,7 +168,10 @@ class Association:
     ) -> AsyncIterator[tuple[Command, bytes | None]]:
         """C-FIND: each response with its identifier, the final one last. Leaving the loop early cancels."""
         return self._ask_many(
-            context, lambda i: dimse.find_rq(i, context.abstract_syntax, priority=priority), identifier
+            context,
+            CommandField.C_FIND_RQ,
+            lambda i: dimse.find_rq(i, context.abstract_syntax, priority=priority),
+            identifier,
         )
 
     def move(
@@ -177,6 +180,7 @@ class Association:
         """C-MOVE to `destination`, an AE title: each response, the final one last."""
         return self._ask_many(
             context,
+            CommandField.C_MOVE_RQ,
             lambda i: dimse.move_rq(i, context.abstract_syntax, destination, priority=priority),
             identifier,
         )
@@ -186,7 +190,10 @@ class Association:
     ) -> AsyncIterator[tuple[Command, bytes | None]]:
         """C-GET: each response, the final one last; objects go to the storage handler given to `connect`."""
         return self._ask_many(
-            context, lambda i: dimse.get_rq(i, context.abstract_syntax, priority=priority), identifier
+            context,
+            CommandField.C_GET_RQ,
+            lambda i: dimse.get_rq(i, context.abstract_syntax, priority=priority),
+            identifier,
         )
 
     async def cancel(self, context: Context, message_id: int) -> None:
@@ -206,6 +213,7 @@ class Association:
         """Any DIMSE-N request: the response and its data set. The class is the context's unless given."""
         return await self._ask(
             context,
+            field,
             lambda message_id: dimse.normalized_rq(
                 field,
                 message_id,
@@ -290,9 +298,13 @@ class Association:
     # -- asking ----------------------------------------------------------------------------------------
 
     async def _ask(
-        self, context: Context, request: Callable[[int], Command], dataset: bytes | None = None
+        self,
+        context: Context,
+        field: CommandField,
+        request: Callable[[int], Command],
+        dataset: bytes | None = None,
     ) -> tuple[Command, bytes | None]:
-        operation = await self.asking.begin()
+        operation = await self.asking.begin(field)
         try:
             operation.sent = True
             await self.send(self.framed(context, request(operation.message_id), dataset))
@@ -302,9 +314,9 @@ class Association:
             raise
 
     async def _ask_many(
-        self, context: Context, request: Callable[[int], Command], identifier: bytes
+        self, context: Context, field: CommandField, request: Callable[[int], Command], identifier: bytes
     ) -> AsyncIterator[tuple[Command, bytes | None]]:
-        operation = await self.asking.begin(many=True)
+        operation = await self.asking.begin(field, many=True)
         final = False
         try:
             operation.sent = True
