@@ -1,6 +1,7 @@
 """The command line as a person meets it."""
 
 import importlib
+import json
 import subprocess
 import sys
 import time
@@ -13,6 +14,7 @@ from click.testing import CliRunner
 from filmless.app import cli
 from filmless.app.settings import load
 from filmless.kit.errors import Conflict, Defect, Refused, Unavailable
+from tests import made
 from tests.peers import filmless_command, run
 
 
@@ -100,3 +102,38 @@ def test_output_into_a_closed_pipe_is_no_error() -> None:
     done = subprocess.run(["bash", "-c", shell], capture_output=True, text=True, check=False)
     assert "Traceback" not in done.stderr
     assert "home" in done.stdout
+
+
+def test_every_list_has_a_limit_and_every_act_a_reason() -> None:
+    """Of the commands by which an engineer runs the server (those that only read or copy need no reason)."""
+    lists, acts = [], []
+    for group in ("devices", "quarantine", "reject", "associations", "jobs"):
+        found = cli.filmless.get_command(click.Context(cli.filmless), group)
+        assert isinstance(found, click.Group)
+        for name, command in found.commands.items():
+            options = {parameter.name for parameter in command.params}
+            if name == "list":
+                lists.append(group)
+                assert "limit" in options, f"{group} {name}"
+            elif name not in ("show", "quirks", "check"):
+                acts.append(f"{group} {name}")
+                assert "reason" in options, f"{group} {name}"
+    assert len(lists) == 5
+    assert len(acts) >= 10
+
+
+def test_a_purge_needs_a_reason_which_is_kept(tmp_path: Path) -> None:
+    home, series = tmp_path / "home", made.series(tmp_path, 1)
+    filmless = filmless_command()
+    run(*filmless, "import", tmp_path, "--home", home)
+    run(*filmless, "reject", "add", "--study", series.study_uid, "--code", "expired",
+        "--reason", "ten years", "--home", home)  # fmt: skip
+    purge = (*filmless, "purge", "--older-than", "0", "--home", home)
+    refused = run(*purge, "--yes", check=False)
+    assert (refused.status, "--reason" in refused.output) == (2, True)
+    assert "Would delete 2 objects" in run(*purge, "--dry-run").output
+    assert "Deleted 2 objects" in run(*purge, "--yes", "--reason", "list 7 of the records office").output
+    lines = [json.loads(line) for line in (home / "store" / "ledger.jsonl").read_text("utf-8").splitlines()]
+    purged = [line for line in lines if line["what"] == "purge"]
+    assert {line["reason"] for line in purged} == {"list 7 of the records office"}
+    assert len(purged) == 2

@@ -77,6 +77,20 @@ def test_our_own_words_are_kept(log_file: Path) -> None:
     assert "No space left on device" in text
 
 
+def test_a_job_that_was_cancelled_is_no_error(log_file: Path) -> None:
+    class DBOSWorkflowCancelledError(Exception):
+        """As dbos raises it."""
+
+    dbos = logging.getLogger("dbos")
+    for error in (DBOSWorkflowCancelledError(), KeyError("x")):
+        try:
+            raise error
+        except Exception:
+            dbos.exception("Exception encountered in asynchronous workflow:")
+    assert log_file.read_text().count("ERROR") == 1
+    assert "KeyError" in log_file.read_text()
+
+
 def test_what_comes_over_the_network_cannot_forge_a_line(log_file: Path) -> None:
     logging.getLogger("filmless").info("from %s", "AE\n2026-01-01T00:00:00.000Z INFO all is well")
     assert log_file.read_text().count("\n") == 1

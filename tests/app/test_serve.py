@@ -5,6 +5,7 @@ import os
 import re
 import signal
 import socket
+import sqlite3
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -92,13 +93,28 @@ def test_associations_are_listed_shown_and_aborted(server: FilmlessServer) -> No
     listed = server.cli("associations", "list").output
     line = next(line for line in listed.splitlines() if "LISTED" in line)
     identity = line.split()[0]
-    assert '"implementation": "PYNETDICOM' in server.cli("associations", "show", identity).output
+    shown = server.cli("associations", "show", identity).output
+    assert re.search(r"program: +PYNETDICOM", shown)
+    assert re.search(r"^1 +Verification +Implicit VR Little Endian$", shown, re.MULTILINE)
+    assert json.loads(server.cli("associations", "show", identity, "--json").output)["calling_ae"] == "LISTED"
     assert server.cli("associations", "abort", identity, check=False).status == 2, "a reason is needed"
     server.cli("associations", "abort", identity, "--reason", "a test")
     eventually(lambda: association.is_aborted, "the association is aborted")
     assert "LISTED" not in server.cli("associations", "list").output
+    with sqlite3.connect(server.home / "index.sqlite") as index:
+        ((body,),) = index.execute("SELECT body FROM events WHERE kind = 'association-aborted'").fetchall()
+    assert (json.loads(body)["ae_title"], json.loads(body)["reason"]) == ("LISTED", "a test")
+    assert json.loads(body)["by"]
     gone = server.cli("associations", "show", identity, check=False)
     assert (gone.status, "no open association" in gone.output) == (2, True)
+
+
+def test_a_long_list_of_associations_is_cut(server: FilmlessServer) -> None:
+    held = [associate(server, ae_title=f"HELD{number}") for number in range(3)]
+    cut = server.cli("associations", "list", "--limit", "2").output
+    assert ("HELD0" in cut, "HELD2" in cut, "There are more than 2" in cut) == (True, False, True)
+    for association in held:
+        association.release()
 
 
 def test_who_calls_us_by_another_name_is_refused(server: FilmlessServer) -> None:

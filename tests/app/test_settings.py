@@ -89,11 +89,21 @@ def test_sections_are_the_rooms(tmp_path: Path) -> None:
         ("[archive]\nduplicates = 'both'", "in [archive]: duplicates must be one of"),
         ("[devices]\nunknown_callers = 'ask'", "must be one of refuse, quarantine, accept, not 'ask'"),
         ("[tls]\nport = 2762", "in [tls]: a TLS port needs certificate and key"),
+        ("[net]\nmax_pdu = -5", "[net] max_pdu in {file}: cannot be below 0, as -5 is"),
+        ("[net]\nmax_associations = 0", "[net] max_associations in {file}: must be more than 0"),
+        ("[archive]\nprivate_storage_classes = ['my class']", "'my class' is not a UID"),
+        ("[database]\nurl = 'mysql://u:p@db/x'", "in [database]: url must begin with postgresql+psycopg://"),
         ("dicom_port = ", "is not TOML"),
     ],
 )
 def test_what_is_wrong_in_the_file_is_named(tmp_path: Path, text: str, words: str) -> None:
     assert words.format(file=tmp_path / "filmless.toml") in refused(tmp_path, text)
+
+
+def test_every_number_that_is_0_by_default_may_be_0(tmp_path: Path) -> None:
+    for section, name, value in settings_module.values(loaded(tmp_path)):
+        if isinstance(value, int | float) and not isinstance(value, bool) and not value:
+            loaded(tmp_path, **{settings_module.variable(section, name): "0"})
 
 
 @pytest.mark.parametrize(
@@ -105,6 +115,7 @@ def test_what_is_wrong_in_the_file_is_named(tmp_path: Path, text: str, words: st
             "unknown environment variable FILMLESS_DICOM_PROT (did you mean FILMLESS_DICOM_PORT?)",
         ),
         ("FILMLESS_DICOM_PORT", "x", "environment FILMLESS_DICOM_PORT: must be a whole number, not 'x'"),
+        ("FILMLESS_NET_IDLE_TIMEOUT", "-1", "environment FILMLESS_NET_IDLE_TIMEOUT: cannot be below 0"),
         ("FILMLESS_DEVICES_TRUST_LOCAL", "maybe", "must be true or false, not 'maybe'"),
     ],
 )

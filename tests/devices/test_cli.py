@@ -63,7 +63,7 @@ def test_a_device_lives_from_add_to_remove(cli):
     assert "No devices yet" in cli("devices", "list").output
     kinds = [(kind, body["reason"]) for kind, body in cli.events()]
     assert kinds == [
-        ("device-added", ""),
+        ("device-added", "CT"),
         ("device-changed", "moved to another network"),
         ("device-changed", "repaired"),
         ("device-removed", "scrapped"),
@@ -130,7 +130,8 @@ def test_jobs_are_listed_cancelled_and_resumed_with_the_reason(cli):
     assert [one["id"] for one in cli.json("jobs", "list", "--state", "cancelled")] == [first]
     assert cli.json("jobs", "resume", first, "--reason", "right after all")["state"] == "waiting"
     with pytest.raises(Conflict, match="is waiting"):
-        cli("jobs", "resume", first)
+        cli("jobs", "resume", first, "--reason", "again")
+    assert "Missing option '--reason'" in cli("jobs", "resume", first).output
     decided = [(kind, body["job"], body["reason"]) for kind, body in cli.events() if kind.startswith("job-")]
     assert decided == [
         ("job-cancelled", first, "wrong study"),

@@ -47,8 +47,9 @@ def servers(
     def count(_source: Source, outcome: Outcome | None) -> None:
         received[outcome.kind.value if outcome is not None else "failed"] += 1
 
-    services = Services(StorageAsAllowed(StorageService(archive, count)), status_of=error_status)
     provided = table(settings.archive)
+    storage = StorageAsAllowed(StorageService(archive, count), provided)
+    services = Services(storage, status_of=error_status)
     handlers = _handlers(settings, engine, sender, stack)
     for service in provided:
         for request in service.requests:

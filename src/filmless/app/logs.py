@@ -59,6 +59,13 @@ def describe(error: BaseException) -> str:
     return type(error).__name__
 
 
+def _no_wish_of_ours(record: logging.LogRecord) -> bool:
+    """Drops what dbos says, with a traceback, of a job that a person cancelled: that is no error."""
+    kind = record.exc_info[0] if record.exc_info else None
+    cancelled = kind is not None and kind.__name__.endswith("WorkflowCancelledError")
+    return not (cancelled or "was cancelled during execution" in record.getMessage())
+
+
 class _Formatter(logging.Formatter):
     converter = time.gmtime  # type: ignore[assignment]
 
@@ -116,6 +123,7 @@ def start(settings: Settings, process: str, *, name: str = "filmless") -> None:
         handler.addFilter(NoPatientData())
         root.addHandler(handler)
     root.setLevel(settings.log.level.upper())
+    logging.getLogger("dbos").addFilter(_no_wish_of_ours)
     for quiet in _QUIET:
         logging.getLogger(quiet).setLevel(logging.WARNING)
     for silent in _SILENT:

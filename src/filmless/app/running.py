@@ -17,7 +17,8 @@ from filmless import __version__
 from filmless.app import metrics, supervise
 from filmless.app.settings import Settings
 from filmless.archive.store import Archive
-from filmless.db.work import reading
+from filmless.db import events
+from filmless.db.work import reading, writing
 from filmless.kit.errors import FilmlessError, Refused
 from filmless.net.server import Server
 
@@ -139,14 +140,23 @@ def lister(running: Running) -> Any:
     return associations
 
 
+def _keep(engine: Engine, body: Mapping[str, Any]) -> None:
+    with writing(engine) as connection:
+        events.record(connection, [("association-aborted", body)])
+
+
 def aborter(running: Running) -> Any:
     async def abort(request: Mapping[str, Any]) -> Mapping[str, Any]:
-        wanted, reason = str(request.get("id", "")), str(request.get("reason", ""))
+        wanted, reason, by = (str(request.get(name, "")) for name in ("id", "reason", "by"))
         for server in running.servers:
             found = server.associations.get(wanted)
             if found is not None:
-                log.warning("association %s from %s is aborted by hand: %s", wanted, found.calling_ae, reason)
+                log.warning(
+                    "association %s from %s is aborted by %s: %s", wanted, found.calling_ae, by, reason
+                )
                 await found.abort()
+                body = {"id": wanted, "ae_title": found.calling_ae, "by": by, "reason": reason}
+                await asyncio.to_thread(_keep, running.engine, body)
                 return {"aborted": wanted}
         raise Refused(f"There is no open association {wanted}.", code="unknown-association")
 

@@ -119,14 +119,20 @@ def answer_extended(abstract_syntax: str, proposed: bytes) -> bytes | None:
 class StorageAsAllowed:
     """The storage service for devices that may store; one that may only get is told so at each object."""
 
-    def __init__(self, storage: StoreHandler) -> None:
+    def __init__(self, storage: StoreHandler, services: Iterable[Service]) -> None:
+        """`services`: all that are provided. What is no class of Storage among them cannot be stored."""
         self._storage = storage
+        self._others = frozenset(
+            uid for service in services if service.word != "store" for uid in service.sop_classes
+        )
 
     def begin(self, association: Association, context: Context, command: Command) -> StoreSink:
-        """Raises Refused (code "not-allowed")."""
+        """Raises Refused (code "not-allowed" or "no-storage-class")."""
         device: Device = association.who
         if "store" not in device.services:
             raise Refused("this device may not store here", code="not-allowed")
+        if context.abstract_syntax in self._others or command.affected_sop_class_uid in self._others:
+            raise Refused("objects of this SOP class are not stored", code="no-storage-class")
         return self._storage.begin(association, context, command)
 
 

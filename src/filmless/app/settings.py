@@ -64,6 +64,12 @@ class DatabaseSettings:
     #: postgresql+psycopg://user:password@host/name; empty: SQLite in the home folder. May hold a password.
     url: str = field(default="", metadata={"secret": True})
 
+    def __post_init__(self) -> None:
+        if self.url and not self.url.startswith(("postgresql+psycopg://", "sqlite:///")):
+            raise ValueError(
+                "url must begin with postgresql+psycopg:// (or be empty: SQLite in the home folder)"
+            )
+
 
 @dataclass(frozen=True, slots=True)
 class LogSettings:
@@ -116,6 +122,23 @@ SECTIONS: dict[str, type] = {
     "devices": DeviceSettings,
     "log": LogSettings,
 }
+
+#: numbers that may be 0; no number may be below it, and the others not 0 either
+_MAY_BE_ZERO = frozenset(
+    {
+        ("", "dicom_port"),
+        ("", "http_port"),
+        ("", "stop_grace_seconds"),
+        ("tls", "port"),
+        ("net", "max_pdu"),
+        ("find", "max_answers"),
+        ("retrieve", "read_ahead"),
+        ("archive", "settle_seconds"),
+        ("archive", "minimum_free_bytes"),
+        ("archive", "purge_after_days"),
+        ("devices", "check_interval"),
+    }
+)
 
 #: fields that are no keys of their own because another key sets them
 _DERIVED = {("net", "ae_title"), ("find", "ae_title")}
@@ -281,7 +304,7 @@ def _take(
         problems.append(f"unknown key {where}{key} in {source}{_nearest(key, list(known))}")
         return
     try:
-        found[section, key] = (_typed(value, known[key]), source)
+        found[section, key] = (_in_bounds(section, key, _typed(value, known[key])), source)
     except ValueError as why:
         problems.append(f"{where}{key} in {source}: {why}")
 
@@ -300,7 +323,8 @@ def _from_environment(
             continue
         section, key = known[name]
         try:
-            found[section, key] = (_from_text(env[name], keys(section)[key]), f"environment {name}")
+            value = _in_bounds(section, key, _from_text(env[name], keys(section)[key]))
+            found[section, key] = (value, f"environment {name}")
         except ValueError as why:
             problems.append(f"environment {name}: {why}")
 
@@ -308,6 +332,15 @@ def _from_environment(
 def _nearest(name: str, known: list[str]) -> str:
     close = difflib.get_close_matches(name, [item for item in known if item], n=1, cutoff=0.6)
     return f" (did you mean {close[0]}?)" if close else ""
+
+
+def _in_bounds(section: str, key: str, value: Any) -> Any:
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        if value < 0:
+            raise ValueError(f"cannot be below 0, as {value} is")
+        if not value and (section, key) not in _MAY_BE_ZERO:
+            raise ValueError("must be more than 0")
+    return value
 
 
 def _typed(value: Any, kind: Any) -> Any:

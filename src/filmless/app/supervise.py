@@ -94,6 +94,9 @@ class Worker:
                         self._process = await asyncio.create_subprocess_exec(
                             *self._command, stdin=theirs, env=self._environment
                         )
+                    if self._stopping.is_set():
+                        # told to stop while the process was being made: `stop` has not seen it
+                        self._process.terminate()
                     code: int | str = await self._process.wait()
             except OSError as why:
                 code = why.strerror or "it cannot be started"

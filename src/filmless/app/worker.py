@@ -46,7 +46,8 @@ from filmless.exchange.jobs import ExchangeJobs, Wish, notifications
 from filmless.kit import clock
 from filmless.kit.errors import Conflict, FilmlessError
 
-log = logging.getLogger(__name__)
+# by its name, also where it is run as __main__
+log = logging.getLogger("filmless.app.worker")
 
 #: this process's place in the event log
 READER = "jobs"

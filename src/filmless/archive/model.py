@@ -1,5 +1,6 @@
 """The words of the archive: where an object comes from, what became of it, and the rules that are tables."""
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -30,8 +31,12 @@ class ArchiveSettings:
     def __post_init__(self) -> None:
         if self.duplicates not in DUPLICATE_POLICIES:
             raise ValueError(f"duplicates must be one of {', '.join(DUPLICATE_POLICIES)}")
+        for uid in self.private_storage_classes:
+            if not _UID.fullmatch(uid) or len(uid) > 64:
+                raise ValueError(f"private_storage_classes: {uid!r} is not a UID")
 
 
+_UID = re.compile(r"(0|[1-9]\d*)(\.(0|[1-9]\d*))+", re.ASCII)
 DUPLICATE_POLICIES = ("quarantine", "keep-first", "replace")
 
 

@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from filmless.app.cli.options import with_settings
-from filmless.app.cli.output import moment, print_table, who
+from filmless.app.cli.output import moment, print_fields, print_table, who
 from filmless.app.cli.progress import count_progress
 from filmless.app.index import open_index
 from filmless.app.settings import Settings
 from filmless.app.supervise import HomeLock
+from filmless.archive.model import REJECTION_CODES
 from filmless.db.work import reading
 
 if TYPE_CHECKING:
@@ -72,16 +73,35 @@ def list_(settings: Settings, state: str, limit: int, *, as_json: bool) -> None:
 
 @quarantine.command("show")
 @click.argument("number", type=int)
+@_JSON
 @with_settings
-def show_quarantined(settings: Settings, number: int) -> None:
+def show_quarantined(settings: Settings, number: int, *, as_json: bool) -> None:
     """Show everything about one object in quarantine."""
     from filmless.archive import quarantine as kept
 
     with open_index(settings) as engine, reading(engine) as connection:
         found = kept.show(connection, number)
-    for name, value in dataclasses.asdict(found).items():
-        click.echo(f"{name.replace('_', ' '):20} {value}")
-    click.echo(f"{'file':20} {settings.store / found.path}")
+    if as_json:
+        _print_json(dataclasses.asdict(found))
+        return
+    print_fields(
+        {
+            "number": str(found.id),
+            "cause": f"{found.cause}: {found.text}",
+            "SOP Instance UID": found.sop_instance_uid or "-",
+            "SOP Class UID": found.sop_class_uid or "-",
+            "study": found.study_uid or "-",
+            "series": found.series_uid or "-",
+            "transfer syntax": found.transfer_syntax_uid,
+            "bytes": f"{found.size:,}",
+            "from": found.source,
+            "received": moment(found.received_at),
+            "state": found.state,
+            "decided by": found.decided_by or "-",
+            "reason": found.reason or "-",
+            "file": str(settings.store / found.path),
+        }
+    )
 
 
 @quarantine.command()
@@ -176,9 +196,9 @@ def reject_list(settings: Settings, limit: int, *, include_revoked: bool, as_jso
     from filmless.archive import reject as rejecting
 
     with open_index(settings) as engine, reading(engine) as connection:
-        found = rejecting.notes(connection, limit=limit, include_revoked=include_revoked)
+        found = rejecting.notes(connection, limit=limit + 1, include_revoked=include_revoked)
     if as_json:
-        _print_json([dataclasses.asdict(one) for one in found])
+        _print_json([dataclasses.asdict(one) for one in found[:limit]])
     elif not found:
         click.echo("Nothing is rejected.")
     else:
@@ -194,25 +214,49 @@ def reject_list(settings: Settings, limit: int, *, include_revoked: bool, as_jso
                     moment(one.revoked_at),
                     one.reason,
                 )
-                for one in found
+                for one in found[:limit]
             ],
         )
+        if len(found) > limit:
+            click.echo(f"There are more than {limit}: --limit shows more.")
 
 
 @reject.command("show")
 @click.argument("note")
+@_LIMIT
+@_JSON
 @with_settings
-def reject_show(settings: Settings, note: str) -> None:
+def reject_show(settings: Settings, note: str, limit: int, *, as_json: bool) -> None:
     """Show a rejection, by the SOP Instance UID of its note, and the objects that it names."""
     from filmless.archive import reject as rejecting
 
     with open_index(settings) as engine, reading(engine) as connection:
         found, objects = rejecting.show(connection, note)
-    for name, value in dataclasses.asdict(found).items():
-        if name != "objects":
-            click.echo(f"{name.replace('_', ' '):15} {value if value is not None else '-'}")
-    for uid in objects:
-        click.echo(f"{'object':15} {uid}")
+    if as_json:
+        _print_json({**dataclasses.asdict(found), "objects": objects})
+        return
+    print_fields(
+        {
+            "note": found.note_uid,
+            "code": f"{found.code}, {REJECTION_CODES.get(found.code, '')}",
+            "when": moment(found.at),
+            "by": found.by,
+            "reason": found.reason,
+        }
+        | (
+            {
+                "revoked": moment(found.revoked_at),
+                "revoked by": found.revoked_by,
+                "revoked why": found.revoke_reason,
+            }
+            if found.revoked_at
+            else {"revoked": "no"}
+        )
+    )
+    for uid in objects[:limit]:
+        click.echo(f"object:          {uid}")
+    if len(objects) > limit:
+        click.echo(f"and {len(objects) - limit:,} more: --limit shows more.")
 
 
 @reject.command("revoke")
@@ -235,13 +279,19 @@ def reject_revoke(settings: Settings, note: str, reason: str) -> None:
     metavar="DAYS",
     help="Instead of the setting purge_after_days.",
 )
+@click.option("--reason", default="", help="Why; kept with every deletion. Needed unless --dry-run.")
 @click.option("--dry-run", is_flag=True, help="Only say how much it would be.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @with_settings
-def purge(settings: Settings, older_than: int | None, *, dry_run: bool, yes: bool) -> None:
-    """Delete for good what was rejected, replaced or discarded long ago. The server may run."""
+def purge(settings: Settings, older_than: int | None, reason: str, *, dry_run: bool, yes: bool) -> None:
+    """Delete for good what was rejected, replaced or discarded long ago. The server may run.
+
+    Ctrl-C stops it; what was deleted stays so, and the next purge goes on.
+    """
     from filmless.archive import purge as purging
 
+    if not (dry_run or reason.strip()):
+        raise click.UsageError("Missing option '--reason': it is kept with every deletion.")
     age = timedelta(days=settings.archive.purge_after_days if older_than is None else older_than)
     with open_index(settings) as engine:
         would = purging.purge(engine, settings.store, older_than=age, by=who(), dry_run=True)
@@ -251,7 +301,15 @@ def purge(settings: Settings, older_than: int | None, *, dry_run: bool, yes: boo
             return
         if not yes:
             click.confirm(f"Delete {words}, for good?", abort=True)
-        done = purging.purge(engine, settings.store, older_than=age, by=who())
+        with count_progress("Purging") as progress:
+            done = purging.purge(
+                engine,
+                settings.store,
+                older_than=age,
+                by=who(),
+                reason=reason,
+                progress=None if progress is None else lambda so_far: progress(so_far.objects, would.objects),
+            )
     click.echo(f"Deleted {done.objects:,} objects ({done.bytes / 1e6:,.1f} MB).")
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from filmless.app.cli.options import with_settings
-from filmless.app.cli.output import moment, print_table, who
+from filmless.app.cli.output import moment, print_fields, print_table, who
 from filmless.app.index import open_index
 from filmless.app.settings import Settings
 from filmless.db.work import reading, writing
@@ -112,7 +112,7 @@ def show(settings: Settings, ae_title: str, *, as_json: bool) -> None:
 @click.argument("host", default="")
 @click.argument("port", type=int, default=0)
 @_fields(adding=True)
-@click.option("--reason", default="", help="Why; kept with the device.")
+@click.option("--reason", default="", help="Why; kept with the change [default: the description].")
 @_JSON
 @with_settings
 def add(
@@ -124,7 +124,7 @@ def add(
             connection,
             Device(ae_title=ae_title, host=host, port=port, **_changes(given)),
             by=who(),
-            reason=reason,
+            reason=reason or given["description"] or "",
         )
     _show(device, as_json=as_json)
 
@@ -233,8 +233,7 @@ def _show(device: Device, *, as_json: bool) -> None:
         "quality control": "yes" if device.quality_control else "no",
         "last check": _check(device),
     }
-    for name, value in lines.items():
-        click.echo(f"{name + ':':16} {value}")
+    print_fields(lines)
 
 
 def _address(device: Device) -> str:

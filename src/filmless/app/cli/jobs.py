@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from filmless.app.cli.options import with_settings
-from filmless.app.cli.output import moment, print_table, who
+from filmless.app.cli.output import moment, print_fields, print_table, who
 from filmless.app.settings import Settings
 from filmless.db.durable import STATES, Job, Jobs, State, jobs_url
 
@@ -74,7 +74,7 @@ def cancel(settings: Settings, job_id: str, reason: str, *, as_json: bool) -> No
 
 @jobs.command()
 @click.argument("job_id", metavar="JOB")
-@click.option("--reason", default="", help="Why; kept.")
+@click.option("--reason", required=True, help="Why; kept.")
 @_JSON
 @with_settings
 def resume(settings: Settings, job_id: str, reason: str, *, as_json: bool) -> None:
@@ -110,12 +110,13 @@ def _show(job: Job, *, as_json: bool) -> None:
         "attempts": str(job.attempt),
     }
     lines |= {name.replace("_", " "): str(value) for name, value in job.result.items()}
-    for name, value in lines.items():
-        click.echo(f"{name + ':':12} {value}")
+    print_fields(lines)
 
 
 def _why(job: Job) -> str:
-    return f"{job.reason} Next attempt {moment(job.next_at)}." if job.next_at else job.reason
+    if not job.next_at:
+        return job.reason
+    return f"{job.reason.rstrip('.')}. Next attempt {moment(job.next_at)}."
 
 
 def _plain(job: Job) -> dict[str, Any]:

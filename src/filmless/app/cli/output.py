@@ -1,7 +1,7 @@
 """What commands print: tables that line up, and who is at the keyboard."""
 
 import getpass
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 import click
@@ -12,6 +12,12 @@ def print_table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     widths = [max(map(len, column)) for column in zip(heads, *rows, strict=True)]
     for row in (heads, *rows):
         click.echo("  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip())
+
+
+def print_fields(fields: Mapping[str, str]) -> None:
+    """One thing, a line for each of its fields."""
+    for name, value in fields.items():
+        click.echo(f"{name + ':':16} {value}".rstrip())
 
 
 def moment(at: datetime | None) -> str:

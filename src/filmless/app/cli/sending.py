@@ -115,7 +115,10 @@ def _follow(settings: Settings, jobs: "Jobs", job_id: str, *, as_json: bool) -> 
                     break
                 if job.state == "retrying" and job.reason != said:
                     said = job.reason
-                    click.echo(f"{said}. It is tried again; leaving with Ctrl+C does not stop it.", err=True)
+                    click.echo(
+                        f"{said.rstrip('.')}. It is tried again; leaving with Ctrl+C does not stop it.",
+                        err=True,
+                    )
                 if (
                     job.state == "waiting"
                     and time.monotonic() - waited > 5
@@ -135,7 +138,7 @@ def _follow(settings: Settings, jobs: "Jobs", job_id: str, *, as_json: bool) -> 
     elif job.state == "done":
         click.echo(f"Sent {job.result.get('sent', 0)} of {job.result.get('of', 0)} objects to {job.device}.")
         if "commitment" in job.result:
-            click.echo(f"Storage commitment: {job.result['commitment']}.")
+            click.echo(f"Storage commitment: {str(job.result['commitment']).rstrip('.')}.")
     if job.state != "done":
         raise Unavailable(f"The job {job_id} is {job.state}. {job.reason}".rstrip(), code="not-sent")
 

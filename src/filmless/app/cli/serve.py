@@ -1,6 +1,7 @@
 """`filmless serve`, `filmless settings` and `filmless associations`."""
 
 import json
+from datetime import datetime
 from typing import Any
 
 import click
@@ -47,7 +48,8 @@ def settings(settings: Settings, *, everything: bool) -> None:
             click.echo(f"\n[{section}]" if section else "")
             section_before = section
         shown = "(not shown)" if value and settings_module.is_secret(section, name) else _as_toml(value)
-        click.echo(f"{name} = {shown}    # {origin}; {settings_module.variable(section, name)}")
+        variable = settings_module.variable(section, name)
+        click.echo(f"{name} = {shown}    # {origin}{'' if variable in origin else f'; {variable}'}")
 
 
 def _as_toml(value: Any) -> str:
@@ -62,15 +64,16 @@ def associations() -> None:
 
 
 @associations.command("list")
+@click.option("--limit", type=click.IntRange(1), default=100, show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @with_settings
-def list_associations(settings: Settings, *, as_json: bool) -> None:
-    """List the open associations."""
-    from filmless.app.cli.output import print_table
+def list_associations(settings: Settings, limit: int, *, as_json: bool) -> None:
+    """List the open associations, the oldest first."""
+    from filmless.app.cli.output import moment, print_table
 
-    found = _open(settings)
+    found = sorted(_open(settings), key=lambda one: str(one["started_at"]))
     if as_json:
-        click.echo(json.dumps(found, indent=2))
+        click.echo(json.dumps(found[:limit], indent=2))
     elif not found:
         click.echo("No association is open.")
     else:
@@ -81,39 +84,67 @@ def list_associations(settings: Settings, *, as_json: bool) -> None:
                     one["id"],
                     one["calling_ae"],
                     one["host"],
-                    one["started_at"][:19],
+                    moment(datetime.fromisoformat(one["started_at"])),
                     str(one["images_in"]),
                     str(one["images_out"]),
                     "yes" if one["tls"] else "no",
                 )
-                for one in found
+                for one in found[:limit]
             ],
         )
+        if len(found) > limit:
+            click.echo(f"There are more than {limit}: --limit shows more.")
 
 
 @associations.command("show")
 @click.argument("association_id")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @with_settings
-def show_association(settings: Settings, association_id: str) -> None:
+def show_association(settings: Settings, association_id: str, *, as_json: bool) -> None:
     """Show everything about one association, its presentation contexts included."""
     from filmless.kit.errors import Refused
 
-    for one in _open(settings):
-        if one["id"] == association_id:
-            click.echo(json.dumps(one, indent=2))
-            return
-    raise Refused(f"There is no open association {association_id}.", code="unknown-association")
+    found = next((one for one in _open(settings) if one["id"] == association_id), None)
+    if found is None:
+        raise Refused(f"There is no open association {association_id}.", code="unknown-association")
+    if as_json:
+        click.echo(json.dumps(found, indent=2))
+    else:
+        _print_association(found)
+
+
+def _print_association(found: dict[str, Any]) -> None:
+    from filmless.app.cli.output import moment, print_fields, print_table
+    from filmless.dicom import sopclasses, uids
+
+    print_fields(
+        {
+            "id": found["id"],
+            "from": f"{found['calling_ae']} at {found['host']}",
+            "called": found["called_ae"],
+            "program": found["implementation"] or "it does not say",
+            "TLS": (found["tls_subject"] or "without a certificate of its own") if found["tls"] else "no",
+            "since": moment(datetime.fromisoformat(found["started_at"])),
+            "images": f"{found['images_in']} in, {found['images_out']} out",
+        }
+    )
+    rows = [
+        (str(number), sopclasses.name_of(abstract), uids.name_of(transfer))
+        for number, abstract, transfer in found["contexts"]
+    ]
+    print_table(("CONTEXT", "SERVICE", "TRANSFER SYNTAX"), rows)
 
 
 @associations.command("abort")
 @click.argument("association_id")
-@click.option("--reason", required=True, help="Why; kept in the log.")
+@click.option("--reason", required=True, help="Why; kept.")
 @with_settings
 def abort_association(settings: Settings, association_id: str, reason: str) -> None:
     """Abort an association at once (A-ABORT). What was stored on it stays."""
     from filmless.app import control
+    from filmless.app.cli.output import who
 
-    control.ask(settings.control_socket, "abort", id=association_id, reason=reason)
+    control.ask(settings.control_socket, "abort", id=association_id, reason=reason, by=who())
     click.echo(f"Aborted {association_id}.")
 
 
