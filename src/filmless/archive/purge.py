@@ -65,8 +65,12 @@ def purge(
         return done
     _finish(engine, root, done)
     while True:
+        prepared: list[str] = []
         with writing(engine) as connection:
-            marked = _mark(connection, root, before, by, reason)
+            marked = _mark(connection, root, before, by, reason, prepared)
+        for path in prepared:
+            # what was prepared for viewers tells as much of a patient as the images do
+            (root.parent / path).unlink(missing_ok=True)
         if not marked:
             return done
         _finish(engine, root, done)
@@ -109,8 +113,10 @@ def _sizes(connection: Connection, before: datetime) -> list[tuple[int, int]]:
     return [(row[0], row[1]) for row in (connection.execute(query).one() for query in queries)]
 
 
-def _mark(connection: Connection, root: Path, before: datetime, by: str, reason: str) -> int:
-    """Phase one for one batch: the index forgets. Returns how many."""
+def _mark(
+    connection: Connection, root: Path, before: datetime, by: str, reason: str, prepared: list[str]
+) -> int:
+    """Phase one for one batch: the index forgets. Returns how many; `prepared` gets files that nobody needs then."""
     rows = connection.execute(_wanted(before).limit(_BATCH)).all()
     discarded = connection.execute(
         select(quarantine.c.id, quarantine.c.key)
@@ -141,7 +147,7 @@ def _mark(connection: Connection, root: Path, before: datetime, by: str, reason:
         )
     )
     connection.execute(delete(instances).where(instances.c.id.in_([row.id for row in gone])))
-    _forget_empty(connection, {row.series for row in gone})
+    prepared += _forget_empty(connection, {row.series for row in gone})
     events.record(
         connection,
         [
@@ -185,17 +191,33 @@ def _still_rejected(connection: Connection, sop_instance_uids: Sequence[str]) ->
     ]
 
 
-def _forget_empty(connection: Connection, touched: set[int]) -> None:
-    """Series and studies that have nothing left go; the others are counted again."""
+def _forget_empty(connection: Connection, touched: set[int]) -> list[str]:
+    """Series and studies that have nothing left go; the others are counted again.
+
+    Returns the paths of what was prepared for the series that are gone.
+    """
     rejection.recount(connection, touched)
+    prepared = []
     for series_id in touched:
         left = connection.scalar(select(instances.c.id).where(instances.c.series == series_id).limit(1))
         if left is not None:
             continue
-        study = connection.scalar(select(series.c.study).where(series.c.id == series_id))
+        study, path = connection.execute(
+            select(series.c.study, series.c.metadata_path).where(series.c.id == series_id)
+        ).one()
+        prepared += [path] if path else []
+        _forget_values(connection, "series", series_id)
         connection.execute(delete(series).where(series.c.id == series_id))
         if connection.scalar(select(series.c.id).where(series.c.study == study).limit(1)) is None:
+            _forget_values(connection, "study", study)
             connection.execute(delete(studies).where(studies.c.id == study))
+    return prepared
+
+
+def _forget_values(connection: Connection, level: str, owner: int) -> None:
+    connection.execute(
+        delete(attribute_values).where(attribute_values.c.level == level, attribute_values.c.owner == owner)
+    )
 
 
 def _finish(engine: Engine, root: Path, done: Purged) -> None:

@@ -60,6 +60,8 @@ studies = Table(
     Index("ix_studies_accession_number", "accession_number"),
     Index("ix_studies_study_id", "study_id"),
     Index("ix_studies_created_at", "created_at"),
+    # a number is never used again: what a process remembers of a purged row must not come to mean another
+    sqlite_autoincrement=True,
 )
 
 series = Table(
@@ -97,6 +99,7 @@ series = Table(
     # few at any time; kept by what changes once per settling, not by what changes with every arrival
     Index("ix_series_unsettled", "id", **_where("settled_generation < generation")),
     Index("ix_series_modality", "modality"),
+    sqlite_autoincrement=True,
 )
 
 instances = Table(

@@ -34,6 +34,8 @@ patients = Table(
     Index("ix_patients_name_ideographic", "name_ideographic"),
     Index("ix_patients_name_phonetic", "name_phonetic"),
     Index("ix_patients_birth_date", "birth_date"),
+    # a number is never used again
+    sqlite_autoincrement=True,
 )
 
 #: what fuzzy matching finds a patient by: patients.names.sounds of the name, one per row

@@ -145,6 +145,7 @@ def upgrade() -> None:
             "anonymous_key",
             name=op.f("uq_patients_patient_id_issuer_variant_anonymous_key"),
         ),
+        sqlite_autoincrement=True,
     )
     op.create_index("ix_patients_birth_date", "patients", ["birth_date"], unique=False)
     op.create_index("ix_patients_name_alphabetic", "patients", ["name_alphabetic"], unique=False)
@@ -257,6 +258,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["patient"], ["patients.id"], name=op.f("fk_studies_patient")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_studies")),
         sa.UniqueConstraint("study_uid", "patient", name=op.f("uq_studies_study_uid_patient")),
+        sqlite_autoincrement=True,
     )
     op.create_index("ix_studies_accession_number", "studies", ["accession_number"], unique=False)
     op.create_index("ix_studies_created_at", "studies", ["created_at"], unique=False)
@@ -290,6 +292,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["study"], ["studies.id"], name=op.f("fk_series_study")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_series")),
         sa.UniqueConstraint("series_uid", "study", name=op.f("uq_series_series_uid_study")),
+        sqlite_autoincrement=True,
     )
     op.create_index("ix_series_modality", "series", ["modality"], unique=False)
     op.create_index("ix_series_study", "series", ["study"], unique=False)
