@@ -137,3 +137,19 @@ def test_a_purge_needs_a_reason_which_is_kept(tmp_path: Path) -> None:
     purged = [line for line in lines if line["what"] == "purge"]
     assert {line["reason"] for line in purged} == {"list 7 of the records office"}
     assert len(purged) == 2
+
+
+def test_a_lost_index_is_noticed_and_made_again(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    made.series(tmp_path / "in", 2)
+    run(*filmless_command(), "import", tmp_path / "in", "--home", home)
+    for name in ("index.sqlite", "index.sqlite-wal", "index.sqlite-shm"):
+        (home / name).unlink(missing_ok=True)
+    ports = ("--bind", "127.0.0.1", "--dicom-port", "0", "--http-port", "0")
+    for command in (("serve", *ports), ("import", tmp_path / "in")):
+        done = run(*filmless_command(), *command, "--home", home, check=False)
+        assert (done.status, "`filmless rebuild`" in done.output) == (2, True)
+    assert not (home / "index.sqlite").exists()
+    rebuilt = run(*filmless_command(), "rebuild", "--yes", "--home", home).output
+    assert "2 objects in the archive" in rebuilt
+    assert "no differences" in run(*filmless_command(), "check", "--home", home).output

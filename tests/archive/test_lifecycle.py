@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, delete, select, update
 from tests.archive.conftest import Put, ct
 
 from filmless.access.model import ENGINEER, SYSTEM, Principal
@@ -14,9 +14,9 @@ from filmless.archive.model import ArchiveSettings, Kind, Source
 from filmless.archive.publish import Publisher
 from filmless.archive.query.instances import instances_of
 from filmless.archive.store import Archive
-from filmless.archive.tables import instances, series, studies, versions
+from filmless.archive.tables import instances, open_folders, series, studies, versions
 from filmless.archive.tables import quarantine as quarantine_table
-from filmless.db.work import reading
+from filmless.db.work import reading, writing
 from filmless.kit.errors import Conflict, Refused
 
 STUDY = "1.2.3.1"
@@ -172,6 +172,30 @@ def test_rebuild_gives_the_same_answers(archive: Archive, put: Put) -> None:
     assert integrity.check(archive.engine, archive.root).differences == []
     with reading(archive.engine) as connection:
         assert {note.note_uid: note.reason for note in reject.notes(connection)} == {kept: "bad"}
+
+
+def test_an_archive_does_not_start_on_a_rebuild_that_was_cut_off(archive: Archive, put: Put) -> None:
+    fill(put)
+    archive.stop()
+
+    def cut_off(_done: rebuild.Rebuilt) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        rebuild.rebuild(archive.engine, archive.root, ArchiveSettings(), cut_off)
+    with writing(archive.engine) as connection:
+        # as if the index had got to none of the files, and the process that wrote them had died
+        connection.execute(delete(instances))
+        connection.execute(delete(versions))
+        connection.execute(update(open_folders).values(writer="nobody"))
+    again = Archive(archive.engine, archive.root, ArchiveSettings(minimum_free_bytes=0))
+    with pytest.raises(Refused, match="Run it again"):
+        again.start()
+    assert len(list(archive.root.rglob("*.dcm"))) == 4, "nothing was taken for unfinished"
+    assert rebuild.rebuild(archive.engine, archive.root, ArchiveSettings()).objects == 4
+    again.start()
+    assert len(seen(again)) == 4
+    again.stop()
 
 
 def test_rebuild_leaves_unfinished_files_alone_and_names_them(archive: Archive, put: Put) -> None:

@@ -13,14 +13,16 @@ from filmless.kit.errors import Refused
 
 
 @contextmanager
-def open_index(settings: Settings, *, create: bool = False, pool_size: int = 8) -> Iterator[Engine]:
+def open_index(
+    settings: Settings, *, create: bool = False, rebuilding: bool = False, pool_size: int = 8
+) -> Iterator[Engine]:
     """The engine, closed at the end. Brings the schema up to date first.
 
     Without `create` a home in which nothing was ever kept is refused, so that a mistyped --home is noticed
-    rather than answered with an empty archive.
+    rather than answered with an empty archive. `rebuilding`: the store may have objects though there is no index.
     """
-    if create:
-        make_home(settings)
+    if create or rebuilding:
+        make_home(settings, rebuilding=rebuilding)
     elif not settings.database.url and not (settings.home / "index.sqlite").exists():
         raise Refused(
             f"There is no Filmless archive in {settings.home}: give its folder with --home, "
@@ -35,10 +37,23 @@ def open_index(settings: Settings, *, create: bool = False, pool_size: int = 8) 
         engine.dispose()
 
 
-def make_home(settings: Settings) -> None:
-    """The folders of a home, readable by their owner only."""
+def make_home(settings: Settings, *, rebuilding: bool = False) -> None:
+    """The folders of a home, readable by their owner only.
+
+    Raises Refused (code "no-index") where the store has objects but the index is gone: a new, empty one would
+    look like an archive that has lost everything.
+    """
     for folder in (settings.home, settings.store, settings.logs):
         _make(folder)
+    if rebuilding or settings.database.url or (settings.home / "index.sqlite").exists():
+        return
+    if any(settings.store.glob("[0-9][0-9][0-9][0-9]")):
+        raise Refused(
+            f"{settings.store} has objects, but their index {settings.home / 'index.sqlite'} is missing. "
+            "Where a restore was cut off, empty the folder and restore again; "
+            "else `filmless rebuild` makes the index again from the files.",
+            code="no-index",
+        )
 
 
 def _make(folder: Path) -> None:

@@ -29,10 +29,12 @@ from filmless.archive.tables import open_folders, quarantine, versions
 from filmless.db.work import reading, writing
 from filmless.dicom import part10
 from filmless.kit import clock, ids
-from filmless.kit.errors import Defect
+from filmless.kit.errors import Defect, Refused
 
 log = logging.getLogger(__name__)
 
+#: a file in the root of the store while `filmless rebuild` has not come to its end
+_UNFINISHED = "rebuild-unfinished"
 _NO_HASH = "0" * 64
 _NO_SIZE = "0" * 16
 
@@ -109,6 +111,18 @@ def sync_folder(path: Path | str) -> None:
         os.fsync(fd)
     finally:
         os.close(fd)
+
+
+def mark_index_unfinished(root: Path) -> None:
+    """Durably note that the index knows fewer files than there are: from now on nothing is recovered by it."""
+    (root / _UNFINISHED).touch(mode=0o640)
+    sync_folder(root)
+
+
+def mark_index_finished(root: Path) -> None:
+    """Take the mark away."""
+    (root / _UNFINISHED).unlink()
+    sync_folder(root)
 
 
 def writer_name() -> str:
@@ -219,7 +233,13 @@ class BlobStore:
         """Remove what processes that died left half done: files in their folders that the index does not know.
 
         Nobody was told that those are stored, so their senders send them again. Returns how many were removed.
+        Raises Refused (code "index-unfinished") after a rebuild that was cut off: such an index knows too little.
         """
+        if (self.root / _UNFINISHED).exists():
+            raise Refused(
+                "The index is not whole: `filmless rebuild` was cut off before its end. Run it again first.",
+                code="index-unfinished",
+            )
         with reading(self._engine) as connection:
             dead = [
                 row.path for row in connection.execute(select(open_folders)) if not writer_lives(row.writer)

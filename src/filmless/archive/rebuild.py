@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Engine, delete, select, update
 
-from filmless.archive import ledger, rejection
+from filmless.archive import blobs, ledger, rejection
 from filmless.archive.blobs import BlobStore, read_label
 from filmless.archive.codecs import Codecs, DataSet
 from filmless.archive.entry import File, read_entry
@@ -57,9 +57,11 @@ def rebuild(
 ) -> Rebuilt:
     """Empty the index and fill it from the store at `root`. No server may run on it meanwhile.
 
-    Devices, jobs, the event log and storage commitments stay as they are.
+    Devices, jobs, the event log and storage commitments stay as they are. Cut off, it leaves an index that is not
+    whole; until another rebuild has ended, no Archive starts on it.
     """
     decisions, acts = _read_ledger(root)
+    blobs.mark_index_unfinished(root)
     with writing(engine) as connection:
         for table in _TABLES:
             connection.execute(delete(table))
@@ -80,6 +82,7 @@ def rebuild(
                 if progress is not None:
                     progress(done)
         _act(engine, publisher, root, acts, done)
+        blobs.mark_index_finished(root)
     finally:
         codecs.close()
         publisher.close()

@@ -363,10 +363,13 @@ def check(settings: Settings, checksums: bool, *, as_json: bool) -> None:
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @with_settings
 def rebuild(settings: Settings, yes: bool) -> None:
-    """Make the whole index again from the files. The server must be stopped."""
+    """Make the whole index again from the files. The server must be stopped.
+
+    Cut off (Ctrl-C), it has to be run again before the server starts.
+    """
     from filmless.archive import rebuild as rebuilding
 
-    with open_index(settings, create=True) as engine, count_progress("Rebuilding") as progress:
+    with open_index(settings, rebuilding=True) as engine, count_progress("Rebuilding") as progress:
         lock = HomeLock(settings.home)
         lock.take()
         try:
