@@ -61,6 +61,19 @@ def test_errors_are_one_sentence_and_an_exit_code(
     assert capsys.readouterr().err == "filmless: no\n"
 
 
+def test_ctrl_c_is_said_in_a_word(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    @click.command()
+    def long() -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(importlib.import_module("filmless.app.cli.serve"), "settings", long)
+    with pytest.raises(SystemExit) as ended:
+        cli.main(["settings"])
+    assert (ended.value.code, capsys.readouterr().err) == (130, "\nStopped.\n")
+
+
 def test_a_mistyped_home_is_noticed(tmp_path: Path) -> None:
     for command in (["check"], ["quarantine", "list"], ["backup", str(tmp_path / "b")]):
         done = run(*filmless_command(), *command, "--home", tmp_path / "typo", check=False)

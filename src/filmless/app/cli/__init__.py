@@ -36,7 +36,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "restore": ("backup", "Bring a backup into an empty home folder."),
 }
 
-#: exit codes; 1 is a defect with its traceback, 2 also click's own for wrong usage
+#: exit codes; 1 is a defect with its traceback, 2 also click's own for wrong usage, 130 stopped by Ctrl-C
 EXIT_CODES: dict[type[FilmlessError], int] = {Refused: 2, Conflict: 3, Unavailable: 4, Defect: 70}
 
 
@@ -50,6 +50,13 @@ class _Commands(click.Group):
         module = importlib.import_module(f"filmless.app.cli.{COMMANDS[cmd_name][0]}")
         command: click.Command = getattr(module, "import_" if cmd_name == "import" else cmd_name)
         return command
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            click.echo("\nStopped.", err=True)
+            sys.exit(130)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):

@@ -27,7 +27,8 @@ def import_(
 ) -> None:
     """Take in files, folders, ZIP archives and media with a DICOMDIR; the server may run meanwhile.
 
-    What is no DICOM object is listed with the reason. Importing the same again changes nothing.
+    What is no DICOM object is listed with the reason. Importing the same again changes nothing, so that after
+    Ctrl-C the same command goes on where it was.
     """
     from filmless.archive.model import Source
     from filmless.archive.store import Archive
