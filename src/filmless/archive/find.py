@@ -3,19 +3,30 @@
 import asyncio
 import logging
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, suppress
+from contextlib import AsyncExitStack, ExitStack, aclosing, suppress
 from dataclasses import dataclass
 from itertools import islice
 from typing import Any
+from weakref import WeakValueDictionary
 
 from sqlalchemy import Connection, Engine
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import SQLAlchemyError
 
 from filmless.access.model import Principal
-from filmless.archive.query import LEVELS, BadKey, BadRequest, Level, Options, Query, search, understand
-from filmless.archive.query.identifier import AnswerWriter, read_request
+from filmless.archive.query import (
+    LEVELS,
+    BadKey,
+    BadRequest,
+    Level,
+    Options,
+    Query,
+    Understood,
+    search,
+    understand,
+)
+from filmless.archive.query.identifier import AnswerWriter, Request, read_request
 from filmless.db.work import reading
 from filmless.devices.model import Device
 from filmless.dicom.dimse import Command
@@ -30,6 +41,9 @@ _log = logging.getLogger(__name__)
 #: PS3.4 table C.4-1: identifier does not match SOP class; unable to process
 IDENTIFIER_DOES_NOT_MATCH = 0xA900
 UNABLE_TO_PROCESS = 0xC001
+
+#: identifiers up to so many bytes are read in the event loop, which larger ones would hold up
+_SMALL = 16 * 1024
 
 #: the levels of each information model, from the top down
 MODELS: dict[str, tuple[Level, ...]] = {
@@ -53,8 +67,10 @@ class FindSettings:
     max_answers: int = 0
     #: a search that has not found its next answers after so many seconds is ended with A700
     timeout: float = 120.0
-    #: searches at a time; others wait
+    #: searches at a time; others wait. One device has at most all but one of them
     threads: int = 4
+    #: a search whose answers have not all been taken after so many seconds is ended with A700
+    longest: float = 900.0
 
 
 def negotiate(abstract_syntax: str, proposed: bytes) -> bytes | None:
@@ -76,6 +92,13 @@ def options_of(context: Context, device: Device) -> Options:
     )
 
 
+def _read(dataset: bytes, context: Context, device: Device) -> tuple[Request, Understood]:
+    """The identifier, and the query that it asks for. Raises BadRequest and BadKey."""
+    request = read_request(dataset, context.transfer_syntax, device.character_set)
+    levels = MODELS[context.abstract_syntax]
+    return request, understand(request.level, levels, request.asked, options_of(context, device))
+
+
 class FindHandler:
     """Answers C-FIND requests. One per process: its threads are few, so that searches wait instead of piling up."""
 
@@ -83,6 +106,10 @@ class FindHandler:
         self._engine = engine
         self._settings = settings
         self._threads = ThreadPoolExecutor(settings.threads, thread_name_prefix="find")
+        # an open search has a connection to the index, whether its device takes the answers or not: without a
+        # bound, slow devices would take them all, and nobody could store or call any more
+        self._places = asyncio.Semaphore(settings.threads)
+        self._places_of: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
 
     def close(self) -> None:
         """No further searches; those under way end by themselves."""
@@ -100,10 +127,10 @@ class FindHandler:
         device = association.who
         assert isinstance(device, Device)
         try:
-            request = read_request(dataset or b"", context.transfer_syntax, device.character_set)
-            understood = understand(
-                request.level, MODELS[context.abstract_syntax], request.asked, options_of(context, device)
-            )
+            if dataset is not None and len(dataset) > _SMALL:
+                request, understood = await asyncio.to_thread(_read, dataset, context, device)
+            else:
+                request, understood = _read(dataset or b"", context, device)
         except BadRequest as error:
             yield Reply(IDENTIFIER_DOES_NOT_MATCH, comment=error.message[:64])
             return
@@ -119,8 +146,23 @@ class FindHandler:
             character_sets=(request.character_set, device.character_set),
         )
         pending = PENDING_WARNING if understood.unsupported else PENDING
-        running = _Search(self._engine, device.principal, understood.query, writer)
+        place = await self._place(device.ae_title, cancelled)
+        if place is None:
+            busy = Reply(OUT_OF_RESOURCES, comment="too many searches at once: try again later")
+            yield Reply(CANCELLED) if cancelled.is_set() else busy
+            return
+        async with AsyncExitStack() as stack:
+            stack.callback(self._leave, place)
+            answers = self._answers(device, understood.query, writer, pending, cancelled)
+            async for reply in await stack.enter_async_context(aclosing(answers)):
+                yield reply
+
+    async def _answers(
+        self, device: Device, query: Query, writer: AnswerWriter, pending: int, cancelled: asyncio.Event
+    ) -> AsyncGenerator[Reply, None]:
+        running = _Search(self._engine, device.principal, query, writer)
         count = 0
+        over = asyncio.get_running_loop().time() + self._settings.longest
         try:
             while True:
                 batch = await self._next(running, cancelled)
@@ -140,19 +182,59 @@ class FindHandler:
                     return
                 if running.ended:
                     break
+                if asyncio.get_running_loop().time() > over:
+                    raise TimeoutError
         except TimeoutError:
             await _stopped(running)
             yield Reply(OUT_OF_RESOURCES, comment="the search takes too long: ask for less")
             return
-        except DBAPIError as error:
-            _log.error("a search failed: %s", type(error.orig).__name__)
+        except SQLAlchemyError as error:
+            _log.error("a search failed: %s", type(getattr(error, "orig", error)).__name__)
             _log.debug("a search failed", exc_info=error)
             yield Reply(OUT_OF_RESOURCES, comment="the index is not available")
             return
         finally:
             await _stopped(running)
-        _log.info("search at %s level: %d answers", understood.query.level, count)
+        _log.info("search at %s level: %d answers", query.level, count)
         yield Reply(SUCCESS)
+
+    async def _place(self, title: str, cancelled: asyncio.Event) -> asyncio.Semaphore | None:
+        """Wait for a place for one more search of a device; None where cancelled, or none comes free in time."""
+        share = max(1, self._settings.threads - 1)
+        own = self._places_of.get(title) or self._places_of.setdefault(title, asyncio.Semaphore(share))
+
+        async def take() -> asyncio.Semaphore:
+            await own.acquire()
+            try:
+                await self._places.acquire()
+            except BaseException:
+                own.release()
+                raise
+            return own
+
+        if not own.locked() and not self._places.locked():
+            return await take()
+        taking = asyncio.ensure_future(take())
+        stop = asyncio.ensure_future(cancelled.wait())
+        try:
+            await asyncio.wait(
+                (taking, stop), timeout=self._settings.timeout, return_when=asyncio.FIRST_COMPLETED
+            )
+        except BaseException:
+            if taking.done():
+                self._leave(own)
+            raise
+        finally:
+            stop.cancel()
+            taking.cancel()
+        if taking.done():
+            return taking.result()
+        await asyncio.wait((taking,))
+        return None
+
+    def _leave(self, own: asyncio.Semaphore) -> None:
+        self._places.release()
+        own.release()
 
     async def _next(self, running: "_Search", cancelled: asyncio.Event) -> list[bytes]:
         """The next answers; none where cancelled meanwhile. The search may then still be at work: `_stopped`."""

@@ -314,3 +314,89 @@ async def test_a_lost_association_leaves_no_search_behind(
         while filled.pool.checkedout():  # type: ignore[attr-defined]
             assert asyncio.get_running_loop().time() < deadline
             await asyncio.sleep(0.01)
+
+
+async def test_a_slow_device_leaves_room_for_others(filled: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun, proceed = threading.Event(), threading.Event()
+    really = find.search
+
+    def search(connection: Any, principal: Any, query: Any) -> Any:
+        if principal.name == "SLOW":
+            begun.set()
+            assert proceed.wait(20)
+        yield from really(connection, principal, query)
+
+    monkeypatch.setattr(find, "search", search)
+    handler = FindHandler(filled, FindSettings(threads=2))
+    services = Services()
+    services.add(FIND_MODELS, (CommandField.C_FIND_RQ,), handler)
+
+    async def admit(request: Any, _peer: object) -> Admission:
+        return Admission(
+            Device(request.calling_ae), NegotiationPolicy(dict.fromkeys(FIND_MODELS, (IMPLICIT,)))
+        )
+
+    request = element(0x00080052, "STUDY") + element(0x0020000D, "")
+
+    def call(title: str) -> RawAssociation:
+        association = RawAssociation(port, [(STUDY_ROOT_FIND, [IMPLICIT])], calling=title)
+        association.request(1, {0x0002: STUDY_ROOT_FIND, 0x0100: 0x0020, 0x0700: 0}, request)
+        return association
+
+    def final(association: RawAssociation) -> int:
+        while (status := association.read_message().status) == 0xFF00:
+            pass
+        association.close()
+        return status
+
+    server = Server(NetSettings(ae_title="FILMLESS"), services, admit)
+    port = await server.start("127.0.0.1", 0)
+    try:
+        slow = [await asyncio.to_thread(call, "SLOW") for _ in range(3)]
+        assert await asyncio.to_thread(begun.wait, 20)
+        quick = await asyncio.to_thread(call, "QUICK")
+        assert await asyncio.wait_for(asyncio.to_thread(final, quick), 10) == 0
+        assert filled.pool.checkedout() == 1  # type: ignore[attr-defined]
+        # one that waits for a place can be cancelled, and one that goes away leaves its place to the next
+        await asyncio.to_thread(slow[1].cancel, 1, 1)
+        assert await asyncio.wait_for(asyncio.to_thread(final, slow[1]), 10) == 0xFE00
+        await asyncio.to_thread(slow[0].abort)
+        proceed.set()
+        assert await asyncio.wait_for(asyncio.to_thread(final, slow[2]), 20) == 0
+    finally:
+        proceed.set()
+        await server.stop(grace=0)
+        handler.close()
+
+
+async def test_no_place_in_time_is_said(filled: Engine) -> None:
+    handler_settings = FindSettings(threads=1, timeout=0.2)
+    handler = FindHandler(filled, handler_settings)
+    cancelled = asyncio.Event()
+    place = await handler._place("SLOW", cancelled)
+    assert place is not None
+    assert await handler._place("QUICK", cancelled) is None
+    handler._leave(place)
+    assert await handler._place("QUICK", cancelled) is not None
+    handler.close()
+
+
+async def test_answers_that_are_taken_too_slowly_end_the_search(
+    filled: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(find._Search, "FIRST", 2)
+    found, final = await asked(filled, keys("STUDY", StudyInstanceUID=""), settings=FindSettings(longest=0))
+    assert len(found) == 2
+    assert final.Status == 0xA700 and "too long" in final.ErrorComment
+    assert filled.pool.checkedout() == 0  # type: ignore[attr-defined]
+
+
+async def test_a_giant_identifier_is_refused_at_once(filled: Engine) -> None:
+    def ask_much(port: int) -> int:
+        with RawAssociation(port, [(STUDY_ROOT_FIND, [IMPLICIT])]) as association:
+            names = element(0x00100010, "\\".join(["A*"] * 300_000))
+            (answer,) = association.find(element(0x00080052, "STUDY") + names)
+            return answer.status
+
+    async with serving(filled, FindSettings(), Device("WORKSTATION")) as port:
+        assert await asyncio.wait_for(asyncio.to_thread(ask_much, port), 20) == 0xC001

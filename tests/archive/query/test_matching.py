@@ -1,3 +1,4 @@
+import time
 from typing import Any
 
 import pytest
@@ -112,3 +113,33 @@ def test_keys_that_cannot_be_understood(vr: str, text: str) -> None:
 def test_values_in_items(vr: str, key: str, value: str, expected: bool) -> None:
     match: Any = parse(0x00100010, vr, key)
     assert holds(match, vr, value) is expected
+
+
+@pytest.mark.parametrize(("end", "expected"), [("b", False), ("a", True)])
+def test_many_wildcards_cost_no_time(end: str, expected: bool) -> None:
+    key = "*a" * 30 + f"*{end}"
+    began = time.monotonic()
+    assert holds(parse(0x00400009, "SH", key), "SH", "a" * 64) is expected
+    assert holds(parse(0x00100010, "PN", key), "PN", "a" * 64) is expected
+    assert time.monotonic() - began < 2
+
+
+@pytest.mark.parametrize(
+    ("vr", "text"),
+    [
+        ("PN", "\\".join(["A"] * 100_000)),
+        ("LO", "\\".join(["A*"] * 100_000)),
+        ("DA", "\\".join(["20240101"] * 100_000)),
+        ("UI", "\\".join(f"1.{n}" for n in range(100_000))),
+        ("PN", "A*" * 100_000),
+        ("UT", "A*" * 100_000),
+    ],
+)
+def test_a_key_that_asks_for_very_much_is_refused(vr: str, text: str) -> None:
+    with pytest.raises(BadKey, match="at most"):
+        parse(0x00100010, vr, text, ALL)
+
+
+def test_a_long_list_of_uids_is_understood() -> None:
+    match = parse(0x0020000D, "UI", "\\".join(f"1.{n}" for n in range(5_000)))
+    assert isinstance(match, AnyOf) and len(match.matches) == 5_000

@@ -16,6 +16,9 @@ WILDCARD_VRS = frozenset({"AE", "CS", "LO", "LT", "PN", "SH", "ST", "UC", "UR", 
 _ONE_VALUE = frozenset({"LT", "ST", "UR", "UT"})
 #: VRs for which Multiple Value Matching is defined (C.2.2.2.8)
 _MULTIPLE_VRS = frozenset({"AE", "AS", "AT", "CS", "LO", "PN", "SH", "UC"})
+#: what one key may ask for at most: UIDs of a list, values of other VRs, characters of one value. Beyond, the
+#: statement costs more to make than any answer is worth.
+MOST_UIDS, MOST_VALUES, LONGEST_VALUE = 10_000, 64, 1024
 _NUMBERS = frozenset({"IS", "DS", "US", "SS", "UL", "SL", "UV", "SV", "FL", "FD"})
 
 
@@ -115,6 +118,7 @@ def parse(tag: int, vr: str, text: str, options: Options = NOTHING_NEGOTIATED) -
         return None
     if text == '""' and options.empty_value:
         return Empty()
+    _check_bounds(tag, vr, text)
     if vr == "UI":
         return _one_of([Single(part.strip("\0 ")) for part in text.split("\\") if part.strip("\0 ")])
     if vr == "DA":
@@ -133,6 +137,15 @@ def parse(tag: int, vr: str, text: str, options: Options = NOTHING_NEGOTIATED) -
     if any(set(part) == {"*"} for part in parts):
         return None
     return _one_of([_literal(vr, part) for part in parts if part])
+
+
+def _check_bounds(tag: int, vr: str, text: str) -> None:
+    values = [text] if vr in _ONE_VALUE else text.split("\\")
+    most = MOST_UIDS if vr == "UI" else MOST_VALUES
+    if len(values) > most:
+        raise BadKey(tag, f"at most {most} values of a key can be searched for at once")
+    if max(map(len, values)) > LONGEST_VALUE:
+        raise BadKey(tag, f"a value to search for has at most {LONGEST_VALUE} characters")
 
 
 def _one_of(matches: Sequence[Match]) -> Match | None:
@@ -220,12 +233,27 @@ def spellings(pattern: str) -> tuple[str, ...]:
     return (pattern, shorter) if shorter and shorter != pattern else (pattern,)
 
 
-def expression(pattern: str) -> "re.Pattern[str]":
-    """A pattern with wildcards as a regular expression for the whole of a value."""
-    return re.compile(
-        "".join({"*": ".*", "?": "."}.get(character, re.escape(character)) for character in pattern),
-        re.DOTALL,
-    )
+def is_like(pattern: str, value: str) -> bool:
+    """Whether a pattern with wildcards fits the whole of a value.
+
+    No regular expression: one with many "*" takes a time that grows with their number as an exponent.
+    """
+    at = place = 0
+    star, resume = -1, 0
+    while place < len(value):
+        if at < len(pattern) and pattern[at] == "*":
+            star, resume = at, place
+            at += 1
+        elif at < len(pattern) and pattern[at] in ("?", value[place]):
+            at += 1
+            place += 1
+        elif star >= 0:
+            # the last "*" takes one character more; those before it need not be tried again
+            resume += 1
+            at, place = star + 1, resume
+        else:
+            return False
+    return all(left == "*" for left in pattern[at:])
 
 
 def holds(match: Match | None, vr: str, value: str) -> bool:
@@ -243,7 +271,7 @@ def holds(match: Match | None, vr: str, value: str) -> bool:
         case Single(wanted):
             return wanted in values or (vr in _NUMBERS and any(_same_number(wanted, each) for each in values))
         case Wildcard(pattern):
-            return any(expression(pattern).fullmatch(each) is not None for each in values)
+            return any(is_like(pattern, each) for each in values)
         case Range(first, last):
             return any(each != "" and first <= each and (not last or each <= last) for each in values)
         case Name(any_group, groups, _):
@@ -258,7 +286,7 @@ def holds(match: Match | None, vr: str, value: str) -> bool:
 
 
 def _is_name(pattern: str, key: str) -> bool:
-    return any(expression(each).fullmatch(key) is not None for each in spellings(pattern))
+    return any(is_like(each, key) for each in spellings(pattern))
 
 
 def _same_number(one: str, other: str) -> bool:
