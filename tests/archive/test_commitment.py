@@ -306,6 +306,15 @@ async def test_without_an_address_the_result_has_no_way_out(engine: Engine, arch
         await Reporter(engine, archive.root, SETTINGS).report(commitment_id)
     assert rows(engine)[0].state == "failed"
     assert "no host and port" in rows(engine)[0].last_error
+    # the job is resumed when that has been put right
+    reports = Reports()
+    with listening(reports) as device:
+        with writing(engine) as connection:
+            address = {"host": device.host, "port": device.port}
+            service.change(connection, "CT1", address, by="test", reason="found it")
+        await Reporter(engine, archive.root, SETTINGS).report(commitment_id)
+    assert rows(engine)[0].state == "delivered"
+    assert reports.verdicts == {"1.2.3": 0x0112}
 
 
 async def test_requests_that_make_no_sense_are_refused(engine: Engine, archive: Archive, put: Put) -> None:

@@ -1,7 +1,7 @@
 """Commitments as the index keeps them: asked, answered, delivered.
 
     provider: asked -> answered (verified) -> delivering -> delivered
-                          ^____________________/ (not taken: again later)
+                          ^____________________/ (not taken: again later; failed: when its job is resumed)
     user:     asked -> answered
 
 `failed`: there is no way to deliver the result, or the device refused the request.
@@ -123,7 +123,10 @@ def answer(connection: Connection, commitment_id: int, verdicts: Sequence[Verdic
 
 
 def claim(connection: Connection, commitment_id: int) -> bool:
-    """Take on the delivery of an answered commitment; False where another task or process has it."""
+    """Take on the delivery of an answered commitment; False where another task or process has it.
+
+    One that had failed is delivered after all where its job is resumed, e.g. when the device has an address now.
+    """
     stale = clock.now() - _DELIVERY
     done = connection.execute(
         update(commitments)
@@ -131,6 +134,7 @@ def claim(connection: Connection, commitment_id: int) -> bool:
             commitments.c.id == commitment_id,
             or_(
                 commitments.c.state == "answered",
+                and_(commitments.c.state == "failed", commitments.c.role == "provider"),
                 and_(commitments.c.state == "delivering", commitments.c.changed_at < stale),
             ),
         )
