@@ -6,7 +6,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import aclosing, asynccontextmanager
 from pathlib import Path
 
-from tests.archive.retrieve.conftest import HOST, ROOT, Home
+import pytest
+from tests.archive.retrieve.conftest import HOST, ROOT, Home, slice_of
 
 from filmless.access.model import SYSTEM
 from filmless.archive.query import StoredInstance, instances_of
@@ -164,4 +165,31 @@ async def test_stopping_does_not_wait_for_a_conversion(home: Home, tmp_path: Pat
             while home.codecs.running:
                 await asyncio.sleep(0.01)
         os.close(pipe)
+    sender.close()
+
+
+async def test_a_conversion_that_fails_in_an_unforeseen_way_costs_its_object(
+    home: Home, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = home.store(slice_of(1, 1, 1), IMPLICIT_VR_LE)
+    uid = home.store(slice_of(1, 1, 2))
+    cut_off = home.store(slice_of(1, 1, 3))
+
+    async def broken(path: Path, *_: object) -> object:
+        broken.calls += 1  # type: ignore[attr-defined]
+        raise RuntimeError if broken.calls == 1 else asyncio.CancelledError  # type: ignore[attr-defined]
+
+    broken.calls = 0  # type: ignore[attr-defined]
+    monkeypatch.setattr(home.codecs, "transcode", broken)
+    sender = Sender(home.archive.root, home.codecs)
+
+    async def answer(_: str) -> int:
+        return 0
+
+    with reading(home.engine) as connection:
+        wanted = list(instances_of(connection, SYSTEM, level="IMAGE", sop_uids=[kept, uid, cut_off]))
+    async with destination(answer, accepts=(IMPLICIT_VR_LE,)) as (device, _), asyncio.timeout(20):
+        delivery = Delivery(sender, NetSettings(), device)
+        became = {one.instance.sop_instance: one.result async for one in delivery.send(wanted)}
+    assert became == {kept: Result.COMPLETED, uid: Result.FAILED, cut_off: Result.FAILED}
     sender.close()

@@ -192,9 +192,17 @@ class Sender:
             _log.error("cannot read the file of %s: %s", instance.sop_instance, error.strerror)
             return _Ready(instance, transcoded=transcoded, reason="its file cannot be read")
         except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if task is not None and not task.cancelling():
+                # not we are cancelled, but the conversion is: image conversion shuts down
+                return _Ready(instance, reason="image conversion is shutting down", passing=True)
             if transcoded is not None:
                 transcoded.discard()
             raise
+        except Exception:  # noqa: BLE001 - logged; one object's trouble costs that object
+            # whoever waits for this object must hear of it, or would wait for ever
+            _log.exception("%s cannot be made ready", instance.sop_instance)
+            return _Ready(instance, transcoded=transcoded, reason="an error of ours", passing=True)
         return _Ready(instance, way, source, transcoded)
 
     async def _source(
