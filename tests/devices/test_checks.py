@@ -16,6 +16,7 @@ from tests.peers import free_port
 
 from filmless.devices.checks import check, check_all
 from filmless.devices.model import Device
+from filmless.kit.errors import Refused
 from filmless.net import tls
 from filmless.net.model import NetSettings
 
@@ -127,6 +128,18 @@ async def test_many_devices_are_asked_at_once_and_answered_in_order():
     with answering() as good, mute() as bad:
         results = await check_all([bad, good, bad, good, bad], SETTINGS)
     assert [result.ok for result in results] == [False, True, False, True, False]
+
+
+async def test_a_device_whose_tls_cannot_be_set_up_costs_no_other_its_check():
+    def broken(device: Device) -> ssl.SSLContext | None:
+        if device.tls:
+            raise Refused("the certificate cannot be used")
+        return None
+
+    with answering() as good:
+        results = await check_all([dataclasses.replace(good, tls=True), good], SETTINGS, tls=broken)
+    assert [result.ok for result in results] == [False, True]
+    assert "certificate" in results[0].reason
 
 
 async def test_tls_is_spoken_and_its_failures_are_said(tmp_path: Path):

@@ -14,7 +14,8 @@ def tls_for_devices(settings: Settings) -> Callable[[Device], ssl.SSLContext | N
     """The TLS context to call a device with, None for one that is called without.
 
     Devices show a certificate of the [tls] authorities. Where none are set it is one of the system's authorities,
-    and has to name the host that is called. We show ours where there is one. Calling raises Refused where a file of the settings cannot be used.
+    and has to name the host that is called. We show ours where there is one. Calling raises Refused where a file
+    of the settings cannot be used.
     """
 
     @cache

@@ -78,6 +78,11 @@ async def check_all(
 
     async def one(device: Device) -> CheckResult:
         async with places:
-            return await check(device, settings, tls=tls(device))
+            try:
+                context = tls(device)
+            except FilmlessError as error:
+                # a device's TLS that cannot be set up costs its own check only
+                return CheckResult(ok=False, reason=error.message)
+            return await check(device, settings, tls=context)
 
     return await asyncio.gather(*(one(device) for device in devices))
