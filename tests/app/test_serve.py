@@ -21,7 +21,7 @@ from pynetdicom.sop_class import CTImageStorage, StudyRootQueryRetrieveInformati
 
 from tests import made
 from tests.peers import HOST, FilmlessServer, eventually, filmless_command, free_port, run
-from tests.raw import STUDY_ROOT_FIND, RawAssociation, command_set, element, pdata
+from tests.raw import CT, IMPLICIT, STUDY_ROOT_FIND, RawAssociation, command_set, element, pdata
 
 SECRET_NAME, SECRET_ID = "Geheim^Gerda", "GEHEIM0815"
 
@@ -144,6 +144,15 @@ def test_a_device_that_may_only_get_may_not_store(server: FilmlessServer, tmp_pa
     association = associate(server, ae_title="GETTER")
     assert association.send_c_store(made.series(tmp_path, 1).files[0]).Status == 0x0124
     association.release()
+
+
+def test_what_is_no_storage_class_is_not_stored(server: FilmlessServer) -> None:
+    with RawAssociation(server.dicom_port, [(STUDY_ROOT_FIND, [IMPLICIT]), (CT, [IMPLICIT])]) as association:
+        data = element(0x00080016, STUDY_ROOT_FIND) + element(0x00080018, "1.2.3.4.5")
+        for context in (1, 3):
+            answer = association.store(STUDY_ROOT_FIND, "1.2.3.4.5", data, context)
+            assert answer.status == 0x0122
+        assert association.store(CT, "1.2.3.4.5", data, 1).status == 0x0122
 
 
 def test_a_second_server_on_the_home_is_refused(server: FilmlessServer) -> None:

@@ -68,6 +68,28 @@ async def test_a_worker_gets_the_settings_and_ends_at_sigterm(tmp_path: Path) ->
     assert not Path(f"/proc/{pid}").exists()
 
 
+async def test_a_worker_that_is_being_made_ends_too(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    really, making, go = asyncio.create_subprocess_exec, asyncio.Event(), asyncio.Event()
+
+    async def slowly(*command: str, **how: object) -> asyncio.subprocess.Process:
+        made = await really(*command, **how)  # type: ignore[arg-type]
+        making.set()
+        await go.wait()
+        return made
+
+    monkeypatch.setattr(asyncio, "create_subprocess_exec", slowly)
+    worker = supervise.Worker(settings, (sys.executable, "-c", "import time; time.sleep(60)"))
+    worker.start()
+    await making.wait()
+    stopping = asyncio.create_task(worker.stop(5))
+    await asyncio.sleep(0)
+    go.set()
+    await asyncio.wait_for(stopping, 20)
+    assert not worker.runs
+
+
 async def test_a_worker_that_ignores_sigterm_is_killed(settings: Settings, tmp_path: Path) -> None:
     code = (
         "import signal, time\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n"

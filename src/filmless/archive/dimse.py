@@ -17,6 +17,8 @@ SUCCESS = 0x0000
 #: PS3.7 C.5: Processing failure, Refused: not authorised
 PROCESSING_FAILURE = 0x0110
 NOT_AUTHORISED = 0x0124
+#: PS3.7 C.5.24
+SOP_CLASS_NOT_SUPPORTED = 0x0122
 #: PS3.4 table B.2-1: A7xx out of resources, A9xx data set does not match SOP class, Cxxx cannot understand
 OUT_OF_RESOURCES = 0xA700
 INDEX_BUSY = 0xA701
@@ -58,6 +60,8 @@ def error_status(error: FilmlessError) -> StoreAnswer:
         status = OUT_OF_RESOURCES if error.code.startswith("disk") else INDEX_BUSY
     elif isinstance(error, Refused) and error.code == "not-allowed":
         status = NOT_AUTHORISED
+    elif isinstance(error, Refused) and error.code == "no-storage-class":
+        status = SOP_CLASS_NOT_SUPPORTED
     elif isinstance(error, Refused | Conflict | Defect):
         status = PROCESSING_FAILURE
     else:
