@@ -1,7 +1,7 @@
 """Asking another archive, from the command line: Orthanc as the foreign one, pynetdicom for its failures."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +14,15 @@ from pynetdicom.sop_class import StudyRootQueryRetrieveInformationModelMove as S
 from tests import peers
 from tests.exchange.peer import image, peer
 
+from filmless.devices.model import Device
+from filmless.dicom.dimse import CommandField
+from filmless.dicom.sopclasses import STUDY_ROOT_FIND
+from filmless.dicom.uids import EXPLICIT_VR_LE
+from filmless.dicom.ul.negotiation import ANY, NegotiationPolicy
 from filmless.exchange import remote
 from filmless.kit.errors import Refused, Unavailable
-from filmless.net.model import NetSettings
+from filmless.net.model import Admission, NetSettings, Reply
+from filmless.net.server import Server, Services
 
 SETTINGS = NetSettings(ae_title="FILMLESS", connect_timeout=3, acse_timeout=5, response_timeout=10)
 STUDY, OTHER = "1.2.826.51", "1.2.826.52"
@@ -207,6 +213,22 @@ async def test_a_query_that_fails_is_an_error_not_an_empty_answer(status, error,
         pytest.raises(error, match=words),
     ):
         await _all(remote.find(device, remote.identifier("STUDY", {}), settings=SETTINGS))
+
+
+async def test_what_comes_with_a_failure_is_no_answer():
+    async def fail(*_: Any) -> AsyncIterator[Reply]:
+        yield Reply(0xA700, remote.encode(remote.identifier("STUDY", {"PatientID": "P"}), EXPLICIT_VR_LE))
+
+    async def admit(*_: Any) -> Admission:
+        return Admission("who", NegotiationPolicy({STUDY_ROOT_FIND: ANY}))
+
+    services = Services()
+    services.add([STUDY_ROOT_FIND], [CommandField.C_FIND_RQ], fail)
+    server = Server(SETTINGS, services, admit)
+    device = Device("PEER", host="127.0.0.1", port=await server.start("127.0.0.1", 0))
+    with pytest.raises(Unavailable, match="out of resources"):
+        await _all(remote.find(device, remote.identifier("STUDY", {}), settings=SETTINGS))
+    await server.stop(0)
 
 
 async def test_leaving_a_query_early_cancels_it():

@@ -189,10 +189,12 @@ async def find(
         answers = association.find(context, encode(wanted, context.transfer_syntax))
         async with aclosing(answers):  # type: ignore[type-var]
             async for command, data in answers:
-                if data is not None:
-                    yield decode(data, context.transfer_syntax, device.character_set)
-                elif statuses.category(command.status) in ("failure", "cancel"):
+                category = statuses.category(command.status)
+                if category in ("failure", "cancel"):
+                    # whatever comes with it is no answer
                     raise _failure(device, command)
+                if data is not None and category == "pending":
+                    yield decode(data, context.transfer_syntax, device.character_set)
         await association.release()
     finally:
         if association.is_open:
