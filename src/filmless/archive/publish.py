@@ -36,7 +36,7 @@ from filmless.db import events
 from filmless.db.prepared import Prepared
 from filmless.db.work import reading
 from filmless.kit import clock, ids
-from filmless.kit.errors import Defect, FilmlessError, Unavailable
+from filmless.kit.errors import Conflict, Defect, FilmlessError, Unavailable
 from filmless.patients import service as patients
 
 log = logging.getLogger(__name__)
@@ -67,6 +67,15 @@ class Known:
     rejected: str
 
 
+@dataclass(frozen=True, slots=True)
+class Acceptance:
+    """A person takes an object out of quarantine."""
+
+    quarantined: int
+    by: str
+    reason: str
+
+
 @dataclass(slots=True)
 class Item:
     """An entry on its way into the index."""
@@ -77,6 +86,8 @@ class Item:
     same: bool = False
     #: decided before, by a person or by the ledger: "replace", "quarantine", "keep-first", "" for the policy
     decided: str = ""
+    #: recorded in the transaction that makes the object visible
+    acceptance: Acceptance | None = None
 
 
 @dataclass(slots=True)
@@ -235,6 +246,7 @@ class Publisher:
         self._committing = False
         with self._writing() as connection:
             uids = [item.entry.sop_instance_uid for item in items if item.entry.cause is None]
+            rejection.lock(connection, alone=any(item.entry.note is not None for item in items))
             known = _known(connection, uids)
             rejected = rejection.codes_in_force(connection, uids) if uids else {}
             results: list[Result] = []
@@ -246,6 +258,8 @@ class Publisher:
                     continue
                 seen.add(uid)
                 results.append(self._decide(connection, item, known.get(uid), rejected.get(uid, ""), work))
+                if item.acceptance is not None:
+                    _accept(connection, item, item.acceptance, work)
             self._write(connection, work)
             if before_commit is not None:
                 before_commit()
@@ -268,7 +282,8 @@ class Publisher:
         if entry.cause is not None:
             return self._quarantine(connection, entry, entry.cause, Kind.QUARANTINED, work)
         if known is None:
-            if item.decided == "quarantine":
+            if item.decided in ("quarantine", "keep-first"):
+                # read back from the ledger: the first object was purged since
                 return self._quarantine(connection, entry, Cause.DIFFERENT_OBJECT, Kind.QUARANTINED, work)
             self._add(connection, entry, rejected, work)
             return Result(Outcome(Kind.STORED, entry.sop_instance_uid, None, tuple(entry.warnings)))
@@ -454,13 +469,14 @@ class Publisher:
                     "arrived": len(arrived),
                     "now": now,
                 }
-                for series_id, (_, arrived) in work.arrived.items()
+                # in one order, so that two processes do not wait for each other
+                for series_id, (_, arrived) in sorted(work.arrived.items())
             ],
         )
         by_study: dict[int, list[int]] = {}
         for series_id, (place, _) in work.arrived.items():
             by_study.setdefault(place.study, []).append(series_id)
-        for study_id, series_ids in by_study.items():
+        for study_id, series_ids in sorted(by_study.items()):
             new = [
                 entry
                 for series_id in series_ids
@@ -587,6 +603,21 @@ def _known(connection: Connection, uids: list[str]) -> dict[str, Known]:
         for row in query.all(connection, {"uid": uid}):
             found[uid] = Known(*row)
     return found
+
+
+def _accept(connection: Connection, item: Item, acceptance: Acceptance, work: _Work) -> None:
+    done = connection.execute(
+        update(quarantine)
+        .where(quarantine.c.id == acceptance.quarantined, quarantine.c.state == "waiting")
+        .values(state="accepted", decided_at=clock.now(), decided_by=acceptance.by, reason=acceptance.reason)
+    )
+    if done.rowcount != 1:
+        raise Conflict("somebody else has just decided it", code="decided")
+    work.decisions.append(
+        {"what": "accept", "key": item.entry.file.key, "by": acceptance.by, "reason": acceptance.reason}
+    )
+    decided = {"id": acceptance.quarantined, "state": "accepted", "by": acceptance.by}
+    work.happened.append(("quarantine-decided", decided))
 
 
 def _find_or_create(connection: Connection, entry: Entry, work: _Work) -> _Place:

@@ -117,6 +117,8 @@ def _mark(
     connection: Connection, root: Path, before: datetime, by: str, reason: str, prepared: list[str]
 ) -> int:
     """Phase one for one batch: the index forgets. Returns how many; `prepared` gets files that nobody needs then."""
+    # a revocation comes before, or finds nothing any more
+    rejection.lock(connection, alone=True)
     rows = connection.execute(_wanted(before).limit(_BATCH)).all()
     discarded = connection.execute(
         select(quarantine.c.id, quarantine.c.key)

@@ -3,19 +3,20 @@
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import Any
 
-from sqlalchemy import Connection, Engine, func, select, update
+from sqlalchemy import Connection, Engine, Row, func, select, update
 
 from filmless.archive import ledger, levels
-from filmless.archive.entry import Entry, File, read_entry
+from filmless.archive.entry import File, read_entry
 from filmless.archive.model import Arrival, Outcome, Source
-from filmless.archive.publish import Item, Publisher
+from filmless.archive.publish import Acceptance, Item, Publisher
 from filmless.archive.tables import quarantine
 from filmless.db import events
 from filmless.db.work import reading, writing
 from filmless.dicom import scan
 from filmless.kit import clock
-from filmless.kit.errors import Conflict, Refused
+from filmless.kit.errors import Conflict, Refused, Unavailable
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,33 +74,7 @@ def accept(engine: Engine, publisher: Publisher, root: Path, item: int, *, by: s
 
     Raises Conflict where it was decided before, Refused where it can never be an object of the archive.
     """
-    entry = _waiting(engine, root, item, reason)
-    if entry.cause is not None:
-        raise Refused(f"it cannot be taken in: {entry.cause.value}", code=entry.cause.value)
-    _decide(engine, root, item, "accept", "accepted", by, reason)
-    result = publisher.publish([Item(entry, decided="replace")])[0]
-    if result.outcome is None:
-        with writing(engine) as connection:
-            connection.execute(update(quarantine).where(quarantine.c.id == item).values(state="waiting"))
-        assert result.error is not None
-        raise result.error
-    return result.outcome
-
-
-def discard(engine: Engine, root: Path, item: int, *, by: str, reason: str) -> None:
-    """Decide that the object is not wanted. Its file stays until it is purged."""
-    _waiting(engine, root, item, reason)
-    _decide(engine, root, item, "discard", "discarded", by, reason)
-
-
-def _waiting(engine: Engine, root: Path, item: int, reason: str) -> Entry:
-    if not reason.strip():
-        raise Refused("a reason is needed: it is kept with the decision", code="no-reason")
-    with reading(engine) as connection:
-        found = show(connection, item)
-        row = connection.execute(select(quarantine).where(quarantine.c.id == item)).one()
-    if found.state != "waiting":
-        raise Conflict(f"it was {found.state} before, by {found.decided_by}", code="decided")
+    row = _waiting(engine, item, reason)
     arrival = Arrival(
         row.sop_class_uid,
         row.sop_instance_uid,
@@ -107,9 +82,43 @@ def _waiting(engine: Engine, root: Path, item: int, reason: str) -> Entry:
         Source(row.source, row.character_set, row.default_issuer),
     )
     file = File(row.key, row.path, row.offset, row.size, row.sha256, row.received_at)
-    return read_entry(
-        arrival, file, scan_file(root / row.path, row.offset, row.size, row.transfer_syntax_uid)
-    )
+    try:
+        header = scan_file(root / row.path, row.offset, row.size, row.transfer_syntax_uid)
+    except OSError as error:
+        raise Unavailable(f"its file cannot be read ({error.strerror})", code="disk") from error
+    entry = read_entry(arrival, file, header)
+    if entry.cause is not None:
+        raise Refused(f"it cannot be taken in: {entry.cause.value}", code=entry.cause.value)
+    result = publisher.publish([Item(entry, decided="replace", acceptance=Acceptance(item, by, reason))])[0]
+    if result.outcome is None:
+        assert result.error is not None
+        raise result.error
+    return result.outcome
+
+
+def discard(engine: Engine, root: Path, item: int, *, by: str, reason: str) -> None:
+    """Decide that the object is not wanted. Its file stays until it is purged."""
+    row = _waiting(engine, item, reason)
+    with writing(engine) as connection:
+        decided = connection.execute(
+            update(quarantine)
+            .where(quarantine.c.id == item, quarantine.c.state == "waiting")
+            .values(state="discarded", decided_at=clock.now(), decided_by=by, reason=reason)
+        )
+        if decided.rowcount != 1:
+            raise Conflict("somebody else has just decided it", code="decided")
+        events.record(connection, [("quarantine-decided", {"id": item, "state": "discarded", "by": by})])
+        ledger.write(root, [{"what": "discard", "key": row.key, "by": by, "reason": reason}])
+
+
+def _waiting(engine: Engine, item: int, reason: str) -> Row[Any]:
+    if not reason.strip():
+        raise Refused("a reason is needed: it is kept with the decision", code="no-reason")
+    with reading(engine) as connection:
+        found = show(connection, item)
+        if found.state != "waiting":
+            raise Conflict(f"it was {found.state} before, by {found.decided_by}", code="decided")
+        return connection.execute(select(quarantine).where(quarantine.c.id == item)).one()
 
 
 def scan_file(path: Path, offset: int, size: int, transfer_syntax_uid: str) -> scan.Header:
@@ -123,17 +132,3 @@ def scan_file(path: Path, offset: int, size: int, transfer_syntax_uid: str) -> s
             if header.ended or len(head) >= size or limit >= 64 << 20:
                 return header
             limit *= 8
-
-
-def _decide(engine: Engine, root: Path, item: int, what: str, state: str, by: str, reason: str) -> None:
-    with writing(engine) as connection:
-        row = connection.execute(select(quarantine).where(quarantine.c.id == item)).one()
-        decided = connection.execute(
-            update(quarantine)
-            .where(quarantine.c.id == item, quarantine.c.state == "waiting")
-            .values(state=state, decided_at=clock.now(), decided_by=by, reason=reason)
-        )
-        if decided.rowcount != 1:
-            raise Conflict("somebody else has just decided it", code="decided")
-        events.record(connection, [("quarantine-decided", {"id": item, "state": state, "by": by})])
-        ledger.write(root, [{"what": what, "key": row.key, "by": by, "reason": reason}])

@@ -109,6 +109,7 @@ def revoke(archive: Archive, note_uid: str, *, by: str, reason: str) -> int:
     if not reason.strip():
         raise Refused("a reason is needed: it is kept with the revocation", code="no-reason")
     with writing(archive.engine) as connection:
+        rejection.lock(connection, alone=True)
         rows = connection.execute(
             select(rejections.c.revoked_at).where(rejections.c.note_uid == note_uid)
         ).all()

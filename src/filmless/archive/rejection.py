@@ -14,6 +14,20 @@ from filmless.db import events
 from filmless.db.prepared import Prepared
 from filmless.kit import clock
 
+#: held by arriving objects together, by whatever changes rejections alone
+_LOCK = 0x46494C4F
+
+
+def lock(connection: Connection, *, alone: bool) -> None:
+    """Keep rejections as they are until this transaction ends; `alone` for who changes them.
+
+    First thing in the transaction, on PostgreSQL, where several write at once: an object that arrives while the
+    note that names it is written would see no rejection, and the note no object. SQLite has one writer.
+    """
+    if connection.dialect.name == "postgresql":
+        shared = "" if alone else "_shared"
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock{shared}({_LOCK})")
+
 
 def codes_in_force(connection: Connection, sop_instance_uids: Iterable[str]) -> dict[str, str]:
     """The rejection in force for each of the objects that has one: the first that was made."""
@@ -83,7 +97,8 @@ def refresh(connection: Connection, sop_instance_uids: Iterable[str]) -> int:
                 connection.execute(update(instances).where(instances.c.id == row.id).values(rejected=code))
                 touched_series.add(row.series)
                 changed += 1
-    recount(connection, touched_series)
+    if touched_series:
+        recount(connection, touched_series)
     return changed
 
 
@@ -91,7 +106,12 @@ def recount(connection: Connection, series_ids: Iterable[int]) -> None:
     """Counts, modalities and classes of these series and their studies, from the instances that are not rejected."""
     touched_studies: set[int] = set()
     now = clock.now()
-    for series_id in series_ids:
+    wanted = sorted(series_ids)
+    # whoever is just adding to them finishes first (PostgreSQL): counted is what is committed
+    connection.execute(
+        select(series.c.id).where(series.c.id.in_(wanted)).order_by(series.c.id).with_for_update()
+    )
+    for series_id in wanted:
         count = connection.scalar(
             select(func.count())
             .select_from(instances)
@@ -103,6 +123,9 @@ def recount(connection: Connection, series_ids: Iterable[int]) -> None:
             .values(instance_count=count, generation=series.c.generation + 1, last_arrival_at=now)
         )
         touched_studies.update(connection.scalars(select(series.c.study).where(series.c.id == series_id)))
+    connection.execute(
+        select(studies.c.id).where(studies.c.id.in_(touched_studies)).order_by(studies.c.id).with_for_update()
+    )
     for study_id in touched_studies:
         counted = connection.execute(
             select(func.count(), func.coalesce(func.sum(series.c.instance_count), 0)).where(
@@ -148,6 +171,7 @@ def joined(modalities: Iterable[str]) -> str:
 
 def revoke(connection: Connection, note_uid: str, *, by: str, reason: str) -> int:
     """Take a rejection back, in the caller's transaction: its objects are there again. Returns how many."""
+    lock(connection, alone=True)
     now = clock.now()
     uids = connection.scalars(
         select(rejections.c.sop_instance_uid).where(
