@@ -128,6 +128,8 @@ def test_every_list_has_a_limit_and_every_act_a_reason() -> None:
             if name == "list":
                 lists.append(group)
                 assert "limit" in options, f"{group} {name}"
+            elif name == "history":
+                assert "limit" in options, f"{group} {name}"
             elif name not in ("show", "quirks", "check"):
                 acts.append(f"{group} {name}")
                 assert "reason" in options, f"{group} {name}"

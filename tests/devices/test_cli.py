@@ -1,6 +1,7 @@
 """`filmless devices` and `filmless jobs` as a person calls them."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +70,14 @@ def test_a_device_lives_from_add_to_remove(cli):
         ("device-removed", "scrapped"),
     ]
     assert all(body["by"] for _, body in cli.events())
+    assert [one["what"] for one in cli.json("devices", "history", "CT1", "--limit", "2")] == [
+        "device-removed",
+        "device-changed",
+    ]
+    told = cli("devices", "history").output
+    assert ("moved to another network" in told, "scrapped" in told) == (True, True)
+    assert "There are more than 1" in cli("devices", "history", "--limit", "1").output
+    assert "Nothing has happened" in cli("devices", "history", "CT2").output
 
 
 def test_changes_need_a_reason_and_something_to_change(cli):
@@ -128,6 +137,8 @@ def test_jobs_are_listed_cancelled_and_resumed_with_the_reason(cli):
     assert "Missing option '--reason'" in cli("jobs", "cancel", first).output
     assert cli.json("jobs", "cancel", first, "--reason", "wrong study")["state"] == "cancelled"
     assert [one["id"] for one in cli.json("jobs", "list", "--state", "cancelled")] == [first]
+    shown = cli("jobs", "show", first).output
+    assert re.search(r"^cancelled: .* by .+: wrong study$", shown, re.MULTILINE)
     assert cli.json("jobs", "resume", first, "--reason", "right after all")["state"] == "waiting"
     with pytest.raises(Conflict, match="is waiting"):
         cli("jobs", "resume", first, "--reason", "again")

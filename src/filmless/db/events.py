@@ -1,6 +1,6 @@
 """The event log: what happened, written in the transaction that made it true; subscribers read it in order."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -64,6 +64,15 @@ def after(connection: Connection, seq: int, *, kinds: Iterable[str] = (), limit:
     if wanted:
         query = query.where(events.c.kind.in_(wanted))
     return [Event(row.seq, row.at, row.kind, row.body) for row in connection.execute(query)]
+
+
+def newest(connection: Connection, kinds: Iterable[str], *, since: datetime | None = None) -> Iterator[Event]:
+    """Events of these kinds, the newest first, as a stream; none from before `since`."""
+    query = select(events).where(events.c.kind.in_(list(kinds))).order_by(events.c.seq.desc())
+    if since is not None:
+        query = query.where(events.c.at >= since)
+    for row in connection.execute(query.execution_options(yield_per=200)):
+        yield Event(row.seq, row.at, row.kind, row.body)
 
 
 def advance(connection: Connection, reader: str, seq: int) -> None:

@@ -3,11 +3,13 @@
 import dataclasses
 import difflib
 from collections.abc import Iterable, Mapping
+from itertools import islice
 from typing import Any
 
 from sqlalchemy import Connection, Row, delete, insert, select, update
 
 from filmless.db import events
+from filmless.db.events import Event
 from filmless.devices.model import (
     SERVICES,
     Device,
@@ -127,6 +129,14 @@ def remove(connection: Connection, ae_title: str, *, by: str, reason: str) -> No
     device = get_device(connection, ae_title)
     connection.execute(delete(devices).where(devices.c.ae_title == device.ae_title))
     events.record(connection, [("device-removed", {"ae_title": device.ae_title, "by": by, "reason": reason})])
+
+
+def history(connection: Connection, *, ae_title: str = "", limit: int = 100) -> list[Event]:
+    """What was done to the list of devices and what checks found, the newest first; of one device where given."""
+    kinds = ("device-added", "device-changed", "device-removed", "device-reachable", "device-unreachable")
+    wanted = ae_title.strip(" \0")
+    of_it = (one for one in events.newest(connection, kinds) if wanted in ("", one.body["ae_title"]))
+    return list(islice(of_it, limit))
 
 
 def record_check(connection: Connection, ae_title: str, *, ok: bool, reason: str, ms: int | None) -> None:

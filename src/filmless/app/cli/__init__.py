@@ -18,7 +18,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "serve": ("serve", "Run the server."),
     "settings": ("serve", "Show the settings in force and where they come from."),
     "associations": ("serve", "DICOM connections of the running server: list, show, abort."),
-    "devices": ("devices", "Devices that may talk to us: list, show, add, change, remove, check."),
+    "devices": ("devices", "Devices that may talk to us: list, show, add, change, remove, check, history."),
     "echo": ("peers", "Ask a device whether it answers (C-ECHO)."),
     "send": ("peers", "Send studies, or files, to a device."),
     "find": ("peers", "Ask a device what it has (C-FIND)."),

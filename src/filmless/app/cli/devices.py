@@ -159,6 +159,47 @@ def remove(settings: Settings, ae_title: str, reason: str) -> None:
 
 
 @devices.command()
+@click.argument("ae_title", default="")
+@click.option("--limit", type=click.IntRange(1), default=50, show_default=True)
+@_JSON
+@with_settings
+def history(settings: Settings, ae_title: str, limit: int, *, as_json: bool) -> None:
+    """List what was done to devices, by whom and why, and when they stopped answering; the newest first."""
+    with open_index(settings) as engine, reading(engine) as connection:
+        found = service.history(connection, ae_title=ae_title, limit=limit + 1)
+    if as_json:
+        plain = [{"at": one.at.isoformat(), "what": one.kind, **one.body} for one in found[:limit]]
+        click.echo(json.dumps(plain, indent=2))
+        return
+    if not found:
+        click.echo("Nothing has happened yet.")
+        return
+    rows = [
+        (
+            moment(one.at),
+            one.body["ae_title"],
+            one.kind.removeprefix("device-"),
+            one.body.get("by", "-"),
+            ", ".join(
+                f"{name}: {_short(before)} to {_short(after)}"
+                for name, (before, after) in one.body.get("changes", {}).items()
+            ),
+            one.body["reason"],
+        )
+        for one in found[:limit]
+    ]
+    print_table(("WHEN", "AE TITLE", "WHAT", "BY", "CHANGES", "REASON"), rows)
+    if len(found) > limit:
+        click.echo(f"There are more than {limit}: --limit shows more.")
+
+
+def _short(value: Any) -> str:
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return (" ".join(value) if isinstance(value, list) else str(value)) or "none"
+
+
+@devices.command()
 @_JSON
 def quirks(*, as_json: bool) -> None:
     """List the departures from the standard that a device can have."""

@@ -1,6 +1,7 @@
 """`filmless jobs`: background work - sends, notifications, commitments."""
 
 import json
+from datetime import datetime
 from typing import Any
 
 import click
@@ -56,7 +57,7 @@ def show(settings: Settings, job_id: str, *, as_json: bool) -> None:
     """Show one job."""
     with open_jobs(settings) as opened:
         job = opened.get(job_id)
-    _show(job, as_json=as_json)
+    _show(job, as_json=as_json, decided=_decided(settings, job))
 
 
 @jobs.command()
@@ -69,7 +70,7 @@ def cancel(settings: Settings, job_id: str, reason: str, *, as_json: bool) -> No
     with open_jobs(settings) as opened:
         job = opened.cancel(job_id)
     _record(settings, "job-cancelled", job, reason)
-    _show(job, as_json=as_json)
+    _show(job, as_json=as_json, decided=_decided(settings, job))
 
 
 @jobs.command()
@@ -82,7 +83,7 @@ def resume(settings: Settings, job_id: str, reason: str, *, as_json: bool) -> No
     with open_jobs(settings) as opened:
         job = opened.resume(job_id)
     _record(settings, "job-resumed", job, reason)
-    _show(job, as_json=as_json)
+    _show(job, as_json=as_json, decided=_decided(settings, job))
 
 
 def _record(settings: Settings, kind: str, job: Job, reason: str) -> None:
@@ -95,9 +96,29 @@ def _record(settings: Settings, kind: str, job: Job, reason: str) -> None:
         events.record(connection, [(kind, body)])
 
 
-def _show(job: Job, *, as_json: bool) -> None:
+def _decided(settings: Settings, job: Job) -> list[dict[str, str]]:
+    """What people decided of the job, the newest first."""
+    from filmless.app.index import open_index
+    from filmless.db import events
+    from filmless.db.work import reading
+
+    kinds = ("job-cancelled", "job-resumed")
+    with open_index(settings, pool_size=1) as engine, reading(engine) as connection:
+        return [
+            {
+                "at": one.at.isoformat(),
+                "what": one.kind.removeprefix("job-"),
+                "by": one.body["by"],
+                "reason": one.body["reason"],
+            }
+            for one in events.newest(connection, kinds, since=job.created_at)
+            if one.body["job"] == job.id
+        ]
+
+
+def _show(job: Job, *, as_json: bool, decided: list[dict[str, str]]) -> None:
     if as_json:
-        click.echo(json.dumps(_plain(job), indent=2))
+        click.echo(json.dumps({**_plain(job), "decided": decided}, indent=2))
         return
     lines = {
         "job": job.id,
@@ -111,6 +132,9 @@ def _show(job: Job, *, as_json: bool) -> None:
     }
     lines |= {name.replace("_", " "): str(value) for name, value in job.result.items()}
     print_fields(lines)
+    for one in decided:
+        when = moment(datetime.fromisoformat(one["at"]))
+        print_fields({one["what"]: f"{when} by {one['by']}: {one['reason']}"})
 
 
 def _why(job: Job) -> str:
