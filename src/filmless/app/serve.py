@@ -26,10 +26,11 @@ from filmless.app.index import make_home
 from filmless.app.running import Running, aborter, health, lister, registry
 from filmless.app.settings import Settings
 from filmless.archive.codecs import Codecs
+from filmless.archive.index_process import IndexProcess
 from filmless.archive.retrieve.sending import Sender
 from filmless.archive.store import Archive
 from filmless.db import migrate
-from filmless.db.engine import open_engine
+from filmless.db.engine import grow_log, open_engine
 from filmless.kit.errors import Refused
 from filmless.net.server import Server
 
@@ -65,9 +66,13 @@ async def _serve(settings: Settings, say: Callable[[str], None]) -> None:
         engine = open_engine(settings.index_url)
         stack.callback(engine.dispose)
         await asyncio.to_thread(migrate.upgrade, engine)
+        await asyncio.to_thread(grow_log, engine)
         codecs = Codecs(settings.home / "scratch", settings.codecs)
         stack.callback(codecs.close)
-        archive = Archive(engine, settings.store, settings.archive, codecs)
+        index = IndexProcess(engine, settings.store, settings.archive)
+        stack.callback(index.close)
+        archive = Archive(engine, settings.store, settings.archive, codecs, index)
+        await asyncio.to_thread(index.start)
         await asyncio.to_thread(archive.start)
         stack.push_async_callback(asyncio.to_thread, archive.stop)
         sender = Sender(settings.store, codecs, settings.retrieve)

@@ -21,9 +21,10 @@ from pathlib import Path
 from sqlalchemy import Engine
 
 from filmless.archive import levels
-from filmless.archive.blobs import BlobStore, Folder, new_header, seal, seal_offset
+from filmless.archive.blobs import BlobStore, Folder, new_header, seal, seal_offset, sealed
 from filmless.archive.codecs import Codecs, DataSet
 from filmless.archive.entry import File, read_entry
+from filmless.archive.index_process import IndexProcess
 from filmless.archive.model import ArchiveSettings, Arrival, Outcome
 from filmless.archive.publish import Item, Known, NotDurable, Publisher, Result
 from filmless.dicom import scan
@@ -53,7 +54,7 @@ class Written:
     item: Item
     folder: Folder
     done: "Done"
-    #: set when the file is on disk, or cannot be (then `sync_error` says why); the committer syncs the folder
+    #: set when the file and its folder's entry are on disk, or cannot be (then `sync_error` says why)
     synced: threading.Event = field(default_factory=threading.Event)
     sync_error: FilmlessError | None = None
 
@@ -62,15 +63,21 @@ class Archive:
     """The archive's way in. `start` before use, `stop` at the end; thread-safe in between."""
 
     def __init__(
-        self, engine: Engine, root: Path, settings: ArchiveSettings, codecs: Codecs | None = None
+        self,
+        engine: Engine,
+        root: Path,
+        settings: ArchiveSettings,
+        codecs: Codecs | None = None,
+        publisher: Publisher | IndexProcess | None = None,
     ) -> None:
+        """`publisher` writes the index; in this process where none is given. It is closed at `stop`."""
         self.engine = engine
         self.root = root
         self.settings = settings
         self.blobs = BlobStore(engine, root, folder_files=settings.folder_files)
         self._codecs = codecs or Codecs(root.parent / "scratch")
         self._own_codecs = codecs is None
-        self._publisher = Publisher(engine, root, settings)
+        self._publisher = publisher or Publisher(engine, root, settings)
         self._work: queue.SimpleQueue[Callable[[], None] | None] = queue.SimpleQueue()
         self._writers = [
             threading.Thread(target=self._write_loop, name=f"writer-{number}", daemon=True)
@@ -221,19 +228,17 @@ class Archive:
                 return
             for one in batch:
                 one.synced.wait()
-            for folder in {one.folder for one in batch}:
-                try:
-                    os.fsync(folder.fd)
-                except OSError as broken:
-                    for one in batch:
-                        if one.folder is folder and one.sync_error is None:
-                            one.sync_error = _disk(broken)
-            if any(one.sync_error is not None for one in batch):
+            if _any_failed(batch):
                 raise NotDurable
             durable = True
 
         try:
-            results = self._publisher.publish([one.item for one in batch], files_are_durable)
+            results = self._publisher.publish(
+                [one.item for one in batch],
+                None
+                if all(one.synced.is_set() for one in batch) and not _any_failed(batch)
+                else files_are_durable,
+            )
         except NotDurable:
             for one in batch:
                 if one.sync_error is not None:
@@ -338,6 +343,7 @@ class Reception:
         self._at = clock.now()
         self._offset = 0
         self._seal = 0
+        self._sealed = False
         self._head = bytearray()
         self._look_again = 0
         self._scanned: scan.Header | None = None
@@ -393,12 +399,13 @@ class Reception:
                 if not batch and not self._aborted and not self._complete:
                     self._running = False
                     return
-                last = self._aborted or (self._complete and not batch)
+                complete = self._complete
+                last = self._aborted or (complete and not batch)
                 resume = self._paused
                 self._paused = False
             try:
                 if batch and not self._aborted and self._error is None:
-                    self._write(batch)
+                    self._write(batch, last=complete)
             except OSError as error:
                 self._error = _disk(error)
             except Exception as error:
@@ -414,18 +421,20 @@ class Reception:
                 self._end()
                 return
 
-    def _write(self, batch: list[tuple[Fragment, Callable[[], None] | None]]) -> None:
+    def _write(self, batch: list[tuple[Fragment, Callable[[], None] | None]], *, last: bool) -> None:
+        """Write and hash a batch. Each call that gives the interpreter away has to win it back: few of them."""
         buffers: list[Fragment] = [fragment for fragment, _ in batch]
+        data = buffers[0] if len(buffers) == 1 else b"".join(buffers)
+        self._hash.update(data)
+        self._size += len(data)
+        if self._scanned is None:
+            self._look_at(data)
         if self._fd < 0:
-            buffers.insert(0, self._open())
-            data = buffers[1:]
-        else:
-            data = buffers
-        for fragment in data:
-            self._hash.update(fragment)
-            self._size += len(fragment)
-            if self._scanned is None:
-                self._look_at(fragment)
+            header = self._open()
+            if last:
+                self._sealed = True
+                header = sealed(header, self._seal, self._size, self._hash.hexdigest())
+            buffers.insert(0, header)
         _write_all(self._fd, buffers)
 
     def _open(self) -> bytes:
@@ -491,7 +500,8 @@ class Reception:
             _write_all(self._fd, [header])
         assert self._folder is not None
         digest = self._hash.hexdigest()
-        os.pwrite(self._fd, seal(self._size, digest), self._seal)
+        if not self._sealed:
+            os.pwrite(self._fd, seal(self._size, digest), self._seal)
         if self._scanned is None:
             head = self._head or os.pread(self._fd, min(self._size, _HEAD), self._offset)
             self._scanned = scan.scan(
@@ -505,6 +515,7 @@ class Reception:
     def _sync(self, written: Written) -> None:
         try:
             os.fsync(self._fd)
+            os.fsync(written.folder.fd)
         except OSError as broken:
             written.sync_error = _disk(broken)
         finally:
@@ -523,6 +534,10 @@ class Reception:
                 log.warning("could not remove an unfinished file: %s", self._path)
             self._archive.blobs.settle(self._folder)
             self._folder = None
+
+
+def _any_failed(batch: list[Written]) -> bool:
+    return any(one.sync_error is not None for one in batch)
 
 
 def _nobody(_result: Outcome | FilmlessError) -> None:
