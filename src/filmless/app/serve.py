@@ -31,6 +31,7 @@ from filmless.archive.retrieve.sending import Sender
 from filmless.archive.store import Archive
 from filmless.db import migrate
 from filmless.db.engine import grow_log, open_engine
+from filmless.devices.model import DeviceSettings
 from filmless.kit.errors import Refused
 from filmless.net.server import Server
 
@@ -166,6 +167,7 @@ def welcome(running: Running) -> str:
         (
             f"Filmless {__version__} is ready.",
             f"  DICOM   {server.aet} at {server.bind}:{running.dicom_port}",
+            *([f"  TLS     {server.aet} at {server.bind}:{running.tls_port}"] if running.tls_port else []),
             f"  health  http://{host}:{running.http_port}/health",
             f"  data    {home}",
             "",
@@ -177,9 +179,26 @@ def welcome(running: Running) -> str:
             f"  {program} import --home {home} FOLDER_OR_ZIP",
             f"  {program} export --home {home} --study UID FOLDER",
             "",
-            "Programs on this machine may connect at once; others when they are in the list of devices:",
+            f"{_who_may_connect(running.settings.devices)}:",
             f"  {program} devices add --home {home} AE_TITLE HOST PORT",
             "",
             "Ctrl-C stops the server.",
         )
     )
+
+
+def _who_may_connect(devices: DeviceSettings) -> str:
+    """One sentence, to be followed by the command that adds a device."""
+    here = devices.trust_local and not devices.behind_proxy
+    others = {
+        "refuse": "others when they are in the list of devices"
+        if here
+        else "Callers may connect when they are in the list of devices",
+        "quarantine": "others may send, into quarantine until they are in the list of devices"
+        if here
+        else "Callers may send, into quarantine until they are in the list of devices",
+        "accept": "and so may all others. To know one by its address"
+        if here
+        else "Every caller is accepted. To know one by its address",
+    }[devices.unknown_callers]
+    return f"Programs on this machine may connect at once; {others}" if here else others
