@@ -60,10 +60,13 @@ def describe(error: BaseException) -> str:
 
 
 def _no_wish_of_ours(record: logging.LogRecord) -> bool:
-    """Drops what dbos says, with a traceback, of a job that a person cancelled: that is no error."""
+    """Drops what dbos says of a job that a person cancelled, or that waits at the worker's end: that is no error."""
     kind = record.exc_info[0] if record.exc_info else None
     cancelled = kind is not None and kind.__name__.endswith("WorkflowCancelledError")
-    return not (cancelled or "was cancelled during execution" in record.getMessage())
+    words = record.getMessage()
+    return not (
+        cancelled or "was cancelled during execution" in words or words.startswith("Asyncio task cancelled")
+    )
 
 
 class _Formatter(logging.Formatter):

@@ -172,7 +172,7 @@ def welcome(running: Running) -> str:
             f"  data    {home}",
             "",
             "What to do next, in another terminal. With dcmtk's tools (apt-get install dcmtk), or any others:",
-            f"  storescu -nh -aec {server.aet} +sd +r {to} FOLDER_WITH_IMAGES",
+            f"  dcmsend -v -nh -aec {server.aet} +sd +r {to} FOLDER_WITH_IMAGES",
             f"  findscu -v -S -aec {server.aet} -k QueryRetrieveLevel=STUDY -k PatientName -k StudyInstanceUID {to}",
             f"  getscu -S -aec {server.aet} -k QueryRetrieveLevel=STUDY -k StudyInstanceUID=UID -od FOLDER {to}",
             "Or without any:",
