@@ -12,6 +12,10 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+#: connections beyond these are closed at once
+MOST_CONNECTIONS = 128
 
 Health = Callable[[], Awaitable[Mapping[str, Any]]]
 
@@ -33,6 +37,40 @@ def application(health: Health, registry: CollectorRegistry) -> Starlette:
     return Starlette(routes=[Route("/health", get_health), Route("/metrics", get_metrics)])
 
 
+class _Protocol(H11Protocol):
+    """A connection that asks for something soon, or ends; of uvicorn's own deadlines the first comes after a
+    response. Without it, idle connections would keep the port from monitoring, and take the files of DICOM."""
+
+    _patience: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        if len(self.connections) > MOST_CONNECTIONS:
+            transport.abort()
+        else:
+            self._wait_for_request()
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        self._wait_for_request()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._stop_waiting()
+        super().connection_lost(exc)
+
+    def _wait_for_request(self) -> None:
+        if self.cycle is not None and not self.cycle.response_complete:
+            self._stop_waiting()
+        elif self._patience is None:
+            # more bytes do not begin it anew: a request that trickles is none
+            self._patience = self.loop.call_later(self.timeout_keep_alive, self.transport.abort)
+
+    def _stop_waiting(self) -> None:
+        if self._patience is not None:
+            self._patience.cancel()
+            self._patience = None
+
+
 class _Server(uvicorn.Server):
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
@@ -43,7 +81,8 @@ class _Server(uvicorn.Server):
 class HttpServer:
     """uvicorn in the running loop, on a socket that is bound already (so that a taken port is known at once)."""
 
-    def __init__(self, app: Starlette, listener: socket.socket) -> None:
+    def __init__(self, app: Starlette, listener: socket.socket, *, patience: int = 15) -> None:
+        """`patience`: seconds in which a connection has to ask for something."""
         self._listener = listener
         self._server = _Server(
             uvicorn.Config(
@@ -55,7 +94,8 @@ class HttpServer:
                 loop="none",
                 server_header=False,
                 limit_concurrency=64,
-                timeout_keep_alive=15,
+                timeout_keep_alive=patience,
+                http=_Protocol,
                 timeout_graceful_shutdown=5,
             )
         )

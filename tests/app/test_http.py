@@ -1,0 +1,71 @@
+"""HTTP connections that ask for nothing, or take their time over it."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from prometheus_client import CollectorRegistry
+
+from filmless.app import http
+from filmless.app.http import HttpServer, application
+from filmless.app.supervise import listen
+
+GET = b"GET /health HTTP/1.1\r\nHost: here\r\n\r\n"
+
+
+@asynccontextmanager
+async def serving(patience: int) -> AsyncIterator[int]:
+    async def well() -> Mapping[str, Any]:
+        return {"status": "ok"}
+
+    listener = listen("127.0.0.1", 0, "HTTP", "")
+    server = HttpServer(application(well, CollectorRegistry()), listener, patience=patience)
+    server.start()
+    yield server.port
+    await server.stop()
+
+
+async def closed(reader: asyncio.StreamReader) -> bytes:
+    async with asyncio.timeout(10):
+        try:
+            return await reader.read()
+        except ConnectionResetError:
+            return b""
+
+
+@pytest.mark.parametrize("said", [b"", b"GET", GET[:-2], GET + GET[:9]])
+async def test_who_does_not_ask_in_time_is_cut_off(said: bytes) -> None:
+    async with serving(1) as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+
+        async def trickle() -> None:
+            for byte in said:
+                writer.write(bytes([byte]))
+                await asyncio.sleep(0.005)
+            while not writer.transport.is_closing():
+                await asyncio.sleep(0.1)
+                if said == b"GET":
+                    writer.write(b"X")
+
+        trickling = asyncio.create_task(trickle())
+        answer = await closed(reader)
+        assert answer.startswith(b"HTTP/1.1 200") is said.startswith(GET)
+        trickling.cancel()
+        await asyncio.gather(trickling, return_exceptions=True)
+        writer.close()
+
+
+async def test_a_crowd_of_idle_connections_does_not_grow(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http, "MOST_CONNECTIONS", 3)
+    async with serving(15) as port:
+        idle = [await asyncio.open_connection("127.0.0.1", port) for _ in range(3)]
+        reader, one_more = await asyncio.open_connection("127.0.0.1", port)
+        assert await closed(reader) == b""
+        for reader, writer in idle:
+            writer.write(GET)
+            async with asyncio.timeout(10):
+                assert (await reader.readline()).startswith(b"HTTP/1.1 200")
+            writer.close()
+        one_more.close()
