@@ -90,6 +90,7 @@ class Codecs:
         self._pending = 0
         self._closed = False
         self._idle: list[_Process] = []
+        self._busy: set[_Process] = set()
         self._reaper: threading.Timer | None = None
         self._threads = ThreadPoolExecutor(self.settings.processes, thread_name_prefix="codecs")
 
@@ -127,9 +128,13 @@ class Codecs:
         return self._pending
 
     def close(self) -> None:
-        """End the processes after the tasks in hand; tasks that wait are cancelled. Deletes all results."""
+        """End the processes and with them the tasks in hand ("codec-died"); tasks that wait are cancelled. Deletes
+        all results."""
         with self._lock:
             self._closed = True
+            for process in self._busy:
+                # a task may take minutes, and nobody waits for its result any more
+                process.kill()
             if self._reaper is not None:
                 self._reaper.cancel()
         self._threads.shutdown(wait=True, cancel_futures=True)
@@ -168,9 +173,15 @@ class Codecs:
             process = None
         if process is None:
             process = _Process()
+        with self._lock:
+            self._busy.add(process)
+            if self._closed:
+                process.kill()
         try:
             return work(process)
         finally:
+            with self._lock:
+                self._busy.discard(process)
             if process.alive:
                 self._keep(process)
             else:
@@ -240,6 +251,10 @@ class _Process:
     @property
     def pid(self) -> int:
         return self._popen.pid
+
+    def kill(self) -> None:
+        """End it where it is, from any thread: the task in hand fails."""
+        self._popen.kill()
 
     def running(self) -> bool:
         """False where it died while it had nothing to do."""

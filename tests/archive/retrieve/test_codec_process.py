@@ -197,3 +197,15 @@ def test_closing_leaves_nothing_and_the_dead_are_cleaned_up(
     assert [path.name for path in (tmp_path / "scratch").iterdir()] == [kept.path.parent.name]
     with pytest.raises(Unavailable):
         closing.same_blocking(explicit, explicit)
+
+
+async def test_the_end_does_not_wait_for_a_task_in_hand(make: Callable[..., Codecs], stuck: DataSet) -> None:
+    codecs = make()
+    task = asyncio.create_task(codecs.same(stuck, stuck))
+    async with asyncio.timeout(20):
+        while not children():
+            await asyncio.sleep(0.01)
+        await asyncio.to_thread(codecs.close)
+        with pytest.raises(Unavailable):
+            await task
+    assert not children()
