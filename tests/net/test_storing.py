@@ -1,6 +1,8 @@
 """C-STORE from our client to our server: data whole, back-pressure, failures, aborts at any moment."""
 
 import asyncio
+import os
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,6 +12,7 @@ from filmless.dicom.dimse import Command, store_rq
 from filmless.dicom.ul.frames import frame
 from filmless.dicom.ul.negotiation import ANY, ContextRequest, NegotiationPolicy
 from filmless.kit.errors import Defect, Refused, Unavailable
+from filmless.net import sources
 from filmless.net.association import Association, BytesSource, FileSource
 from filmless.net.errors import AssociationAborted
 from filmless.net.model import NetSettings, StoreAnswer
@@ -259,3 +262,35 @@ async def test_counters(start: Start) -> None:
     assert there.calling_ae == "CALLER" and there.who == "somebody" and there.peer.local
     assert serving.server.associations[there.id] is there
     await assoc.release()
+
+
+async def test_a_file_that_is_given_up_while_it_is_opened_is_closed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "object"
+    path.write_bytes(bytes(100))
+    opening, go, opened = threading.Event(), threading.Event(), list[int]()
+    really = os.open
+
+    def slowly(name: Path, flags: int) -> int:
+        opening.set()
+        assert go.wait(10)
+        opened.append(really(name, flags))
+        return opened[0]
+
+    monkeypatch.setattr(sources.os, "open", slowly)
+    source = FileSource(path, 0, 100, sop_class_uid=CT, sop_instance_uid="1", transfer_syntax_uid=EXPLICIT)
+    reading = asyncio.create_task(source.fill(0, [memoryview(bytearray(50))]))
+    await asyncio.to_thread(opening.wait, 10)
+    reading.cancel()
+    await asyncio.gather(reading, return_exceptions=True)
+    source.close()
+    go.set()
+
+    def is_closed() -> bool:
+        try:
+            return bool(opened) and os.fstat(opened[0]) is None
+        except OSError:
+            return True
+
+    await eventually(is_closed)

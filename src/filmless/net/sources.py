@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -34,7 +35,7 @@ class BytesSource:
 class FileSource:
     """A data set of `size` bytes from `offset` in a file, read in a thread, straight to where it is sent from.
 
-    The file is opened with the first read and closed with the last.
+    The file is opened with the first read; `close` closes it, also while a thread reads it.
     """
 
     def __init__(
@@ -54,6 +55,8 @@ class FileSource:
         self.sop_instance_uid = sop_instance_uid
         self.transfer_syntax_uid = transfer_syntax_uid
         self._fd = -1
+        self._lock = threading.Lock()
+        self._reading = self._closed = False
 
     async def fill(self, offset: int, places: Sequence[memoryview]) -> None:
         """Read from `offset` of the data set into `places`. Raises Unavailable when the file is missing,
@@ -64,6 +67,19 @@ class FileSource:
             raise Unavailable(f"cannot read {self.path.name}: {error.strerror}", code="unreadable") from error
 
     def _read(self, offset: int, places: Sequence[memoryview]) -> None:
+        with self._lock:
+            if self._closed:
+                return  # given up before the thread came to it
+            self._reading = True
+        try:
+            self._read_into(offset, places)
+        finally:
+            with self._lock:
+                self._reading = False
+                if self._closed:
+                    self._close_file()
+
+    def _read_into(self, offset: int, places: Sequence[memoryview]) -> None:
         if self._fd < 0:
             self._fd = os.open(self.path, os.O_RDONLY | os.O_CLOEXEC)
         wanted = sum(map(len, places))
@@ -78,11 +94,15 @@ class FileSource:
                 got -= len(rest.pop(0))
             if got:
                 rest[0] = rest[0][got:]
-        if offset + wanted >= self.size:
-            self.close()
 
     def close(self) -> None:
-        """Close the file if it is open."""
+        """Close the file if it is open; a thread that reads it at this moment does so when it has read."""
+        with self._lock:
+            self._closed = True
+            if not self._reading:
+                self._close_file()
+
+    def _close_file(self) -> None:
         if self._fd >= 0:
             fd, self._fd = self._fd, -1
             os.close(fd)

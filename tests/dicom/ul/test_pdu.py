@@ -182,3 +182,14 @@ def test_random_changes_never_do_anything_but_raise_pdu_error() -> None:
         except PduError:
             refused += 1
     assert refused > 1000
+
+
+def test_what_would_steer_a_terminal_or_a_log_is_not_in_names() -> None:
+    user = UserInformation(implementation_version="v\x1b[2J")
+    request = decode(1, AssociateRequest("A\x1b]0;B\x07", "C\nD", (), user).encode()[6:])
+    assert isinstance(request, AssociateRequest)
+    assert (request.called_ae, request.calling_ae) == ("A?]0;B?", "C?D")
+    assert request.user.implementation_version == "v?[2J"
+    hostile = AssociateRequest("A", "B", (ProposedContext(1, "1.2\x1b[2J", ("1.2",)),), UserInformation())
+    with pytest.raises(PduError, match="control characters"):
+        decode(1, hostile.encode()[6:])

@@ -315,7 +315,10 @@ def _uid(raw: bytes) -> str:
     text = raw.rstrip(b"\0 ")
     if len(text) > 64 or not text.isascii():
         raise PduError("a UID of more than 64 characters or not in ASCII")
-    return text.decode("ascii").strip()
+    uid = text.decode("ascii").strip()
+    if not uid.isprintable():
+        raise PduError("a UID with control characters")
+    return uid
 
 
 def _take(data: bytes, pos: int) -> tuple[bytes, int]:
@@ -329,7 +332,15 @@ def _take(data: bytes, pos: int) -> tuple[bytes, int]:
 
 
 def _read_title(raw: bytes) -> str:
-    return raw.replace(b"\0", b" ").decode("latin-1").strip(" ")
+    return _shown(raw.replace(b"\0", b" ")).strip(" ")
+
+
+def _shown(raw: bytes) -> str:
+    """Text that will be in logs and on terminals: what would steer those is shown as "?"."""
+    text = raw.decode("latin-1")
+    if text.isprintable():
+        return text
+    return "".join(one if one.isprintable() or one == "\xa0" else "?" for one in text)
 
 
 def _fixed(body: bytes) -> tuple[int, str, str, bytes]:
@@ -408,7 +419,7 @@ def _decode_user(body: bytes) -> UserInformation:
                 raise PduError("a role selection item of the wrong length")
             roles.append(Role(_uid(uid), data[end] == 1, data[end + 1] == 1))
         elif kind == 0x55:
-            version = data.decode("latin-1").strip(" \0")
+            version = _shown(data.strip(b" \0"))
         elif kind == 0x56:
             uid, end = _take(data, 0)
             extended.append((_uid(uid), data[end:]))
