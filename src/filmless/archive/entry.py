@@ -10,7 +10,7 @@ from filmless.archive.model import REJECTION_CODES, Arrival, Cause
 from filmless.dicom import json_model, scan
 from filmless.dicom.sopclasses import KEY_OBJECT_SELECTION
 from filmless.patients import names
-from filmless.patients.service import Identity
+from filmless.patients.service import INDEXED, Identity
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,8 +248,9 @@ def quarantine_row(entry: Entry, cause: Cause, text: str) -> dict[str, Any]:
         "path": file.path,
         "cause": cause.value,
         "text": text,
-        "sop_instance_uid": entry.sop_instance_uid or entry.arrival.sop_instance_uid,
-        "sop_class_uid": entry.sop_class_uid or entry.arrival.sop_class_uid,
+        # what was announced may be no UID at all
+        "sop_instance_uid": entry.sop_instance_uid or _short(entry.arrival.sop_instance_uid),
+        "sop_class_uid": entry.sop_class_uid or _short(entry.arrival.sop_class_uid),
         "study_uid": entry.study_uid,
         "series_uid": entry.series_uid,
         "transfer_syntax_uid": entry.arrival.transfer_syntax_uid,
@@ -263,6 +264,10 @@ def quarantine_row(entry: Entry, cause: Cause, text: str) -> dict[str, Any]:
     }
 
 
+def _short(uid: str) -> str:
+    return uid.replace("\0", "")[:64]
+
+
 def sequence_values(entry: Entry) -> list[tuple[str, Mapping[str, str]]]:
     """Values inside matched sequences: (level, row without owner)."""
     found: list[tuple[str, Mapping[str, str]]] = []
@@ -273,5 +278,6 @@ def sequence_values(entry: Entry) -> list[tuple[str, Mapping[str, str]]]:
             for inner, keyword in inside.items():
                 value = scan.text(item, inner, entry.arrival.source.character_set).replace("\0", "")
                 if value:
-                    found.append((level, {"path": f"{path}.{keyword}", "item": str(number), "value": value}))
+                    row = {"path": f"{path}.{keyword}", "item": str(number), "value": value[:INDEXED]}
+                    found.append((level, row))
     return found

@@ -5,10 +5,11 @@ import json
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from heapq import merge
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Engine, Row, and_, func, literal, or_, select, union_all
+from sqlalchemy import Engine, Row, Table, and_, func, literal, or_, select
 
 from filmless.archive.blobs import BlobStore, read_label, writer_lives
 from filmless.archive.tables import instances, open_folders, quarantine, series, studies, versions
@@ -72,7 +73,6 @@ def check(
     blobs = BlobStore(engine, root)
     rows = _rows(engine, start)
     row = next(rows, None)
-    busy = _busy_folders(engine)
     for path in blobs.files(after=start):
         while row is not None and row.path < path:
             _row_without_file(engine, root, row, report)
@@ -80,7 +80,7 @@ def check(
         if row is not None and row.path == path:
             _compare(root, row, report, checksums=checksums)
             row = next(rows, None)
-        elif path.rpartition("/")[0] not in busy and not _known_now(engine, path):
+        elif _is_stray(engine, root, path):
             report.add("file-without-row", path, "a file of the store that the index does not know")
         report.files += 1
         if progress is not None and not progress(report):
@@ -110,48 +110,51 @@ def _save(resume_file: Path, after: str, report: Report) -> None:
     part.replace(resume_file)
 
 
-def _busy_folders(engine: Engine) -> set[str]:
+def _is_stray(engine: Engine, root: Path, path: str) -> bool:
+    """Whether nothing accounts for a file: no process that is writing its folder, and no row.
+
+    In this order: a file leaves its process when it has its row, or is removed.
+    """
     with reading(engine) as connection:
-        return {row.path for row in connection.execute(select(open_folders)) if writer_lives(row.writer)}
+        writer = connection.scalar(
+            select(open_folders.c.writer).where(open_folders.c.path == path.rpartition("/")[0])
+        )
+    if writer is not None and writer_lives(writer):
+        return False
+    with reading(engine) as connection:
+        # it may have been indexed since its page of rows was read, or belong to a purge under way
+        known = any(
+            connection.scalar(select(table.c.id).where(table.c.path == path)) is not None
+            for table in (versions, quarantine)
+        )
+    return not known and (root / path).exists()
 
 
 def _rows(engine: Engine, after: str) -> Iterator[Row[Any]]:
     """Rows that have a file, of both tables, in the order of their paths."""
+    return merge(
+        _rows_of(engine, versions, "version", ["current", "superseded"], after),
+        _rows_of(engine, quarantine, "quarantine", ["waiting", "discarded"], after),
+        key=lambda row: str(row.path),
+    )
+
+
+def _rows_of(engine: Engine, table: Table, what: str, states: list[str], after: str) -> Iterator[Row[Any]]:
+    """Rows of one table, a page at a time along the index of its paths."""
+    columns = [
+        table.c[name]
+        for name in ("path", "offset", "size", "sha256", "key", "sop_instance_uid", "transfer_syntax_uid")
+    ]
+    query: Any = select(*columns, literal(what).label("what")).where(table.c.state.in_(states))
     while True:
         with reading(engine) as connection:
-            page = connection.execute(_page(connection, after)).all()
+            page = connection.execute(
+                query.where(table.c.path > after).order_by(table.c.path).limit(_PAGE)
+            ).all()
         yield from page
         if len(page) < _PAGE:
             return
         after = page[-1].path
-
-
-def _page(connection: Connection, after: str) -> Any:
-    def bytewise(column: ColumnElement[str]) -> ColumnElement[str]:
-        return column.collate("C") if connection.dialect.name == "postgresql" else column
-
-    both = union_all(
-        select(
-            versions.c.path, versions.c.offset, versions.c.size, versions.c.sha256, versions.c.key,
-            versions.c.sop_instance_uid, versions.c.transfer_syntax_uid, literal("version").label("what"),
-        ).where(versions.c.state.in_(["current", "superseded"])),
-        select(
-            quarantine.c.path, quarantine.c.offset, quarantine.c.size, quarantine.c.sha256, quarantine.c.key,
-            quarantine.c.sop_instance_uid, quarantine.c.transfer_syntax_uid,
-            literal("quarantine").label("what"),
-        ).where(quarantine.c.state.in_(["waiting", "discarded"])),
-    ).subquery()  # fmt: skip
-    path = bytewise(both.c.path)
-    return select(both).where(path > after).order_by(path).limit(_PAGE)
-
-
-def _known_now(engine: Engine, path: str) -> bool:
-    """A file may have been indexed after its page of rows was read, or belong to a purge under way."""
-    with reading(engine) as connection:
-        return any(
-            connection.scalar(select(table.c.id).where(table.c.path == path)) is not None
-            for table in (versions, quarantine)
-        )
 
 
 def _row_without_file(engine: Engine, root: Path, row: Row[Any], report: Report) -> None:
@@ -183,7 +186,8 @@ def _compare(root: Path, row: Row[Any], report: Report, *, checksums: bool) -> N
                 or (label.key, label.size, label.sha256) != (row.key, row.size, row.sha256)
                 or meta.data_set_offset != row.offset
                 or meta.transfer_syntax_uid != row.transfer_syntax_uid
-                or meta.sop_instance_uid != row.sop_instance_uid
+                # in quarantine, the UID announced may differ from the data set's
+                or (row.what == "version" and meta.sop_instance_uid != row.sop_instance_uid)
             ):
                 report.add("label", row.path, "the file's own label differs from the index")
             if checksums and _sha256(file, row.offset) != row.sha256:

@@ -13,6 +13,7 @@ decides again.
 The last is written when a rejection note itself is purged: what it rejects stays rejected.
 """
 
+import errno
 import json
 import logging
 import os
@@ -38,17 +39,19 @@ def write(root: Path, decisions: Iterable[Mapping[str, Any]]) -> None:
     if not lines:
         return
     path = root / NAME
-    new = not path.exists()
     fd = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o640)
     try:
         end = os.fstat(fd).st_size
         # a crash may have cut the last line: the new ones must not be glued to it
         cut = end > 0 and os.pread(fd, 1, end - 1) != b"\n"
-        os.write(fd, ("\n" if cut else "").encode() + lines.encode())
+        data = ("\n" if cut else "").encode() + lines.encode()
+        if os.write(fd, data) != len(data):
+            # what is there now is a line cut off; the decision must not be made
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         os.fdatasync(fd)
     finally:
         os.close(fd)
-    if new:
+    if end == 0:
         sync_folder(root)
 
 

@@ -508,7 +508,7 @@ class Publisher:
     ) -> None:
         """Count new objects, and list their modalities and classes where they are new too."""
         study = row["the_study"]
-        modalities = {text for entry in new if (text := entry.text(0x00080060)[:16])}
+        modalities = {text for entry in new if (text := entry.text(0x00080060).replace("\0", "")[:16])}
         classes = {entry.sop_class_uid for entry in new}
         last = self._lists.get(study)
         if (
@@ -661,11 +661,14 @@ def _write_values(connection: Connection, level: str, owner: int, values: Sequen
     if level == "patient":
         # a patient is known from many studies: each value once
         known = set(
-            connection.execute(
-                select(attribute_values.c.path, attribute_values.c.value).where(
-                    attribute_values.c.level == level, attribute_values.c.owner == owner
-                )
-            ).tuples()
+            map(
+                tuple,
+                connection.execute(
+                    select(attribute_values.c.path, attribute_values.c.value).where(
+                        attribute_values.c.level == level, attribute_values.c.owner == owner
+                    )
+                ),
+            )
         )
         rows = [row for row in rows if (row["path"], row["value"]) not in known]
     if rows:

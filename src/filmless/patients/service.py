@@ -10,6 +10,9 @@ from filmless.kit import clock
 from filmless.patients import names, sounds
 from filmless.patients.tables import identity_flags, patients
 
+#: characters of a text that an index of PostgreSQL takes, whatever they are: 2,704 bytes at most
+INDEXED = 500
+
 
 @dataclass(frozen=True, slots=True)
 class Identity:
@@ -43,6 +46,8 @@ def find_or_create(connection: Connection, identity: Identity, study_uid: str) -
             patients.c.anonymous_key == anonymous_key,
         )
         .order_by(patients.c.variant)
+        # two senders must not both fill in what is blank, each with another name (PostgreSQL)
+        .with_for_update()
     ).all()
     for row in rows:
         if same_person(row.name, row.birth_date, identity.name, identity.birth_date):
@@ -78,9 +83,9 @@ def _create(connection: Connection, identity: Identity, anonymous_key: str, vari
             variant=variant,
             anonymous_key=anonymous_key,
             name=identity.name,
-            name_alphabetic=keys.alphabetic,
-            name_ideographic=keys.ideographic,
-            name_phonetic=keys.phonetic,
+            name_alphabetic=keys.alphabetic[:INDEXED],
+            name_ideographic=keys.ideographic[:INDEXED],
+            name_phonetic=keys.phonetic[:INDEXED],
             birth_date=identity.birth_date,
             birth_time=identity.birth_time,
             sex=identity.sex,
@@ -109,9 +114,9 @@ def _fill_blanks(connection: Connection, row: Row[Any], identity: Identity) -> N
         keys = names.keys(identity.name)
         new |= {
             "name": identity.name,
-            "name_alphabetic": keys.alphabetic,
-            "name_ideographic": keys.ideographic,
-            "name_phonetic": keys.phonetic,
+            "name_alphabetic": keys.alphabetic[:INDEXED],
+            "name_ideographic": keys.ideographic[:INDEXED],
+            "name_phonetic": keys.phonetic[:INDEXED],
         }
         sounds.write(connection, row.id, identity.name)
     missing = {
