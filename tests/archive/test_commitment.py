@@ -19,6 +19,7 @@ from tests.archive.conftest import CT, EXPLICIT_LE, IMPLICIT_LE, Put, ct
 
 from filmless.access.model import ENGINEER
 from filmless.archive.commitment import CommitmentHandler, CommitmentResultHandler, record, user
+from filmless.archive.commitment import provider as provider_module
 from filmless.archive.commitment.provider import Reporter
 from filmless.archive.model import Kind, Source
 from filmless.archive.references import Reference
@@ -334,6 +335,23 @@ async def test_requests_that_make_no_sense_are_refused(engine: Engine, archive: 
         assert await asyncio.to_thread(ask, port, good, again) == 0
     assert again.verdicts == {"1.2.3.1.1.1": None}
     assert len(rows(engine)) == 1
+
+
+async def test_a_long_request_holds_up_nobody_else(
+    engine: Engine, archive: Archive, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A request may name thousands of objects: reading it takes time, which is not the network's."""
+    really, readers = provider_module.read_transaction, list[threading.Thread]()
+
+    def read(data: bytes, syntax: str) -> Any:
+        readers.append(threading.current_thread())
+        return really(data, syntax)
+
+    monkeypatch.setattr(provider_module, "read_transaction", read)
+    async with server(engine, archive.root) as port:
+        good = request([(CT, f"1.2.3.{number}") for number in range(3000)])
+        assert await asyncio.to_thread(ask, port, good) == 0
+    assert readers and threading.main_thread() not in readers
 
 
 def _add(engine: Engine, device: Device) -> None:

@@ -9,9 +9,11 @@ from pydicom.encaps import encapsulate
 from pynetdicom import AE, StoragePresentationContexts
 from pynetdicom.service_class import StorageServiceClass
 from pynetdicom.sop_class import uid_to_service_class
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from tests.archive.retrieve.conftest import HOST, ROOT, Home, compressed_slice, encoded, slice_of
 from tests.archive.retrieve.receiver import receiver
 
+from filmless.archive.retrieve import asked
 from filmless.archive.retrieve.sending import RetrieveSettings
 from filmless.devices.model import Device
 from filmless.dicom import uids
@@ -216,6 +218,18 @@ async def test_a_destination_that_does_not_answer_fails_everything(home: Home) -
     final, identifier = (await asyncio.to_thread(move, home.port, study(1)))[-1]
     assert (final.Status, counters(final)) == (0xA702, (0, 0, 3))
     assert failed(identifier) == sorted(stored)
+
+
+async def test_an_index_that_does_not_answer_is_for_later(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def busy(*_: Any, **__: Any) -> Any:
+        raise PoolTimeout("every connection is taken")
+
+    home.add_device("RECEIVER", 1)
+    monkeypatch.setattr(asked, "instances_of", busy)
+    [(status, _)] = await asyncio.to_thread(move, home.port, study(1))
+    assert status.Status == 0xA701
 
 
 async def test_nothing_found_is_success_with_nothing_sent(home: Home) -> None:

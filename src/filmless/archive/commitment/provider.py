@@ -81,7 +81,10 @@ class CommitmentHandler:
             yield Reply(_NO_SUCH_ACTION)
             return
         try:
-            transaction_uid, asked = read_transaction(dataset or b"", context.transfer_syntax)
+            # in a thread: thousands of references would hold up everybody else
+            transaction_uid, asked = await asyncio.to_thread(
+                read_transaction, dataset or b"", context.transfer_syntax
+            )
         except Refused as error:
             yield Reply(_INVALID_ARGUMENT, comment=error.message[:64])
             return

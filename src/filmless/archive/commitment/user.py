@@ -56,7 +56,10 @@ class CommitmentResultHandler:
             yield Reply(_NO_SUCH_EVENT)
             return
         try:
-            transaction_uid, verdicts = read_transaction(dataset or b"", context.transfer_syntax)
+            # in a thread: thousands of references would hold up everybody else
+            transaction_uid, verdicts = await asyncio.to_thread(
+                read_transaction, dataset or b"", context.transfer_syntax
+            )
         except Refused as error:
             yield Reply(_INVALID_ARGUMENT, comment=error.message[:64])
             return

@@ -5,6 +5,7 @@ import logging
 from collections.abc import Mapping
 
 from sqlalchemy import Engine
+from sqlalchemy.exc import SQLAlchemyError
 
 from filmless.archive.query import StoredInstance, instances_of
 from filmless.archive.retrieve.identifier import BadIdentifier, Wanted, read_identifier
@@ -32,7 +33,8 @@ async def asked_for(
     device = association.who
     assert isinstance(device, Device)
     relational = context.extended[:1] == b"\x01" or "relational" in device.quirks
-    try:
+
+    def look_up() -> list[StoredInstance]:
         wanted = read_identifier(
             dataset or b"",
             context.transfer_syntax,
@@ -40,12 +42,18 @@ async def asked_for(
             relational=relational,
             character_set=device.character_set,
         )
+        return _look_up(engine, device, wanted)
+
+    try:
+        # the identifier too in the thread: a long list of UIDs would hold up everybody else
+        return await asyncio.to_thread(look_up)
     except BadIdentifier as error:
         return Reply(IDENTIFIER_DOES_NOT_MATCH, comment=error.message[:64])
-    try:
-        return await asyncio.to_thread(_look_up, engine, device, wanted)
     except Unavailable as error:
         return Reply(UNABLE_TO_CALCULATE, comment=error.message[:64])
+    except SQLAlchemyError as error:
+        _log.error("a look-up for a retrieve failed: %s", type(getattr(error, "orig", error)).__name__)
+        return Reply(UNABLE_TO_CALCULATE, comment="the index is not available")
     except FilmlessError as error:
         return Reply(PROCESSING_FAILURE, comment=error.message[:64])
 
