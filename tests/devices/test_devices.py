@@ -70,6 +70,8 @@ def test_an_ae_title_is_taken_once(connection):
         ({"ae_title": "CT\n1"}, "ASCII only"),
         ({"ae_title": "扫描仪"}, "ASCII only"),
         ({"host": "no such host!"}, "neither a host name nor an IP address"),
+        ({"host": f"{'long' * 20}.org"}, "63 between two dots"),
+        ({"host": "a." * 127 + "org"}, "at most 253 characters"),
         ({"port": 70000}, "from 1 to 65535, not 70000"),
         ({"port": 0}, "from 1 to 65535"),
         ({"host": ""}, "needs a host"),

@@ -157,6 +157,8 @@ def validated(device: Device) -> Device:
 
     if device.host and not _HOST.fullmatch(device.host):
         raise refuse(f"{device.host!r} is neither a host name nor an IP address.")
+    if len(device.host) > 253 or any(len(label) > 63 for label in device.host.split(".")):
+        raise refuse("A host name has at most 253 characters, and 63 between two dots.")
     if not 0 <= device.port <= 65535 or (device.host and device.port == 0):
         raise refuse(f"The port must be a number from 1 to 65535, not {device.port}.")
     if device.port and not device.host:
