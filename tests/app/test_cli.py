@@ -15,7 +15,7 @@ from filmless.app import cli
 from filmless.app.settings import load
 from filmless.kit.errors import Conflict, Defect, Refused, Unavailable
 from tests import made
-from tests.peers import filmless_command, run
+from tests.peers import filmless_command, free_port, run
 
 
 def test_help_is_quick_because_it_loads_no_command() -> None:
@@ -59,6 +59,29 @@ def test_errors_are_one_sentence_and_an_exit_code(
         cli.main(["settings"])
     assert ended.value.code == code
     assert capsys.readouterr().err == "filmless: no\n"
+
+
+def test_a_database_that_does_not_answer_is_said_without_a_traceback(tmp_path: Path) -> None:
+    url = f"postgresql+psycopg://u:hidden@127.0.0.1:{free_port()}/x"
+    (tmp_path / "filmless.toml").write_text(f'[database]\nurl = "{url}"\n', "utf-8")
+    done = run(*filmless_command(), "devices", "list", "--home", tmp_path, check=False)
+    assert (done.status, len(done.output.splitlines())) == (4, 1)
+    assert done.output.startswith("filmless: The database does not answer: ")
+    assert "hidden" not in done.output
+
+
+def test_a_damaged_index_and_a_path_that_is_none_are_said_in_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "index.sqlite").write_text("no database")
+    done = run(*filmless_command(), "check", "--home", tmp_path, check=False)
+    assert (done.status, "The database is damaged" in done.output) == (4, True)
+    (tmp_path / "home").mkdir()
+    (tmp_path / "home" / "filmless.toml").write_text("")
+    run(*filmless_command(), "devices", "add", "CT1", "--home", tmp_path / "home")
+    (tmp_path / "file").write_text("")
+    done = run(
+        *filmless_command(), "backup", tmp_path / "file" / "x", "--home", tmp_path / "home", check=False
+    )
+    assert (done.status, done.output) == (4, f"filmless: {tmp_path / 'file' / 'x'}: Not a directory.\n")
 
 
 def test_ctrl_c_is_said_in_a_word(

@@ -173,7 +173,7 @@ def port_refused(bind: str, port: int, what: str, option: str, why: OSError) -> 
     elif why.errno == errno.EACCES:
         words = f"The {what} port {port} may not be opened by this user (ports below 1024 are root's)."
     elif why.errno == errno.EADDRNOTAVAIL:
-        words = f"{bind} is no address of this machine."
+        words, option = f"{bind} is no address of this machine.", "--bind"
     else:
         words = f"The {what} port {port} on {bind} cannot be opened: {why.strerror}."
     return Refused(f"{words} Choose another one with {option}.", code="port")

@@ -85,3 +85,30 @@ def main(arguments: list[str] | None = None) -> Any:
         # the reader of our output went away (`filmless ... | head`): nothing more to say, not even at exit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
+    except OSError as why:
+        where = f"{why.filename}: " if why.filename else ""
+        click.echo(f"filmless: {where}{why.strerror or why}.", err=True)
+        sys.exit(EXIT_CODES[Unavailable])
+    except Exception as why:
+        words = _of_database(why)
+        if words is None:
+            raise
+        click.echo(f"filmless: {words}", err=True)
+        sys.exit(EXIT_CODES[Unavailable])
+
+
+def _of_database(error: Exception) -> str | None:
+    """Words for a database that does not answer or is damaged; None for what is a defect of ours."""
+    # one that was never loaded cannot have raised it
+    exc = sys.modules.get("sqlalchemy.exc")
+    if exc is None or not isinstance(error, exc.DBAPIError):
+        return None
+    said = str(error.orig).strip().splitlines()[0]
+    if isinstance(error, exc.OperationalError):
+        return f"The database does not answer: {said}."
+    if type(error) is exc.DatabaseError:
+        return (
+            f"The database is damaged: {said}. Restore a backup, or move index.sqlite away "
+            "and make it again from the files with `filmless rebuild`."
+        )
+    return None
