@@ -1,23 +1,25 @@
 """The moment of the commit: what is known when it fails, or when it happened and nobody heard of it."""
 
 import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, Engine, select
+from sqlalchemy import Connection, Engine, delete, select
 from sqlalchemy.exc import OperationalError
 from tests.archive.conftest import CT, EXPLICIT_LE, Put, ct, encoded
 
 from filmless.archive import integrity
-from filmless.archive.blobs import BlobStore
+from filmless.archive.blobs import BlobStore, writer_lives, writer_name
 from filmless.archive.model import ArchiveSettings, Arrival, Kind, Outcome, Source
 from filmless.archive.publish import Publisher
 from filmless.archive.store import Archive
-from filmless.archive.tables import instances, quarantine
-from filmless.db.work import reading
+from filmless.archive.tables import instances, quarantine, versions
+from filmless.db.work import reading, writing
 from filmless.kit.errors import FilmlessError, Unavailable
 
 
@@ -212,3 +214,45 @@ def test_a_lost_file_in_quarantine_is_healed_by_the_same_object(archive: Archive
     with reading(archive.engine) as connection:
         paths = list(connection.scalars(select(quarantine.c.path)))
     assert len(paths) == 2
+
+
+_DIE = """
+import os, signal, sys
+from pathlib import Path
+from filmless.archive.model import ArchiveSettings, Arrival, Source
+from filmless.archive.store import Archive
+from filmless.db.engine import open_engine
+archive = Archive(open_engine(sys.argv[1]), Path(sys.argv[2]), ArchiveSettings(minimum_free_bytes=0))
+archive.start()
+data = Path(sys.argv[3]).read_bytes()
+archive.store_blocking(Arrival(sys.argv[4], "1.2.3.1.1.1", "1.2.840.10008.1.2.1", Source("CT1")), [data])
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_an_older_index_restored_does_not_cost_images(
+    engine: Engine, database_url: str, tmp_path: Path
+) -> None:
+    """What a backup of the index does not know was acknowledged all the same: it must stay on disk."""
+    root = tmp_path / "home" / "store"
+    (tmp_path / "object").write_bytes(encoded(ct()))
+    subprocess.run(
+        [sys.executable, "-c", _DIE, database_url, str(root), str(tmp_path / "object"), CT],
+        timeout=60,
+        check=False,
+    )
+    with writing(engine) as connection:
+        connection.execute(delete(instances))
+        connection.execute(delete(versions))
+    archive = Archive(engine, root, ArchiveSettings(minimum_free_bytes=0))
+    assert archive.start() == 1
+    archive.stop()
+    (file,) = (tmp_path / "home" / "set-aside").iterdir()
+    assert file.read_bytes().endswith(encoded(ct()))
+    assert list(root.rglob("*.dcm")) == []
+
+
+def test_a_process_is_known_by_its_boot_too() -> None:
+    host, pid, started = writer_name().rsplit(":", 2)
+    assert writer_lives(writer_name())
+    assert not writer_lives(f"{host}:{pid}:{started.partition('-')[0]}-another")

@@ -3,8 +3,9 @@
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
 from pydicom.dataset import Dataset
-from sqlalchemy import select
+from sqlalchemy import Engine, select
 from tests.archive.conftest import Put, ct
 
 from filmless.access.model import ENGINEER
@@ -13,6 +14,7 @@ from filmless.archive.model import ArchiveSettings, Kind
 from filmless.archive.store import Archive
 from filmless.archive.tables import attribute_values, instances, series, studies
 from filmless.db.work import reading
+from filmless.kit import clock
 from filmless.patients.tables import patients
 
 NOW = timedelta(seconds=-5)
@@ -68,3 +70,13 @@ def test_values_and_what_was_prepared_go_with_their_series(archive: Archive, put
 
 def _prepared(archive: Archive) -> list[Path]:
     return list((archive.root.parent / "metadata").iterdir())
+
+
+def test_a_purge_looks_at_the_few_not_at_all(engine: Engine) -> None:
+    if engine.dialect.name != "sqlite":
+        pytest.skip("PostgreSQL concludes by itself")
+    with reading(engine) as connection:
+        query = purge._wanted(clock.now()).compile(engine, compile_kwargs={"literal_binds": True})
+        plan = [row[3] for row in connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {query}")]
+    assert any("ix_versions_state" in step for step in plan)
+    assert [step for step in plan if step.startswith("SCAN") and "USING INDEX" not in step] == []

@@ -18,6 +18,7 @@ import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from threading import Lock
 
@@ -29,7 +30,7 @@ from filmless.archive.tables import open_folders, quarantine, versions
 from filmless.db.work import reading, writing
 from filmless.dicom import part10
 from filmless.kit import clock, ids
-from filmless.kit.errors import Defect, Refused
+from filmless.kit.errors import Defect, FilmlessError, Refused
 
 log = logging.getLogger(__name__)
 
@@ -141,7 +142,16 @@ def _started(pid: int) -> str:
         stat = Path(f"/proc/{pid}/stat").read_text()
     except OSError:
         return "-"
-    return stat.rsplit(")", 1)[1].split()[19]
+    # ticks since the boot: of another boot, pid and ticks may be the same
+    return f"{stat.rsplit(')', 1)[1].split()[19]}-{_boot()}"
+
+
+@cache
+def _boot() -> str:
+    try:
+        return Path("/proc/sys/kernel/random/boot_id").read_text()[:8]
+    except OSError:
+        return ""
 
 
 def writer_lives(name: str) -> bool:
@@ -239,6 +249,9 @@ class BlobStore:
         """Remove what processes that died left half done: files in their folders that the index does not know.
 
         Nobody was told that those are stored, so their senders send them again. Returns how many were removed.
+        Those that are whole are not deleted but moved to HOME/set-aside, from where they can be imported: an index
+        that was restored from an older backup does not know files that senders were told are stored.
+
         Raises Refused (code "index-unfinished") after a rebuild that was cut off: such an index knows too little.
         """
         if (self.root / _UNFINISHED).exists():
@@ -262,14 +275,29 @@ class BlobStore:
                             select(table.c.path).where(table.c.path >= path + "/", table.c.path < path + "0")
                         )
                     }
-                for file in full.iterdir():
-                    if f"{path}/{file.name}" not in known:
-                        file.unlink()
-                        removed += 1
+                unknown = [file for file in full.iterdir() if f"{path}/{file.name}" not in known]
+                for file in unknown:
+                    self._remove_or_set_aside(file)
+                removed += len(unknown)
                 sync_folder(full)
             with writing(self._engine) as connection:
                 connection.execute(delete(open_folders).where(open_folders.c.path == path))
         return removed
+
+    def _remove_or_set_aside(self, file: Path) -> None:
+        try:
+            if _is_whole(file):
+                aside = self.root.parent / "set-aside"
+                aside.mkdir(mode=0o750, exist_ok=True)
+                file.rename(aside / file.name)
+                sync_folder(aside)
+                sync_folder(aside.parent)
+                log.warning("%s is whole but not in the index: it is in %s now", file.name, aside)
+            else:
+                file.unlink()
+        except FileNotFoundError:
+            # another process that starts at the same time was faster
+            log.debug("%s is gone already", file.name)
 
     def files(self, *, after: str = "") -> Iterator[str]:
         """Paths of all files, relative to the root, in the order of their names; those after `after` only."""
@@ -280,6 +308,17 @@ class BlobStore:
         full = self.root / path
         full.unlink(missing_ok=True)
         sync_folder(full.parent)
+
+
+def _is_whole(file: Path) -> bool:
+    """Whether a file holds as much as its label says."""
+    try:
+        with file.open("rb") as data:
+            meta = part10.read_meta(data)
+            label = read_label(meta.private_information)
+            return label is not None and label.size == data.seek(0, os.SEEK_END) - meta.data_set_offset
+    except (OSError, FilmlessError):
+        return False
 
 
 def _walk(root: Path, prefix: str, after: str) -> Iterator[str]:

@@ -12,7 +12,7 @@ from itertools import groupby
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Select, delete, exists, func, select, union_all, update
+from sqlalchemy import Connection, Engine, Select, delete, exists, func, literal, select, union_all, update
 
 from filmless.archive import ledger, rejection
 from filmless.archive.blobs import sync_folder
@@ -78,6 +78,10 @@ def purge(
             progress(done)
 
 
+#: word for word the condition of ix_versions_state: SQLite does not conclude it from another state's name
+_NOT_CURRENT = versions.c.state != literal("current", literal_execute=True)
+
+
 def _wanted(before: datetime) -> Select[tuple[int, str, str, int]]:
     """Versions to purge: those of rejected objects, and those replaced. Starts from the few, not from all."""
     columns = (versions.c.id, versions.c.key, versions.c.sop_instance_uid, versions.c.size)
@@ -89,14 +93,14 @@ def _wanted(before: datetime) -> Select[tuple[int, str, str, int]]:
     rejected = (
         select(*columns)
         .join(instances, instances.c.version == versions.c.id)
-        .where(instances.c.rejected != "", in_force)
+        .where(instances.c.rejected != literal("", literal_execute=True), in_force)
     )
     newer = versions.alias("newer")
     replaced = (
         select(*columns)
         .join(instances, instances.c.sop_instance_uid == versions.c.sop_instance_uid)
         .join(newer, newer.c.id == instances.c.version)
-        .where(versions.c.state == "superseded", newer.c.received_at < before)
+        .where(_NOT_CURRENT, versions.c.state == "superseded", newer.c.received_at < before)
     )
     both = union_all(rejected, replaced).subquery()
     return select(both.c.id, both.c.key, both.c.sop_instance_uid, both.c.size)
@@ -224,12 +228,12 @@ def _forget_values(connection: Connection, level: str, owner: int) -> None:
 
 def _finish(engine: Engine, root: Path, done: Purged) -> None:
     """Phase two: delete the files of everything marked, this time or before a crash."""
-    for table in (versions, quarantine):
+    for table, few in ((versions, [_NOT_CURRENT]), (quarantine, [])):
         while True:
             with reading(engine) as connection:
                 rows = connection.execute(
                     select(table.c.id, table.c.path, table.c.size)
-                    .where(table.c.state == "purging")
+                    .where(table.c.state == "purging", *few)
                     .limit(_BATCH)
                 ).all()
             if not rows:
