@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,19 +24,21 @@ from tests.exchange.peer import Got, image, peer
 from filmless.app import worker as worker_module
 from filmless.app.index import open_index
 from filmless.app.settings import Settings, load
+from filmless.archive.codecs import Codecs
 from filmless.archive.commitment import record
 from filmless.archive.model import Arrival, Kind, Source
 from filmless.archive.references import Reference
+from filmless.archive.retrieve.sending import Sender
 from filmless.archive.store import Archive
-from filmless.archive.tables import commitments, series
+from filmless.archive.tables import commitments, instances, series
 from filmless.db import events
 from filmless.db.durable import Job, Jobs, jobs_url
 from filmless.db.work import reading, writing
 from filmless.devices import service
 from filmless.devices.model import Device
-from filmless.exchange import journal
+from filmless.exchange import jobs, journal
 from filmless.exchange.jobs import add_send
-from filmless.exchange.send import read_file
+from filmless.exchange.send import read_file, send
 from filmless.kit import clock
 
 STUDY = "1.2.3.4"
@@ -155,6 +158,32 @@ def test_a_killed_send_goes_on_without_repeating_what_was_confirmed(home, tmp_pa
         assert len(got.uids) <= 61, "only the object under way at the kill may come twice"
     progress = journal.progress(home.settings.home, job_id)
     assert (progress.sent, progress.failed, progress.total) == (60, 0, 60)
+
+
+async def test_what_is_rejected_during_a_send_does_not_leave(home, tmp_path, monkeypatch):
+    paths = images(tmp_path, 3)
+    home.store(paths)
+    uids = [path.stem for path in paths]
+
+    def reject_the_last(event: Any, got: Got) -> int:
+        with writing(home.engine) as connection:
+            connection.execute(
+                update(instances).where(instances.c.sop_instance_uid == uids[2]).values(rejected="113037")
+            )
+        return 0
+
+    monkeypatch.setattr(jobs, "BATCH", 1)
+    monkeypatch.setattr(jobs, "send", partial(send, batch=1))
+    sender = Sender(home.settings.store, Codecs(tmp_path / "scratch"))
+    with peer(on_store=reject_the_last) as (device, got):
+        with writing(home.engine) as connection:
+            service.add(connection, device, by="test")
+        work = jobs.ExchangeJobs(home.engine, home.settings.home, home.settings.net, sender)
+        task = {"device": device.ae_title, "study_uids": [STUDY]}
+        made = await work.send("send-1", task, 1)
+    assert (made.state, made.result) == ("done", {"sent": 2, "failed": 0, "of": 3})
+    assert got.uids == uids[:2]
+    sender.close()
 
 
 def test_a_send_is_cancelled_and_resumed(home, tmp_path):

@@ -22,7 +22,7 @@ from filmless.devices import service as devices
 from filmless.devices.model import Device
 from filmless.exchange import journal
 from filmless.exchange.notify import available, notify, study_is_quiet
-from filmless.exchange.send import Sent, send
+from filmless.exchange.send import BATCH, Sent, send
 from filmless.kit.errors import FilmlessError, Refused, Unavailable
 from filmless.net.errors import AssociationRejected
 from filmless.net.model import NetSettings
@@ -140,7 +140,7 @@ class ExchangeJobs:
             try:
                 report = await send(
                     device,
-                    left,
+                    self._still_there(left),
                     sender=self._sender,
                     settings=self._net,
                     tls=self._tls(device),
@@ -191,6 +191,15 @@ class ExchangeJobs:
         if made.answer is None:
             return {"commitment": "asked, no result yet"}
         return {"commitment": f"{len(asked) - len(made.failed)} kept, {len(made.failed)} not"}
+
+    def _still_there(self, objects: Sequence[StoredInstance]) -> Iterator[StoredInstance]:
+        """The objects as they are when their turn comes: a send may take hours, and what is rejected meanwhile
+        must not leave."""
+        for start in range(0, len(objects), BATCH):
+            uids = [one.sop_instance for one in objects[start : start + BATCH]]
+            with reading(self._engine) as connection:
+                found = chosen(connection, sop_uids=uids)
+            yield from found
 
     def _to_send(self, task: Mapping[str, Any]) -> tuple[Device, list[StoredInstance]]:
         with reading(self._engine) as connection:
