@@ -123,6 +123,11 @@ def test_what_is_wrong_in_the_environment_is_named(tmp_path: Path, name: str, va
     assert words in refused(tmp_path, **{name: value})
 
 
+def test_the_source_of_a_wrong_value_is_named_and_no_other(tmp_path: Path) -> None:
+    words = refused(tmp_path, "aet = 'SEVENTEEN LETTERS'", FILMLESS_DICOM_PORT="11113")
+    assert words.endswith(f"(set by {tmp_path / 'filmless.toml'})")
+
+
 def test_every_mistake_is_named_at_once(tmp_path: Path) -> None:
     words = refused(tmp_path, "one = 1\ntwo = 2\n", FILMLESS_THREE="3")
     assert all(name in words for name in ("one", "two", "FILMLESS_THREE"))

@@ -8,6 +8,7 @@ FILMLESS_ARCHIVE_DUPLICATES. An unknown key refuses to start and is named.
 import dataclasses
 import difflib
 import os
+import re
 import tomllib
 import types
 import typing
@@ -262,7 +263,9 @@ def load(
             parts[section or "server"] = cls(**arguments)
         except ValueError as why:
             named_section = f"in [{section}]: " if section else ""
-            sources = sorted({source for (where, _), (_, source) in found.items() if where == section})
+            given_here = {key: source for (where, key), (_, source) in found.items() if where == section}
+            meant = {source for key, source in given_here.items() if re.search(rf"\b{key}\b", str(why))}
+            sources = sorted(meant or set(given_here.values()))
             problems.append(f"{named_section}{why} (set by {', '.join(sources)})")
     if problems:
         raise Refused("The settings cannot be used:\n  " + "\n  ".join(problems), code="settings")
