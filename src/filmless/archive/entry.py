@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from filmless.archive import levels
@@ -114,6 +115,19 @@ def read_entry(arrival: Arrival, file: File, header: scan.Header) -> Entry:
     if sop_class_uid == KEY_OBJECT_SELECTION:
         entry.note = _rejection_note(header)
     return entry
+
+
+def scan_file(path: Path, offset: int, size: int, transfer_syntax_uid: str) -> scan.Header:
+    """The header of the data set at `offset` of a file, reading no more of it than needed."""
+    limit = 256 << 10
+    with path.open("rb") as file:
+        while True:
+            file.seek(offset)
+            head = file.read(min(size, limit))
+            header = scan.scan(head, transfer_syntax_uid, levels.WANTED, total=size)
+            if header.ended or len(head) >= size or limit >= 64 << 20:
+                return header
+            limit = min(limit * 8, 64 << 20)
 
 
 def _rejection_note(header: scan.Header) -> RejectionNote | None:

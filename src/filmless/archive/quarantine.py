@@ -7,14 +7,13 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, Row, func, select, update
 
-from filmless.archive import ledger, levels
-from filmless.archive.entry import File, read_entry
+from filmless.archive import ledger
+from filmless.archive.entry import File, read_entry, scan_file
 from filmless.archive.model import Arrival, Outcome, Source
 from filmless.archive.publish import Acceptance, Item, Publisher
 from filmless.archive.tables import quarantine
 from filmless.db import events
 from filmless.db.work import reading, writing
-from filmless.dicom import scan
 from filmless.kit import clock
 from filmless.kit.errors import Conflict, Refused, Unavailable
 
@@ -119,16 +118,3 @@ def _waiting(engine: Engine, item: int, reason: str) -> Row[Any]:
         if found.state != "waiting":
             raise Conflict(f"it was {found.state} before, by {found.decided_by}", code="decided")
         return connection.execute(select(quarantine).where(quarantine.c.id == item)).one()
-
-
-def scan_file(path: Path, offset: int, size: int, transfer_syntax_uid: str) -> scan.Header:
-    """The header of the data set at `offset` of a file, reading no more of it than needed."""
-    limit = 256 << 10
-    with path.open("rb") as file:
-        while True:
-            file.seek(offset)
-            head = file.read(min(size, limit))
-            header = scan.scan(head, transfer_syntax_uid, levels.WANTED, total=size)
-            if header.ended or len(head) >= size or limit >= 64 << 20:
-                return header
-            limit *= 8

@@ -12,10 +12,9 @@ from sqlalchemy import Engine, delete, select, update
 from filmless.archive import blobs, ledger, rejection
 from filmless.archive.blobs import BlobStore, read_label
 from filmless.archive.codecs import Codecs, DataSet
-from filmless.archive.entry import File, read_entry
+from filmless.archive.entry import File, read_entry, scan_file
 from filmless.archive.model import ArchiveSettings, Arrival, Cause, Kind, Source
 from filmless.archive.publish import Item, Publisher, Result
-from filmless.archive.quarantine import scan_file
 from filmless.archive.tables import (
     attribute_values,
     instance_warnings,

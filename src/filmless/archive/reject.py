@@ -10,8 +10,8 @@ from sqlalchemy import Connection, select, update
 
 from filmless.access.model import Principal
 from filmless.archive import ledger, rejection
+from filmless.archive.entry import scan_file
 from filmless.archive.model import REJECTION_CODES, Arrival, Kind, Source
-from filmless.archive.quarantine import scan_file
 from filmless.archive.query.instances import StoredInstance, instances_of
 from filmless.archive.store import Archive
 from filmless.archive.tables import rejections

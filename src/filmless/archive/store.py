@@ -19,15 +19,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from sqlalchemy import Engine
+from sqlalchemy.exc import OperationalError
 
 from filmless.archive import levels
 from filmless.archive.blobs import BlobStore, Folder, new_header, seal, seal_offset, sealed
 from filmless.archive.codecs import Codecs, DataSet
-from filmless.archive.entry import File, read_entry
+from filmless.archive.entry import File, read_entry, scan_file
 from filmless.archive.index_process import IndexProcess
 from filmless.archive.model import ArchiveSettings, Arrival, Outcome
 from filmless.archive.publish import Item, Known, NotDurable, Publisher, Result
 from filmless.dicom import scan
+from filmless.dicom.uids import transfer_syntax
 from filmless.kit import clock
 from filmless.kit.errors import Defect, FilmlessError, Unavailable
 
@@ -42,8 +44,10 @@ Done = Callable[["Outcome | FilmlessError"], None]
 #: then written in one go, and every hand-over costs more than the overlap that an earlier one brings (measured)
 _HANDOVER = 768 << 10
 _BATCH = 256
-#: the header is looked for in so much of a data set at most before its pixel data
-_HEAD = 64 << 20
+#: so much of a data set is kept in memory in search of its pixel data; of a longer header, the file is read at the end
+_HEAD = 512 << 10
+#: long headers and deflated ones, which may be bombs, are read one at a time: each takes up to 64 MB for a moment
+_LONG_HEADER = threading.Lock()
 _SPACE_CHECK_SECONDS = 0.5
 
 
@@ -159,7 +163,10 @@ class Archive:
         """Raise Unavailable (code "disk-full") while less than the minimum is free."""
         now = time.monotonic()
         if now - self._space_checked > _SPACE_CHECK_SECONDS:
-            stat = os.statvfs(self.root)
+            try:
+                stat = os.statvfs(self.root)
+            except OSError as error:
+                raise _disk(error) from error
             enough = stat.f_bavail * stat.f_frsize >= self.settings.minimum_free_bytes
             if enough != self._space_left:
                 log.error("the disk has room again" if enough else "the disk is nearly full")
@@ -190,7 +197,11 @@ class Archive:
 
     def _write_loop(self) -> None:
         while (work := self._work.get()) is not None:
-            work()
+            try:
+                work()
+            except Exception:
+                # the thread is needed by all others
+                log.exception("a writer failed")
 
     def _commit_loop(self) -> None:
         waiting: list[Written] = []
@@ -347,6 +358,7 @@ class Reception:
         self._head = bytearray()
         self._look_again = 0
         self._scanned: scan.Header | None = None
+        self._scan_file = transfer_syntax(arrival.transfer_syntax_uid).deflated
 
     def write(self, fragment: Fragment, release: Callable[[], None] | None = None) -> bool:
         """Take a fragment of the data set; it is used until `release` is called, from a writer thread.
@@ -408,6 +420,9 @@ class Reception:
                     self._write(batch, last=complete)
             except OSError as error:
                 self._error = _disk(error)
+            except OperationalError as error:
+                log.warning("no folder could be opened: %s", type(error).__name__)
+                self._error = Unavailable("the index is busy; send the object again", code="index-busy")
             except Exception as error:
                 log.exception("writing an object failed")
                 self._error = Defect(f"the object could not be written: {type(error).__name__}")
@@ -416,7 +431,11 @@ class Reception:
                     if release is not None:
                         release()
             if resume and self._on_ready is not None:
-                self._on_ready()
+                try:
+                    self._on_ready()
+                except Exception:
+                    # its end must come all the same
+                    log.exception("nobody goes on with an object")
             if last:
                 self._end()
                 return
@@ -427,7 +446,7 @@ class Reception:
         data = buffers[0] if len(buffers) == 1 else b"".join(buffers)
         self._hash.update(data)
         self._size += len(data)
-        if self._scanned is None:
+        if self._scanned is None and not self._scan_file:
             self._look_at(data)
         if self._fd < 0:
             header = self._open()
@@ -459,8 +478,12 @@ class Reception:
         else:
             data = fragment
         header = scan.scan(data, self._arrival.transfer_syntax_uid, levels.WANTED, total=_FAR)
-        if header.pixel_offset is not None or len(data) >= _HEAD:
+        if header.pixel_offset is not None:
             self._scanned = header
+            self._head = bytearray()
+            return
+        if len(data) >= _HEAD:
+            self._scan_file = True
             self._head = bytearray()
             return
         if not self._head:
@@ -488,10 +511,12 @@ class Reception:
                 self._sync(written)
                 self._archive.written(written)
             return
-        self._discard()
-        if error is not None and not self._aborted:
-            self._done(error)
-        self._archive.ended()
+        try:
+            self._discard()
+            if error is not None and not self._aborted:
+                self._done(error)
+        finally:
+            self._archive.ended()
 
     def _seal_file(self) -> Written:
         if self._fd < 0:
@@ -503,10 +528,14 @@ class Reception:
         if not self._sealed:
             os.pwrite(self._fd, seal(self._size, digest), self._seal)
         if self._scanned is None:
-            head = self._head or os.pread(self._fd, min(self._size, _HEAD), self._offset)
-            self._scanned = scan.scan(
-                head, self._arrival.transfer_syntax_uid, levels.WANTED, total=self._size
-            )
+            syntax = self._arrival.transfer_syntax_uid
+            if self._scan_file:
+                with _LONG_HEADER:
+                    self._scanned = scan_file(
+                        self._archive.root / self._path, self._offset, self._size, syntax
+                    )
+            else:
+                self._scanned = scan.scan(self._head, syntax, levels.WANTED, total=self._size)
             self._head = bytearray()
         file = File(self._key, self._path, self._offset, self._size, digest, self._at)
         entry = read_entry(self._arrival, file, self._scanned)
@@ -518,6 +547,9 @@ class Reception:
             os.fsync(written.folder.fd)
         except OSError as broken:
             written.sync_error = _disk(broken)
+        except Exception as broken:
+            log.exception("syncing an object failed")
+            written.sync_error = Defect(f"the object could not be synced: {type(broken).__name__}")
         finally:
             written.synced.set()
             os.close(self._fd)
@@ -529,7 +561,8 @@ class Reception:
             self._fd = -1
         if self._folder is not None:
             try:
-                (self._archive.root / self._path).unlink(missing_ok=True)
+                if self._path:
+                    (self._archive.root / self._path).unlink(missing_ok=True)
             except OSError:
                 log.warning("could not remove an unfinished file: %s", self._path)
             self._archive.blobs.settle(self._folder)
