@@ -29,9 +29,9 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "export": ("media", "Write studies to a folder or ZIP with a DICOMDIR."),
     "quarantine": ("archive", "Objects that were set aside: list, show, accept, discard."),
     "reject": ("archive", "Take images out of use, with a reason: add, list, show, revoke."),
-    "purge": ("archive", "Delete for good what was rejected, replaced or discarded long ago."),
-    "check": ("archive", "Compare the index with the files, both ways."),
-    "rebuild": ("archive", "Make the whole index again from the files."),
+    "purge": ("upkeep", "Delete for good what was rejected, replaced or discarded long ago."),
+    "check": ("upkeep", "Compare the index with the files, both ways."),
+    "rebuild": ("upkeep", "Make the whole index again from the files."),
     "backup": ("backup", "Copy everything to another folder, while the server runs."),
     "restore": ("backup", "Bring a backup into an empty home folder."),
 }

@@ -1,22 +1,16 @@
-"""`filmless quarantine`, `reject`, `purge`, `check` and `rebuild`."""
+"""`filmless quarantine` and `filmless reject`."""
 
 import dataclasses
-import json
-import signal
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from filmless.app.cli.options import with_settings
-from filmless.app.cli.output import moment, print_fields, print_table, who
-from filmless.app.cli.progress import count_progress
+from filmless.app.cli.output import moment, print_fields, print_json, print_table, who
 from filmless.app.index import open_index
 from filmless.app.settings import Settings
-from filmless.app.supervise import HomeLock
 from filmless.archive.model import REJECTION_CODES
 from filmless.db.work import reading
 
@@ -27,8 +21,6 @@ _JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 _REASON = click.option("--reason", required=True, help="Why; kept with the decision.")
 _LIMIT = click.option("--limit", type=click.IntRange(1), default=100, show_default=True)
 _STATES = ("waiting", "accepted", "discarded", "all")
-#: how many differences `check` prints
-_LISTED = 100
 
 
 @click.group()
@@ -48,7 +40,7 @@ def list_(settings: Settings, state: str, limit: int, *, as_json: bool) -> None:
     with open_index(settings) as engine, reading(engine) as connection:
         found = kept.objects(connection, state="" if state == "all" else state, limit=limit + 1)
     if as_json:
-        _print_json([dataclasses.asdict(one) for one in found[:limit]])
+        print_json([dataclasses.asdict(one) for one in found[:limit]])
         return
     if not found:
         click.echo("Nothing is in quarantine." if state == "waiting" else f"Nothing is {state}.")
@@ -82,7 +74,7 @@ def show_quarantined(settings: Settings, number: int, *, as_json: bool) -> None:
     with open_index(settings) as engine, reading(engine) as connection:
         found = kept.show(connection, number)
     if as_json:
-        _print_json(dataclasses.asdict(found))
+        print_json(dataclasses.asdict(found))
         return
     print_fields(
         {
@@ -198,7 +190,7 @@ def reject_list(settings: Settings, limit: int, *, include_revoked: bool, as_jso
     with open_index(settings) as engine, reading(engine) as connection:
         found = rejecting.notes(connection, limit=limit + 1, include_revoked=include_revoked)
     if as_json:
-        _print_json([dataclasses.asdict(one) for one in found[:limit]])
+        print_json([dataclasses.asdict(one) for one in found[:limit]])
     elif not found:
         click.echo("Nothing is rejected.")
     else:
@@ -233,7 +225,7 @@ def reject_show(settings: Settings, note: str, limit: int, *, as_json: bool) -> 
     with open_index(settings) as engine, reading(engine) as connection:
         found, objects = rejecting.show(connection, note)
     if as_json:
-        _print_json({**dataclasses.asdict(found), "objects": objects})
+        print_json({**dataclasses.asdict(found), "objects": objects})
         return
     print_fields(
         {
@@ -272,122 +264,6 @@ def reject_revoke(settings: Settings, note: str, reason: str) -> None:
     click.echo(f"{count:,} objects are there again.")
 
 
-@click.command()
-@click.option(
-    "--older-than",
-    type=click.IntRange(0),
-    metavar="DAYS",
-    help="Instead of the setting purge_after_days.",
-)
-@click.option("--reason", default="", help="Why; kept with every deletion. Needed unless --dry-run.")
-@click.option("--dry-run", is_flag=True, help="Only say how much it would be.")
-@click.option("--yes", is_flag=True, help="Do not ask.")
-@with_settings
-def purge(settings: Settings, older_than: int | None, reason: str, *, dry_run: bool, yes: bool) -> None:
-    """Delete for good what was rejected, replaced or discarded long ago. The server may run.
-
-    Ctrl-C stops it; what was deleted stays so, and the next purge goes on.
-    """
-    from filmless.archive import purge as purging
-
-    if not (dry_run or reason.strip()):
-        raise click.UsageError("Missing option '--reason': it is kept with every deletion.")
-    age = timedelta(days=settings.archive.purge_after_days if older_than is None else older_than)
-    with open_index(settings) as engine:
-        would = purging.purge(engine, settings.store, older_than=age, by=who(), dry_run=True)
-        words = f"{would.objects:,} objects ({would.bytes / 1e6:,.1f} MB), out of use for {age.days} days"
-        if dry_run or not would.objects:
-            click.echo(f"Would delete {words}.")
-            return
-        if not yes:
-            click.confirm(f"Delete {words}, for good?", abort=True)
-        with count_progress("Purging") as progress:
-            done = purging.purge(
-                engine,
-                settings.store,
-                older_than=age,
-                by=who(),
-                reason=reason,
-                progress=None if progress is None else lambda so_far: progress(so_far.objects, would.objects),
-            )
-    click.echo(f"Deleted {done.objects:,} objects ({done.bytes / 1e6:,.1f} MB).")
-
-
-@click.command()
-@click.option(
-    "--checksums/--no-checksums", default=True, help="Read every byte, or compare sizes and labels only."
-)
-@_JSON
-@with_settings
-def check(settings: Settings, checksums: bool, *, as_json: bool) -> None:
-    """Compare the index with the files, both ways; changes nothing, the server may run.
-
-    Ctrl-C stops it; the next `filmless check` goes on from there. Ends with exit code 1 where something differs.
-    """
-    from filmless.archive import integrity
-
-    with open_index(settings) as engine, count_progress("Checking") as progress, _interrupt() as interrupted:
-
-        def seen(report: integrity.Report) -> bool:
-            if progress is not None:
-                progress(report.files, 0)
-            return not interrupted.is_set()
-
-        report = integrity.check(
-            engine,
-            settings.store,
-            checksums=checksums,
-            resume_file=settings.home / "check.json",
-            progress=seen,
-        )
-    differences = report.differences or []
-    if as_json:
-        _print_json(
-            {**dataclasses.asdict(report), "differences": [dataclasses.asdict(one) for one in differences]}
-        )
-    else:
-        for one in differences[:_LISTED]:
-            click.echo(f"{one.kind:18} {one.where}: {one.words}")
-        if len(differences) > _LISTED:
-            click.echo(f"and {len(differences) - _LISTED:,} more (--json prints all)")
-        click.echo(
-            f"{report.files:,} files, {report.objects:,} objects, {report.bytes / 1e6:,.1f} MB: "
-            f"{len(differences) or 'no'} difference{'' if len(differences) == 1 else 's'}."
-        )
-        if not report.complete:
-            click.echo("Stopped before the end; `filmless check` goes on from here.")
-    raise SystemExit(1 if differences else 0 if report.complete else 130)
-
-
-@click.command()
-@click.option("--yes", is_flag=True, help="Do not ask.")
-@with_settings
-def rebuild(settings: Settings, yes: bool) -> None:
-    """Make the whole index again from the files. The server must be stopped.
-
-    Cut off (Ctrl-C), it has to be run again before the server starts.
-    """
-    from filmless.archive import rebuild as rebuilding
-
-    with open_index(settings, rebuilding=True) as engine, count_progress("Rebuilding") as progress:
-        lock = HomeLock(settings.home)
-        lock.take()
-        try:
-            if not yes:
-                click.confirm(f"Empty the index of {settings.home} and fill it from its files?", abort=True)
-            made = rebuilding.rebuild(
-                engine,
-                settings.store,
-                settings.archive,
-                None if progress is None else lambda done: progress(done.objects + done.quarantined, 0),
-            )
-        finally:
-            lock.give_back()
-    click.echo(f"{made.objects:,} objects in the archive, {made.quarantined:,} in quarantine.")
-    for path, reason in made.unused:
-        click.echo(f"unused: {path} {reason}")
-
-
 @contextmanager
 def _archive(settings: Settings) -> Iterator["Archive"]:
     """The archive's way in, beside a server that may run."""
@@ -400,18 +276,3 @@ def _archive(settings: Settings) -> Iterator["Archive"]:
             yield archive
         finally:
             archive.stop()
-
-
-@contextmanager
-def _interrupt() -> Iterator[threading.Event]:
-    """Set by Ctrl-C, so that work that can be resumed ends where it knows how far it is."""
-    asked = threading.Event()
-    before = signal.signal(signal.SIGINT, lambda *_: asked.set())
-    try:
-        yield asked
-    finally:
-        signal.signal(signal.SIGINT, before)
-
-
-def _print_json(value: Any) -> None:
-    click.echo(json.dumps(value, indent=2, default=str))

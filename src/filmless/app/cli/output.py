@@ -1,8 +1,10 @@
 """What commands print: tables that line up, and who is at the keyboard."""
 
 import getpass
+import json
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from typing import Any
 
 import click
 
@@ -18,6 +20,11 @@ def print_fields(fields: Mapping[str, str]) -> None:
     """One thing, a line for each of its fields."""
     for name, value in fields.items():
         click.echo(f"{name + ':':16} {value}".rstrip())
+
+
+def print_json(value: Any) -> None:
+    """Times and other things that JSON has no form for, as text."""
+    click.echo(json.dumps(value, indent=2, default=str))
 
 
 def moment(at: datetime | None) -> str:
