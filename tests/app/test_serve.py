@@ -186,18 +186,26 @@ def test_a_taken_port_refuses_to_start_and_is_named(which: str, tmp_path: Path) 
     assert "Traceback" not in done.output
 
 
+def workers(process: psutil.Process, module: str = "filmless.app.worker") -> list[psutil.Process]:
+    return [child for child in process.children() if module in child.cmdline()]
+
+
 def test_the_worker_comes_back_and_goes_with_the_server(tmp_path: Path) -> None:
     with FilmlessServer(tmp_path / "home") as server:
         eventually(lambda: health(server)["status"] == "ok", "it is healthy")
         process = psutil.Process(server.running.pid)
-        (worker,) = process.children()
+        (worker,) = workers(process)
         worker.kill()
         eventually(lambda: health(server)["worker"]["restarts"] == 1, "the death is noticed")
         eventually(lambda: health(server)["worker"]["ok"], "the worker is back")
-        (second,) = process.children()
+        (second,) = workers(process)
         assert second.pid != worker.pid
+        (index,) = workers(process, "filmless.archive.index_process")
         process.kill()
-        eventually(lambda: not second.is_running() or second.status() == "zombie", "the worker ends too")
+        for other in (second, index):
+            eventually(
+                lambda other=other: not other.is_running() or other.status() == "zombie", "it ends too"
+            )
 
 
 def test_sigterm_lets_the_message_under_way_end(tmp_path: Path) -> None:

@@ -66,6 +66,17 @@ def test_rejected_objects_leave_every_answer_and_come_back(archive: Archive, put
         reject.revoke(archive, note, by="li", reason="again")
 
 
+def test_a_rejection_note_is_not_rejected_in_its_turn(archive: Archive, put: Put) -> None:
+    fill(put)
+    (note,) = reject.reject(archive, ENGINEER, code="113001", by="li", reason="bad", study_uids=[STUDY])
+    with pytest.raises(Refused):
+        reject.reject(archive, ENGINEER, code="113001", by="li", reason="again", sop_uids=[note])
+    (second,) = reject.reject(archive, ENGINEER, code="113037", by="li", reason="all", study_uids=[STUDY])
+    with reading(archive.engine) as connection:
+        found = {one.note_uid: one.objects for one in reject.notes(connection)}
+    assert found == {note: 4, second: 4}
+
+
 def test_a_whole_rejected_study_counts_nothing(archive: Archive, put: Put) -> None:
     fill(put)
     reject.reject(archive, ENGINEER, code="113037", by="li", reason="other patient", study_uids=[STUDY])
@@ -283,3 +294,14 @@ def test_the_ledger_survives_a_line_cut_off_by_a_crash(tmp_path: Path) -> None:
         file.write('{"what":"discard","k')
     ledger.write(tmp_path, [{"what": "discard", "key": "b"}])
     assert [line["key"] for line in ledger.read(tmp_path)] == ["a", "b"]
+
+
+def test_a_series_that_cannot_be_settled_leaves_nothing_behind(archive: Archive, put: Put) -> None:
+    fill(put)
+    for file in archive.root.rglob("*.dcm"):
+        file.unlink()
+    with reading(archive.engine) as connection:
+        ((series_id, generation),) = settle.due(connection, ArchiveSettings(settle_seconds=0))
+    with pytest.raises(OSError):
+        settle.settle(archive.engine, archive.root, series_id, generation)
+    assert list((archive.root.parent / "metadata").iterdir()) == []

@@ -68,12 +68,28 @@ def reject(
                 sop_uids=sop_uids,
             )
         )
+        # a note that quality control sees is revoked, not rejected in its turn
+        notes_among = _notes_among(connection, [one.sop_instance for one in found])
+    found = [one for one in found if one.sop_instance not in notes_among]
     if not found:
         raise Refused("there is no such object in the archive", code="unknown-object")
     notes = []
     for _, group in groupby(sorted(found, key=lambda one: one.study_uid), key=lambda one: one.study_uid):
         notes.append(_reject_in_study(archive, list(group), code, by, reason))
     return notes
+
+
+def _notes_among(connection: Connection, sop_instance_uids: Sequence[str]) -> set[str]:
+    """Which of these objects are rejection notes."""
+    found: set[str] = set()
+    for start in range(0, len(sop_instance_uids), 500):
+        part = sop_instance_uids[start : start + 500]
+        found.update(
+            connection.scalars(
+                select(rejections.c.note_uid).where(rejections.c.note_uid.in_(part)).distinct()
+            )
+        )
+    return found
 
 
 def _reject_in_study(archive: Archive, found: list[StoredInstance], code: str, by: str, reason: str) -> str:
