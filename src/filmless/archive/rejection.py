@@ -41,7 +41,8 @@ def codes_in_force(connection: Connection, sop_instance_uids: Iterable[str]) -> 
 _IN_FORCE = Prepared(
     select(rejections.c.code)
     .where(rejections.c.sop_instance_uid == bindparam("uid"), rejections.c.revoked_at.is_(None))
-    .order_by(rejections.c.id)
+    # the same after a rebuild, which may read notes in another order
+    .order_by(rejections.c.at, rejections.c.id)
     .limit(1)
 )
 

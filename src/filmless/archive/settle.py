@@ -9,6 +9,7 @@ import gzip
 import json
 import logging
 import os
+from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -68,16 +69,14 @@ def settle(engine: Engine, root: Path, series_id: int, generation: int) -> bool:
     relative = f"metadata/{ids.new_version_key()}.json.gz"
     path = root.parent / relative
     path.parent.mkdir(exist_ok=True)
-    with path.open("xb") as raw:
-        with gzip.GzipFile(fileobj=raw, mode="wb", compresslevel=6, mtime=0) as packed:
-            packed.write(b"[")
-            for number, version in enumerate(found):
-                packed.write(b",\n" if number else b"\n")
-                one = _describe(root, version)
-                packed.write(json.dumps(one, ensure_ascii=False, separators=(",", ":")).encode())
-            packed.write(b"\n]\n")
-        raw.flush()
-        os.fsync(raw.fileno())
+    # with every file: another process may have made the folder and died before this
+    sync_folder(root.parent)
+    try:
+        _write(path, root, found)
+    except BaseException:
+        # it is tried again, under another name
+        path.unlink(missing_ok=True)
+        raise
     sync_folder(path.parent)
     with writing(engine) as connection:
         done = connection.execute(
@@ -104,6 +103,20 @@ def settle(engine: Engine, root: Path, series_id: int, generation: int) -> bool:
     if stale:
         (root.parent / stale).unlink(missing_ok=True)
     return bool(done.rowcount)
+
+
+def _write(path: Path, root: Path, found: Sequence[Any]) -> None:
+    """One gzip'd JSON array, durable."""
+    with path.open("xb") as raw:
+        with gzip.GzipFile(fileobj=raw, mode="wb", compresslevel=6, mtime=0) as packed:
+            packed.write(b"[")
+            for number, version in enumerate(found):
+                packed.write(b",\n" if number else b"\n")
+                one = _describe(root, version)
+                packed.write(json.dumps(one, ensure_ascii=False, separators=(",", ":")).encode())
+            packed.write(b"\n]\n")
+        raw.flush()
+        os.fsync(raw.fileno())
 
 
 def read_metadata(home: Path, metadata_path: str) -> list[dict[str, Any]]:

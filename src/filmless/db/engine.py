@@ -69,7 +69,8 @@ def refresh_statistics(engine: Engine) -> int:
     SQLite looks at its tables only when it is told to; PostgreSQL does so by itself (autovacuum).
     """
     if engine.dialect.name == "sqlite":
-        with engine.connect() as connection:
+        # with the writer's lock from the start: one that is asked for half-way is refused while others write
+        with engine.connect().execution_options(filmless_write=True) as connection:
             # bounds the rows that it reads of each index, so that the writer never waits for long
             connection.exec_driver_sql("PRAGMA analysis_limit=1000")
             connection.exec_driver_sql("ANALYZE")
