@@ -16,7 +16,7 @@ from tests.archive.conftest import CT, EXPLICIT_LE, Put, ct, encoded
 from filmless.archive import integrity
 from filmless.archive.blobs import BlobStore, writer_lives, writer_name
 from filmless.archive.model import ArchiveSettings, Arrival, Kind, Outcome, Source
-from filmless.archive.publish import Publisher
+from filmless.archive.publish import NotDurable, Publisher, Result
 from filmless.archive.store import Archive
 from filmless.archive.tables import instances, quarantine, versions
 from filmless.db.work import reading, writing
@@ -256,3 +256,32 @@ def test_a_process_is_known_by_its_boot_too() -> None:
     host, pid, started = writer_name().rsplit(":", 2)
     assert writer_lives(writer_name())
     assert not writer_lives(f"{host}:{pid}:{started.partition('-')[0]}-another")
+
+
+def test_nothing_commits_without_the_word_that_files_are_durable(
+    archive: Archive, put: Put, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever should give it may be gone: then no other attempt may commit either."""
+    items: list[Any] = []
+
+    def catch(_self: Publisher, arrived: Any, *_: Any) -> Any:
+        items.extend(arrived)
+        return [Result(error=Unavailable("not now")) for _ in arrived]
+
+    monkeypatch.setattr(Publisher, "publish", catch)
+    for number in (1, 2):
+        with pytest.raises(Unavailable):
+            put(ct(SOPInstanceUID=f"1.2.3.1.1.{number}"))
+    monkeypatch.undo()
+    asked = []
+
+    def gone() -> None:
+        asked.append(1)
+        if len(asked) == 1:
+            raise EOFError
+
+    publisher = Publisher(archive.engine, archive.root, archive.settings)
+    with pytest.raises(NotDurable):
+        publisher.publish(items, gone)
+    publisher.close()
+    assert stored(archive.engine) == []

@@ -179,8 +179,8 @@ class Publisher:
     ) -> list[Result]:
         """Decide and record all items; one result each. Never raises for one bad item among good ones.
 
-        `before_commit` is called when all is written but nothing is visible: NotDurable raised by it undoes all, and
-        is raised here.
+        `before_commit` is called when all is written but nothing is visible: whatever it raises undoes all, and
+        NotDurable is raised here.
 
         `keep_ledger=False` where the ledger is being read back (rebuild).
         """
@@ -262,7 +262,11 @@ class Publisher:
                     _accept(connection, item, item.acceptance, work)
             self._write(connection, work)
             if before_commit is not None:
-                before_commit()
+                try:
+                    before_commit()
+                except Exception as error:
+                    # without its word nothing may commit, now or at another attempt
+                    raise NotDurable from error
             if keep_ledger:
                 ledger.write(self._root, work.decisions)
             self._committing = True
