@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 from pydicom.dataset import Dataset
-from pydicom.filewriter import write_dataset
 from pydicom.filebase import DicomBytesIO
+from pydicom.filewriter import write_dataset
 from sqlalchemy import Engine
 
 from filmless.archive.model import ArchiveSettings, Arrival, Outcome, Source
