@@ -43,6 +43,8 @@ Done = Callable[["Outcome | FilmlessError"], None]
 #: fragments are handed to a writer thread when so much of an object waits, or when it is complete: most images are
 #: then written in one go, and every hand-over costs more than the overlap that an earlier one brings (measured)
 _HANDOVER = 768 << 10
+#: the same for an object that is alone: then nobody else wants the interpreter, and the overlap is all gain
+_HANDOVER_ALONE = 128 << 10
 _BATCH = 256
 #: so much of a data set is kept in memory in search of its pixel data; of a longer header, the file is read at the end
 _HEAD = 512 << 10
@@ -58,9 +60,16 @@ class Written:
     item: Item
     folder: Folder
     done: "Done"
-    #: set when the file and its folder's entry are on disk, or cannot be (then `sync_error` says why)
+    #: set when the file is on disk, or cannot be (then `sync_error` says why)
     synced: threading.Event = field(default_factory=threading.Event)
     sync_error: FilmlessError | None = None
+    #: the folder's entry is on disk; where not, the committer sees to it
+    folder_synced: bool = False
+
+    @property
+    def durable(self) -> bool:
+        """The file and its folder's entry are on disk for certain."""
+        return self.synced.is_set() and self.folder_synced and self.sync_error is None
 
 
 class Archive:
@@ -238,17 +247,17 @@ class Archive:
             if durable:
                 return
             for one in batch:
+                if not one.folder_synced:
+                    self._sync_folder(one)
                 one.synced.wait()
-            if _any_failed(batch):
+            if any(one.sync_error is not None for one in batch):
                 raise NotDurable
             durable = True
 
         try:
             results = self._publisher.publish(
                 [one.item for one in batch],
-                None
-                if all(one.synced.is_set() for one in batch) and not _any_failed(batch)
-                else files_are_durable,
+                None if all(one.durable for one in batch) else files_are_durable,
             )
         except NotDurable:
             for one in batch:
@@ -262,6 +271,15 @@ class Archive:
                 log.exception("an object could not be concluded")
                 self._answer(one, Defect(f"the object is in doubt: {type(error).__name__}"))
         return again
+
+    def _sync_folder(self, one: Written) -> None:
+        """While another thread syncs the file: the file system writes both with one commit of its journal."""
+        try:
+            os.fsync(one.folder.fd)
+            one.folder_synced = True
+        except OSError as broken:
+            one.synced.wait()
+            one.sync_error = one.sync_error or _disk(broken)
 
     def _conclude(self, one: Written, result: Result, again: list[Written]) -> None:
         if result.later:
@@ -343,6 +361,7 @@ class Reception:
         self._aborted = False
         self._paused = False
         self._error: FilmlessError | None = None
+        self._handover = _HANDOVER_ALONE if archive.alone() else _HANDOVER
         self._done: Done = _nobody
         # owned by the writer thread
         self._folder: Folder | None = None
@@ -372,7 +391,7 @@ class Reception:
                 drop = False
                 self._pending.append((fragment, release))
                 self._pending_bytes += len(fragment)
-                if self._pending_bytes >= _HANDOVER and not self._running:
+                if self._pending_bytes >= self._handover and not self._running:
                     self._running = True
                     self._archive.submit(self._pump)
                 if self._pending_bytes > self._archive.settings.object_buffer_bytes:
@@ -505,10 +524,10 @@ class Reception:
             if self._archive.alone():
                 # the committer prepares the transaction while the disk works; it commits when both are done
                 self._archive.written(written)
-                self._sync(written)
+                self._sync(written, folder=False)
             else:
                 # many senders: whole batches of synced files, so that the committer waits for the index alone
-                self._sync(written)
+                self._sync(written, folder=True)
                 self._archive.written(written)
             return
         try:
@@ -541,10 +560,12 @@ class Reception:
         entry = read_entry(self._arrival, file, self._scanned)
         return Written(Item(entry), self._folder, self._done)
 
-    def _sync(self, written: Written) -> None:
+    def _sync(self, written: Written, *, folder: bool) -> None:
         try:
             os.fsync(self._fd)
-            os.fsync(written.folder.fd)
+            if folder:
+                os.fsync(written.folder.fd)
+                written.folder_synced = True
         except OSError as broken:
             written.sync_error = _disk(broken)
         except Exception as broken:
@@ -567,10 +588,6 @@ class Reception:
                 log.warning("could not remove an unfinished file: %s", self._path)
             self._archive.blobs.settle(self._folder)
             self._folder = None
-
-
-def _any_failed(batch: list[Written]) -> bool:
-    return any(one.sync_error is not None for one in batch)
 
 
 def _nobody(_result: Outcome | FilmlessError) -> None:
