@@ -7,7 +7,8 @@ from functools import partial
 from typing import Any, Protocol
 
 from filmless.archive.model import Arrival, Cause, Kind, Outcome, Source
-from filmless.archive.store import Archive, Reception
+from filmless.archive.reception import Reception
+from filmless.archive.store import Archive
 from filmless.dicom.dimse import Command
 from filmless.dicom.ul.negotiation import Context
 from filmless.kit.errors import Conflict, Defect, FilmlessError, Refused, Unavailable
