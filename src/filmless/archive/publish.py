@@ -5,43 +5,35 @@ another one under a known UID, not fit for the archive), writes rows, ledger lin
 is anybody told.
 """
 
-import json
 import logging
 import time
-from collections import OrderedDict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from sqlalchemy import Connection, Engine, bindparam, delete, func, insert, select, update
+from sqlalchemy import Connection, Engine, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError, OperationalError, SQLAlchemyError
 
 from filmless.archive import entry as entries
-from filmless.archive import ledger, rejection
+from filmless.archive import filing, ledger, rejection
 from filmless.archive.entry import Entry
+from filmless.archive.filing import Filing, Known, Place, Work
 from filmless.archive.model import CAUSES, ArchiveSettings, Cause, Kind, Outcome
 from filmless.archive.tables import (
     attribute_values,
     instance_warnings,
     instances,
     quarantine,
-    series,
-    studies,
     versions,
 )
 from filmless.db import events
-from filmless.db.prepared import Prepared
 from filmless.db.work import reading
 from filmless.kit import clock, ids
 from filmless.kit.errors import Conflict, Defect, FilmlessError, Unavailable
-from filmless.patients import service as patients
 
 log = logging.getLogger(__name__)
 
-_PLACES = 4096
 _ATTEMPTS = 5
 #: when a batch has failed, its objects are tried one by one for so long; seconds
 _PATIENCE = 60.0
@@ -49,22 +41,6 @@ _PATIENCE = 60.0
 
 class NotDurable(Exception):
     """Raised by `before_commit` where a file of the batch could not be synced: nothing of it must commit."""
-
-
-@dataclass(frozen=True, slots=True)
-class Known:
-    """The object in the archive under an arriving SOP Instance UID."""
-
-    instance: int
-    series: int
-    version: int
-    key: str
-    path: str
-    offset: int
-    size: int
-    sha256: str
-    transfer_syntax_uid: str
-    rejected: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,41 +80,6 @@ class Result:
     later: bool = False
 
 
-@dataclass(slots=True)
-class _Place:
-    series: int
-    study: int
-    patient: int
-
-
-@dataclass(frozen=True, slots=True)
-class _Lists:
-    """What a study's row listed when we changed it last: true as long as its `changed_at` is still ours."""
-
-    modalities: frozenset[str]
-    classes: frozenset[str]
-    changed_at: datetime
-
-
-@dataclass(slots=True)
-class _Work:
-    """What one transaction gathers before it writes."""
-
-    new_places: dict[tuple[Any, ...], _Place] = field(default_factory=dict)
-    version_rows: list[dict[str, Any]] = field(default_factory=list)
-    instance_rows: list[dict[str, Any]] = field(default_factory=list)
-    value_rows: list[tuple[str, str, dict[str, Any]]] = field(default_factory=list)
-    warning_rows: list[dict[str, Any]] = field(default_factory=list)
-    quarantine_rows: list[dict[str, Any]] = field(default_factory=list)
-    arrived: dict[int, tuple[_Place, list[Entry]]] = field(default_factory=dict)
-    visible: dict[int, int] = field(default_factory=dict)
-    recount: set[int] = field(default_factory=set)
-    notes: list[Entry] = field(default_factory=list)
-    lists: dict[int, _Lists] = field(default_factory=dict)
-    decisions: list[dict[str, Any]] = field(default_factory=list)
-    happened: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
-
-
 class Publisher:
     """Publishes entries. One thread at a time per Publisher; several processes may publish at once."""
 
@@ -146,8 +87,7 @@ class Publisher:
         self._engine = engine
         self._root = root
         self._settings = settings
-        self._places: OrderedDict[tuple[Any, ...], _Place] = OrderedDict()
-        self._lists: OrderedDict[int, _Lists] = OrderedDict()
+        self._filing = Filing()
         self._connection: Connection | None = None
         #: the last transaction got as far as its commit
         self._committing = False
@@ -203,8 +143,7 @@ class Publisher:
             except Exception as broken:
                 # whatever it is: what is wrong with one object must not touch the others
                 log.debug("a transaction failed", exc_info=True)
-                self._places.clear()
-                self._lists.clear()
+                self._filing.forget()
                 in_doubt = in_doubt or self._committing
                 error = broken
                 if not isinstance(broken, IntegrityError | OperationalError):
@@ -242,12 +181,12 @@ class Publisher:
     def _transaction(
         self, items: Sequence[Item], before_commit: Callable[[], None] | None, keep_ledger: bool
     ) -> list[Result]:
-        work = _Work()
+        work = Work()
         self._committing = False
         with self._writing() as connection:
             uids = [item.entry.sop_instance_uid for item in items if item.entry.cause is None]
             rejection.lock(connection, alone=any(item.entry.note is not None for item in items))
-            known = _known(connection, uids)
+            known = filing.known(connection, uids)
             rejected = rejection.codes_in_force(connection, uids) if uids else {}
             results: list[Result] = []
             seen: set[str] = set()
@@ -270,17 +209,13 @@ class Publisher:
             if keep_ledger:
                 ledger.write(self._root, work.decisions)
             self._committing = True
-        self._places.update(work.new_places)
-        self._lists.update(work.lists)
-        for kept in (self._places, self._lists):
-            while len(kept) > _PLACES:
-                kept.popitem(last=False)
+        self._filing.remember(work)
         return results
 
     # deciding
 
     def _decide(
-        self, connection: Connection, item: Item, known: Known | None, rejected: str, work: _Work
+        self, connection: Connection, item: Item, known: Known | None, rejected: str, work: Work
     ) -> Result:
         entry = item.entry
         if entry.cause is not None:
@@ -322,7 +257,7 @@ class Publisher:
             return False
 
     def _quarantine(
-        self, connection: Connection, entry: Entry, cause: Cause, kind: Kind, work: _Work
+        self, connection: Connection, entry: Entry, cause: Cause, kind: Kind, work: Work
     ) -> Result:
         row = entries.quarantine_row(entry, cause, CAUSES[cause])
         outcome = Outcome(kind, row["sop_instance_uid"], cause, tuple(entry.warnings))
@@ -356,22 +291,8 @@ class Publisher:
 
     # placing
 
-    def _place(self, connection: Connection, entry: Entry, work: _Work) -> _Place:
-        source = entry.arrival.source
-        key = (
-            entry.series_uid,
-            entry.study_uid,
-            source.character_set,
-            source.default_issuer,
-            *entry.identity_words(),
-        )
-        place = self._places.get(key) or work.new_places.get(key)
-        if place is None:
-            place = work.new_places[key] = _find_or_create(connection, entry, work)
-        return place
-
-    def _add(self, connection: Connection, entry: Entry, rejected: str, work: _Work) -> None:
-        place = self._place(connection, entry, work)
+    def _add(self, connection: Connection, entry: Entry, rejected: str, work: Work) -> None:
+        place = self._filing.place(connection, entry, work)
         version = ids.new_number()
         work.version_rows.append({"id": version, **entries.version_row(entry)})
         work.instance_rows.append(
@@ -391,11 +312,11 @@ class Publisher:
         entry: Entry,
         known: Known,
         rejected: str,
-        work: _Work,
+        work: Work,
         *,
         old_state: str = "superseded",
     ) -> None:
-        place = self._place(connection, entry, work)
+        place = self._filing.place(connection, entry, work)
         version = ids.new_number()
         connection.execute(update(versions).where(versions.c.id == known.version).values(state=old_state))
         connection.execute(insert(versions).values(id=version, **entries.version_row(entry)))
@@ -417,7 +338,7 @@ class Publisher:
         work.happened.append(("instance-replaced", {"sop_instance_uid": entry.sop_instance_uid}))
         self._note_arrival(entry, place, work, visible=False)
 
-    def _note_arrival(self, entry: Entry, place: _Place, work: _Work, *, visible: bool) -> None:
+    def _note_arrival(self, entry: Entry, place: Place, work: Work, *, visible: bool) -> None:
         work.arrived.setdefault(place.series, (place, []))[1].append(entry)
         work.visible[place.series] = work.visible.get(place.series, 0) + visible
         for level, row in entries.sequence_values(entry):
@@ -432,18 +353,10 @@ class Publisher:
 
     # writing
 
-    def _write(self, connection: Connection, work: _Work) -> None:
-        if work.version_rows:
-            _INSERT_VERSION.run(connection, work.version_rows)
-            _INSERT_INSTANCE.run(connection, work.instance_rows)
-        if work.warning_rows:
-            connection.execute(insert(instance_warnings), work.warning_rows)
-        if work.quarantine_rows:
-            connection.execute(insert(quarantine), work.quarantine_rows)
-        if work.value_rows:
-            _write_instance_values(connection, work)
+    def _write(self, connection: Connection, work: Work) -> None:
+        filing.write_rows(connection, work)
         if work.arrived:
-            self._count(connection, work)
+            self._filing.count(connection, work)
         for entry in work.notes:
             assert entry.note is not None
             rejection.apply_note(
@@ -462,154 +375,8 @@ class Publisher:
             rejection.recount(connection, work.recount)
         events.record(connection, work.happened)
 
-    def _count(self, connection: Connection, work: _Work) -> None:
-        now = clock.now()
-        _COUNT_SERIES.run(
-            connection,
-            [
-                {
-                    "the_series": series_id,
-                    "visible": work.visible[series_id],
-                    "arrived": len(arrived),
-                    "now": now,
-                }
-                # in one order, so that two processes do not wait for each other
-                for series_id, (_, arrived) in sorted(work.arrived.items())
-            ],
-        )
-        by_study: dict[int, list[int]] = {}
-        for series_id, (place, _) in work.arrived.items():
-            by_study.setdefault(place.study, []).append(series_id)
-        for study_id, series_ids in sorted(by_study.items()):
-            new = [
-                entry
-                for series_id in series_ids
-                if work.visible[series_id]
-                for entry in work.arrived[series_id][1]
-            ]
-            row = {
-                "the_study": study_id,
-                "visible": sum(work.visible[series_id] for series_id in series_ids),
-                "now": now,
-            }
-            self._count_study(connection, row, new, work)
-        for series_id, (_, arrived) in work.arrived.items():
-            work.happened.append(
-                (
-                    "instances-stored",
-                    {
-                        "series_id": series_id,
-                        "study_uid": arrived[0].study_uid,
-                        "series_uid": arrived[0].series_uid,
-                        "source": arrived[0].arrival.source.name,
-                        "instances": [[entry.sop_class_uid, entry.sop_instance_uid] for entry in arrived],
-                    },
-                )
-            )
 
-    def _count_study(
-        self, connection: Connection, row: dict[str, Any], new: list[Entry], work: _Work
-    ) -> None:
-        """Count new objects, and list their modalities and classes where they are new too."""
-        study = row["the_study"]
-        modalities = {text for entry in new if (text := entry.text(0x00080060).replace("\0", "")[:16])}
-        classes = {entry.sop_class_uid for entry in new}
-        last = self._lists.get(study)
-        if (
-            last is not None
-            and modalities <= last.modalities
-            and classes <= last.classes
-            # nobody else has touched the study since we did: only the numbers change
-            and _COUNT_KNOWN_STUDY.run(connection, [{**row, "before": last.changed_at}]) == 1
-        ):
-            work.lists[study] = _Lists(last.modalities, last.classes, row["now"])
-            return
-        read = _LOCK_STUDY if connection.dialect.name == "postgresql" else _READ_STUDY
-        rows = read.all(connection, {"the_study": study})
-        if not rows:
-            raise Defect("a study vanished while its images arrived")
-        shown, classes_json = rows[0]
-        # the drivers differ in what they make of JSON
-        classes |= set(json.loads(classes_json) if isinstance(classes_json, str) else classes_json)
-        modalities |= set(filter(None, shown.split("\\")))
-        _COUNT_STUDY.run(
-            connection,
-            [
-                {
-                    **row,
-                    "new_modalities": rejection.joined(modalities),
-                    "new_classes": sorted(classes),
-                }
-            ],
-        )
-        work.lists[study] = _Lists(frozenset(modalities), frozenset(classes), row["now"])
-
-
-_INSERT_VERSION = Prepared(
-    insert(versions),
-    [column.name for column in versions.c if column.name != "verified_at"],
-)
-_INSERT_INSTANCE = Prepared(insert(instances), [column.name for column in instances.c if column.name != "id"])
-_COUNT_SERIES = Prepared(
-    update(series)
-    .where(series.c.id == bindparam("the_series"))
-    .values(
-        instance_count=series.c.instance_count + bindparam("visible"),
-        generation=series.c.generation + bindparam("arrived"),
-        last_arrival_at=bindparam("now"),
-    )
-)
-_STUDY = select(studies.c.modalities, studies.c.sop_classes).where(studies.c.id == bindparam("the_study"))
-_READ_STUDY, _LOCK_STUDY = Prepared(_STUDY), Prepared(_STUDY.with_for_update())
-_COUNTED = (
-    update(studies)
-    .where(studies.c.id == bindparam("the_study"))
-    .values(
-        instance_count=studies.c.instance_count + bindparam("visible"),
-        # those that have something to show
-        series_count=select(func.count())
-        .select_from(series)
-        .where(series.c.study == bindparam("the_study"), series.c.instance_count > 0)
-        .scalar_subquery(),
-        changed_at=bindparam("now"),
-    )
-)
-_COUNT_STUDY = Prepared(
-    _COUNTED.values(
-        modalities=bindparam("new_modalities"),
-        sop_classes=bindparam("new_classes", type_=studies.c.sop_classes.type),
-    )
-)
-_COUNT_KNOWN_STUDY = Prepared(_COUNTED.where(studies.c.changed_at == bindparam("before")))
-_KNOWN_QUERY = (
-    select(
-        instances.c.id,
-        instances.c.series,
-        instances.c.version,
-        versions.c.key,
-        versions.c.path,
-        versions.c.offset,
-        versions.c.size,
-        versions.c.sha256,
-        versions.c.transfer_syntax_uid,
-        instances.c.rejected,
-    )
-    .join(versions, versions.c.id == instances.c.version)
-    .where(instances.c.sop_instance_uid == bindparam("uid"))
-)
-_KNOWN, _KNOWN_LOCKED = Prepared(_KNOWN_QUERY), Prepared(_KNOWN_QUERY.with_for_update())
-
-
-def _known(connection: Connection, uids: list[str]) -> dict[str, Known]:
-    query = _KNOWN_LOCKED if connection.dialect.name == "postgresql" else _KNOWN
-    found: dict[str, Known] = {}
-    for uid in uids:
-        for row in query.all(connection, {"uid": uid}):
-            found[uid] = Known(*row)
-    return found
-
-
-def _accept(connection: Connection, item: Item, acceptance: Acceptance, work: _Work) -> None:
+def _accept(connection: Connection, item: Item, acceptance: Acceptance, work: Work) -> None:
     done = connection.execute(
         update(quarantine)
         .where(quarantine.c.id == acceptance.quarantined, quarantine.c.state == "waiting")
@@ -622,75 +389,6 @@ def _accept(connection: Connection, item: Item, acceptance: Acceptance, work: _W
     )
     decided = {"id": acceptance.quarantined, "state": "accepted", "by": acceptance.by}
     work.happened.append(("quarantine-decided", decided))
-
-
-def _find_or_create(connection: Connection, entry: Entry, work: _Work) -> _Place:
-    patient, _ = patients.find_or_create(connection, entries.identity(entry), entry.study_uid)
-    now = entry.file.received_at
-    same_uid = connection.execute(
-        select(studies.c.id, studies.c.patient).where(studies.c.study_uid == entry.study_uid)
-    ).all()
-    study = next((row.id for row in same_uid if row.patient == patient), None)
-    values = entries.sequence_values(entry)
-    if study is None:
-        study = connection.execute(
-            insert(studies)
-            .values(
-                **entries.study_row(entry), patient=patient, sop_classes=[], created_at=now, changed_at=now
-            )
-            .returning(studies.c.id)
-        ).scalar_one()
-        _write_values(connection, "study", study, values)
-        _write_values(connection, "patient", patient, values)
-        for row in same_uid:
-            patients.flag(connection, "study-two-patients", row.patient, patient, entry.study_uid)
-        work.happened.append(("study-created", {"study_uid": entry.study_uid, "study_id": study}))
-    series_id = connection.scalar(
-        select(series.c.id).where(series.c.series_uid == entry.series_uid, series.c.study == study)
-    )
-    if series_id is None:
-        series_id = connection.execute(
-            insert(series)
-            .values(**entries.series_row(entry), study=study, created_at=now, last_arrival_at=now)
-            .returning(series.c.id)
-        ).scalar_one()
-        _write_values(connection, "series", series_id, values)
-    return _Place(series_id, study, patient)
-
-
-def _write_values(connection: Connection, level: str, owner: int, values: Sequence[tuple[str, Any]]) -> None:
-    rows = [{"level": level, "owner": owner, **row} for at, row in values if at == level]
-    if not rows:
-        return
-    if level == "patient":
-        # a patient is known from many studies: each value once
-        known = set(
-            map(
-                tuple,
-                connection.execute(
-                    select(attribute_values.c.path, attribute_values.c.value).where(
-                        attribute_values.c.level == level, attribute_values.c.owner == owner
-                    )
-                ),
-            )
-        )
-        rows = [row for row in rows if (row["path"], row["value"]) not in known]
-    if rows:
-        connection.execute(insert(attribute_values), rows)
-
-
-def _write_instance_values(connection: Connection, work: _Work) -> None:
-    uids = {uid for _, uid, _ in work.value_rows}
-    owners = {
-        row.sop_instance_uid: row.id
-        for row in connection.execute(
-            select(instances.c.id, instances.c.sop_instance_uid).where(instances.c.sop_instance_uid.in_(uids))
-        )
-    }
-    connection.execute(
-        insert(attribute_values),
-        [{"level": level, "owner": owners[uid], **row} for level, uid, row in work.value_rows],
-    )
 
 
 def _in_words(error: Exception | None) -> FilmlessError:

@@ -20,15 +20,18 @@ from sqlalchemy import Engine
 
 from filmless.archive.blobs import BlobStore
 from filmless.archive.codecs import Codecs, DataSet
+from filmless.archive.filing import Known
 from filmless.archive.index_process import IndexProcess
 from filmless.archive.model import ArchiveSettings, Arrival, Outcome
-from filmless.archive.publish import Known, NotDurable, Publisher, Result
+from filmless.archive.publish import NotDurable, Publisher, Result
 from filmless.archive.reception import Reception, Written, disk_error
 from filmless.kit.errors import Defect, FilmlessError, Unavailable
 
 log = logging.getLogger(__name__)
 
 _BATCH = 256
+#: how long the first object of a batch waits for others that are under way
+_GATHER_SECONDS = 0.004
 _SPACE_CHECK_SECONDS = 0.5
 
 
@@ -177,9 +180,15 @@ class Archive:
         while True:
             batch = waiting or [self._ready.get()]  # type: ignore[list-item]
             waiting = []
+            gathered = time.monotonic() + _GATHER_SECONDS
             while len(batch) < _BATCH:
+                # a commit costs the same for one as for many: with many senders, wait a moment for the others
+                left = gathered - time.monotonic() if len(batch) < self._under_way else 0.0
                 try:
-                    batch.append(self._ready.get_nowait())  # type: ignore[arg-type]
+                    if left > 0:
+                        batch.append(self._ready.get(timeout=left))  # type: ignore[arg-type]
+                    else:
+                        batch.append(self._ready.get_nowait())  # type: ignore[arg-type]
                 except queue.Empty:
                     break
             stopping = None in batch
