@@ -14,7 +14,7 @@ from filmless.archive.model import ArchiveSettings, Kind, Source
 from filmless.archive.publish import Publisher
 from filmless.archive.query.instances import instances_of
 from filmless.archive.store import Archive
-from filmless.archive.tables import instances, open_folders, series, studies, versions
+from filmless.archive.tables import instances, open_folders, rejections, series, studies, versions
 from filmless.archive.tables import quarantine as quarantine_table
 from filmless.db.work import reading, writing
 from filmless.kit.errors import Conflict, Refused
@@ -30,12 +30,12 @@ def seen(archive: Archive, principal: Principal = SYSTEM) -> list[str]:
 
 
 def everything(engine: Engine) -> dict[str, list[tuple[Any, ...]]]:
-    """What the index says, without surrogate keys and times."""
+    """What the index says, without surrogate keys and the times at which its rows were made."""
     left_out = {"id", "patient", "study", "series", "version", "created_at", "changed_at", "last_arrival_at",
-                "decided_at", "verified_at", "generation", "settled_generation", "metadata_path"}  # fmt: skip
+                "verified_at", "generation", "settled_generation", "metadata_path"}  # fmt: skip
     answer = {}
     with reading(engine) as connection:
-        for table in (studies, series, instances, versions, quarantine_table):
+        for table in (studies, series, instances, versions, quarantine_table, rejections):
             columns = [column for column in table.c if column.name not in left_out]
             answer[table.name] = sorted(map(tuple, connection.execute(select(*columns)).all()), key=repr)
     return answer

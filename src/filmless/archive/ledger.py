@@ -10,7 +10,8 @@ decides again.
     {"at": "...", "what": "purge", "key": "...", "by": "...", "reason": "..."}
     {"at": "...", "what": "rejected", "note": "...", "code": "...", "rejected_at": "...", "objects": ["..."], ...}
 
-The last is written when a rejection note itself is purged: what it rejects stays rejected.
+The last is written when a rejection note itself is purged: what it rejects stays rejected. `at` is the moment that the
+index has for the decision, where it has one.
 """
 
 import errno
@@ -30,7 +31,10 @@ log = logging.getLogger(__name__)
 
 
 def write(root: Path, decisions: Iterable[Mapping[str, Any]]) -> None:
-    """Append decisions durably. One write, so that lines of several processes never mix (O_APPEND)."""
+    """Append decisions durably; one that does not say when (`at`) is of this moment.
+
+    One write, so that lines of several processes never mix (O_APPEND).
+    """
     at = clock.now().isoformat()
     lines = "".join(
         json.dumps({"at": at, **decision}, ensure_ascii=False, separators=(",", ":")) + "\n"

@@ -377,15 +377,22 @@ class Publisher:
 
 
 def _accept(connection: Connection, item: Item, acceptance: Acceptance, work: Work) -> None:
+    now = clock.now()
     done = connection.execute(
         update(quarantine)
         .where(quarantine.c.id == acceptance.quarantined, quarantine.c.state == "waiting")
-        .values(state="accepted", decided_at=clock.now(), decided_by=acceptance.by, reason=acceptance.reason)
+        .values(state="accepted", decided_at=now, decided_by=acceptance.by, reason=acceptance.reason)
     )
     if done.rowcount != 1:
-        raise Conflict("somebody else has just decided it", code="decided")
+        raise Conflict("Somebody else has just decided it.", code="decided")
     work.decisions.append(
-        {"what": "accept", "key": item.entry.file.key, "by": acceptance.by, "reason": acceptance.reason}
+        {
+            "at": now.isoformat(),
+            "what": "accept",
+            "key": item.entry.file.key,
+            "by": acceptance.by,
+            "reason": acceptance.reason,
+        }
     )
     decided = {"id": acceptance.quarantined, "state": "accepted", "by": acceptance.by}
     work.happened.append(("quarantine-decided", decided))

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, Engine, Row, func, select, update
 
 from filmless.archive import ledger
 from filmless.archive.entry import File, read_entry, scan_file
-from filmless.archive.model import Arrival, Outcome, Source
+from filmless.archive.model import CAUSES, Arrival, Outcome, Source
 from filmless.archive.publish import Acceptance, Item, Publisher
 from filmless.archive.tables import quarantine
 from filmless.db import events
@@ -64,7 +64,7 @@ def show(connection: Connection, item: int) -> QuarantinedObject:
     """One object, or Refused where there is none of that number."""
     row = connection.execute(select(*_COLUMNS).where(quarantine.c.id == item)).first()
     if row is None:
-        raise Refused(f"there is no object number {item} in quarantine", code="unknown-object")
+        raise Refused(f"There is no object number {item} in quarantine.", code="unknown-object")
     return QuarantinedObject(*row)
 
 
@@ -84,10 +84,10 @@ def accept(engine: Engine, publisher: Publisher, root: Path, item: int, *, by: s
     try:
         header = scan_file(root / row.path, row.offset, row.size, row.transfer_syntax_uid)
     except OSError as error:
-        raise Unavailable(f"its file cannot be read ({error.strerror})", code="disk") from error
+        raise Unavailable(f"Its file cannot be read ({error.strerror}).", code="disk") from error
     entry = read_entry(arrival, file, header)
     if entry.cause is not None:
-        raise Refused(f"it cannot be taken in: {entry.cause.value}", code=entry.cause.value)
+        raise Refused(f"It cannot be taken in: {CAUSES[entry.cause]}.", code=entry.cause.value)
     result = publisher.publish([Item(entry, decided="replace", acceptance=Acceptance(item, by, reason))])[0]
     if result.outcome is None:
         assert result.error is not None
@@ -98,23 +98,27 @@ def accept(engine: Engine, publisher: Publisher, root: Path, item: int, *, by: s
 def discard(engine: Engine, root: Path, item: int, *, by: str, reason: str) -> None:
     """Decide that the object is not wanted. Its file stays until it is purged."""
     row = _waiting(engine, item, reason)
+    now = clock.now()
     with writing(engine) as connection:
         decided = connection.execute(
             update(quarantine)
             .where(quarantine.c.id == item, quarantine.c.state == "waiting")
-            .values(state="discarded", decided_at=clock.now(), decided_by=by, reason=reason)
+            .values(state="discarded", decided_at=now, decided_by=by, reason=reason)
         )
         if decided.rowcount != 1:
-            raise Conflict("somebody else has just decided it", code="decided")
+            raise Conflict("Somebody else has just decided it.", code="decided")
         events.record(connection, [("quarantine-decided", {"id": item, "state": "discarded", "by": by})])
-        ledger.write(root, [{"what": "discard", "key": row.key, "by": by, "reason": reason}])
+        ledger.write(
+            root,
+            [{"at": now.isoformat(), "what": "discard", "key": row.key, "by": by, "reason": reason}],
+        )
 
 
 def _waiting(engine: Engine, item: int, reason: str) -> Row[Any]:
     if not reason.strip():
-        raise Refused("a reason is needed: it is kept with the decision", code="no-reason")
+        raise Refused("A reason is needed: it is kept with the decision.", code="no-reason")
     with reading(engine) as connection:
         found = show(connection, item)
         if found.state != "waiting":
-            raise Conflict(f"it was {found.state} before, by {found.decided_by}", code="decided")
+            raise Conflict(f"It was {found.state} before, by {found.decided_by}.", code="decided")
         return connection.execute(select(quarantine).where(quarantine.c.id == item)).one()

@@ -27,7 +27,6 @@ from filmless.archive.tables import (
 )
 from filmless.db.work import writing
 from filmless.dicom import part10
-from filmless.kit import clock
 from filmless.kit.errors import FilmlessError
 from filmless.patients.tables import identity_flags, patient_sounds, patients
 
@@ -170,9 +169,10 @@ def _compare(codecs: Codecs, root: Path, item: Item, result: Result) -> None:
 def _act(engine: Engine, publisher: Publisher, root: Path, acts: list[dict[str, Any]], done: Rebuilt) -> None:
     """Decisions that people took later: in their order, through the same rules."""
     for act in acts:
+        at = datetime.fromisoformat(act["at"])
         if act["what"] == "revoke":
             with writing(engine) as connection:
-                rejection.revoke(connection, act["note"], by=act["by"], reason=act["reason"])
+                rejection.revoke(connection, act["note"], by=act["by"], reason=act["reason"], at=at)
         elif act["what"] == "reject":
             with writing(engine) as connection:
                 connection.execute(
@@ -202,7 +202,7 @@ def _act(engine: Engine, publisher: Publisher, root: Path, acts: list[dict[str, 
                     .where(quarantine.c.id == row.id)
                     .values(
                         state="accepted" if act["what"] == "accept" else "discarded",
-                        decided_at=clock.now(),
+                        decided_at=at,
                         decided_by=act["by"],
                         reason=act["reason"],
                     )

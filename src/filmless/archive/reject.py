@@ -54,9 +54,9 @@ def reject(
     """
     if code not in REJECTION_CODES:
         known = ", ".join(f"{one} ({words})" for one, words in REJECTION_CODES.items())
-        raise Refused(f"the code of a rejection is one of {known}", code="unknown-code")
+        raise Refused(f"The code of a rejection is one of {known}.", code="unknown-code")
     if not reason.strip():
-        raise Refused("a reason is needed: it is kept with the rejection", code="no-reason")
+        raise Refused("A reason is needed: it is kept with the rejection.", code="no-reason")
     with reading(archive.engine) as connection:
         found = list(
             instances_of(
@@ -72,7 +72,7 @@ def reject(
         notes_among = _notes_among(connection, [one.sop_instance for one in found])
     found = [one for one in found if one.sop_instance not in notes_among]
     if not found:
-        raise Refused("there is no such object in the archive", code="unknown-object")
+        raise Refused("There is no such object in the archive.", code="unknown-object")
     notes = []
     for _, group in groupby(sorted(found, key=lambda one: one.study_uid), key=lambda one: one.study_uid):
         notes.append(_reject_in_study(archive, list(group), code, by, reason))
@@ -110,7 +110,7 @@ def _reject_in_study(archive: Archive, found: list[StoredInstance], code: str, b
         [note.data_set],
     )
     if outcome.kind is not Kind.STORED:
-        raise Defect("the rejection note was not stored", code="note")
+        raise Defect("The rejection note was not stored.", code="note")
     with writing(archive.engine) as connection:
         connection.execute(
             update(rejections)
@@ -123,18 +123,22 @@ def _reject_in_study(archive: Archive, found: list[StoredInstance], code: str, b
 def revoke(archive: Archive, note_uid: str, *, by: str, reason: str) -> int:
     """Take a rejection back. Returns how many objects are there again."""
     if not reason.strip():
-        raise Refused("a reason is needed: it is kept with the revocation", code="no-reason")
+        raise Refused("A reason is needed: it is kept with the revocation.", code="no-reason")
     with writing(archive.engine) as connection:
         rejection.lock(connection, alone=True)
         rows = connection.execute(
             select(rejections.c.revoked_at).where(rejections.c.note_uid == note_uid)
         ).all()
         if not rows:
-            raise Refused("there is no rejection note of that UID", code="unknown-note")
+            raise Refused("There is no rejection note of that UID.", code="unknown-note")
         if all(row.revoked_at is not None for row in rows):
-            raise Conflict("it was revoked before", code="revoked")
-        changed = rejection.revoke(connection, note_uid, by=by, reason=reason)
-        ledger.write(archive.root, [{"what": "revoke", "note": note_uid, "by": by, "reason": reason}])
+            raise Conflict("It was revoked before.", code="revoked")
+        now = clock.now()
+        changed = rejection.revoke(connection, note_uid, by=by, reason=reason, at=now)
+        ledger.write(
+            archive.root,
+            [{"at": now.isoformat(), "what": "revoke", "note": note_uid, "by": by, "reason": reason}],
+        )
     return changed
 
 
@@ -157,7 +161,7 @@ def show(connection: Connection, note_uid: str) -> tuple[Rejection, list[str]]:
         select(rejections).where(rejections.c.note_uid == note_uid).order_by(rejections.c.id)
     ).all()
     if not rows:
-        raise Refused("there is no rejection note of that UID", code="unknown-note")
+        raise Refused("There is no rejection note of that UID.", code="unknown-note")
     named = [row.sop_instance_uid for row in rows if row.sop_instance_uid != note_uid]
     return _rejection(note_uid, rows), named
 

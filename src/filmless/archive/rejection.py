@@ -170,10 +170,9 @@ def joined(modalities: Iterable[str]) -> str:
     return text
 
 
-def revoke(connection: Connection, note_uid: str, *, by: str, reason: str) -> int:
+def revoke(connection: Connection, note_uid: str, *, by: str, reason: str, at: datetime) -> int:
     """Take a rejection back, in the caller's transaction: its objects are there again. Returns how many."""
     lock(connection, alone=True)
-    now = clock.now()
     uids = connection.scalars(
         select(rejections.c.sop_instance_uid).where(
             rejections.c.note_uid == note_uid, rejections.c.revoked_at.is_(None)
@@ -182,7 +181,7 @@ def revoke(connection: Connection, note_uid: str, *, by: str, reason: str) -> in
     connection.execute(
         update(rejections)
         .where(and_(rejections.c.note_uid == note_uid, rejections.c.revoked_at.is_(None)))
-        .values(revoked_at=now, revoked_by=by, revoke_reason=reason)
+        .values(revoked_at=at, revoked_by=by, revoke_reason=reason)
     )
     # the note stays out of sight: it says what is no longer true
     changed = refresh(connection, [uid for uid in uids if uid != note_uid])
