@@ -5,6 +5,7 @@ import os
 import struct
 import zipfile
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 
 import pydicom
@@ -13,6 +14,8 @@ from pydicom.fileset import FileSet
 from sqlalchemy import Engine, select
 from tests import made
 
+from filmless.access.model import ENGINEER
+from filmless.archive import purge, reject
 from filmless.archive.model import ArchiveSettings, Kind, Source
 from filmless.archive.store import Archive
 from filmless.archive.tables import versions
@@ -34,11 +37,16 @@ def index(tmp_path: Path) -> Iterator[Engine]:
 
 
 @pytest.fixture
-def bring(index: Engine, tmp_path: Path) -> Iterator[Bring]:
-    archive = Archive(index, tmp_path / "home" / "store", ArchiveSettings(minimum_free_bytes=0))
-    archive.start()
-    yield lambda *paths: incoming.bring_in(archive, paths, source=Source("import"))
-    archive.stop()
+def archive(index: Engine, tmp_path: Path) -> Iterator[Archive]:
+    made = Archive(index, tmp_path / "home" / "store", ArchiveSettings(minimum_free_bytes=0))
+    made.start()
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def bring(archive: Archive) -> Bring:
+    return lambda *paths: incoming.bring_in(archive, paths, source=Source("import"))
 
 
 def stored(index: Engine, root: Path) -> dict[str, bytes]:
@@ -232,6 +240,18 @@ def test_clashes_and_objects_without_uids_are_told(bring: Bring, tmp_path: Path)
         "is in quarantine: another object with this SOP Instance UID is in the archive",
         "is in quarantine: the data set has no Study Instance UID",
     ]
+
+
+def test_objects_hidden_by_a_rejection_are_told(bring: Bring, archive: Archive, tmp_path: Path) -> None:
+    series = made.series(tmp_path / "files", 3)
+    rejected, *_ = series.data_sets
+    assert bring(series.files[0].parent).hidden == 0
+    reject.reject(archive, ENGINEER, code="113037", by="li", reason="no", sop_uids=[rejected])
+    again = bring(series.files[0].parent)
+    assert (again.counts, again.hidden) == ({Kind.SAME: 3}, 1)
+    purge.purge(archive.engine, archive.root, older_than=timedelta(seconds=-5), by="li")
+    anew = bring(series.files[0].parent)
+    assert (anew.counts, anew.hidden) == ({Kind.SAME: 2, Kind.STORED: 1}, 1)
 
 
 def test_a_full_disk_ends_the_import(index: Engine, tmp_path: Path) -> None:

@@ -108,6 +108,8 @@ class Outcome:
     cause: Cause | None = None
     #: (GGGGEEEE, text) per attribute that was taken leniently
     warnings: tuple[tuple[str, str], ...] = ()
+    #: a rejection that came before hides the object
+    hidden: bool = False
 
 
 #: Rejection codes (DCM, PS3.16 CID 7011) with the standard's meaning; IHE RAD TF IOCM

@@ -217,7 +217,7 @@ class Publisher:
     def _decide(
         self, connection: Connection, item: Item, known: Known | None, rejected: str, work: Work
     ) -> Result:
-        entry = item.entry
+        entry, hidden = item.entry, bool(rejected)
         if entry.cause is not None:
             return self._quarantine(connection, entry, entry.cause, Kind.QUARANTINED, work)
         if known is None:
@@ -225,10 +225,10 @@ class Publisher:
                 # read back from the ledger: the first object was purged since
                 return self._quarantine(connection, entry, Cause.DIFFERENT_OBJECT, Kind.QUARANTINED, work)
             self._add(connection, entry, rejected, work)
-            return Result(Outcome(Kind.STORED, entry.sop_instance_uid, None, tuple(entry.warnings)))
+            return Result(Outcome(Kind.STORED, entry.sop_instance_uid, None, tuple(entry.warnings), hidden))
         if known.key == entry.file.key:
             # a commit whose answer was lost on the way did happen: this very file is the object in the archive
-            return Result(Outcome(Kind.STORED, entry.sop_instance_uid, None, tuple(entry.warnings)))
+            return Result(Outcome(Kind.STORED, entry.sop_instance_uid, None, tuple(entry.warnings), hidden))
         if item.decided not in ("quarantine", "keep-first", "replace"):
             identical = (
                 known.sha256 == entry.file.sha256
@@ -238,15 +238,15 @@ class Publisher:
                 return Result(compare=known)
             if identical or item.same:
                 if self._file_is_there(known.path, known.offset + known.size):
-                    return Result(Outcome(Kind.SAME, entry.sop_instance_uid), drop_file=True)
+                    return Result(Outcome(Kind.SAME, entry.sop_instance_uid, hidden=hidden), drop_file=True)
                 log.warning("the file of %s was gone and has come again", entry.sop_instance_uid)
                 self._replace(connection, entry, known, rejected, work, old_state="purged")
-                return Result(Outcome(Kind.STORED, entry.sop_instance_uid))
+                return Result(Outcome(Kind.STORED, entry.sop_instance_uid, hidden=hidden))
         policy = item.decided or entry.arrival.source.duplicates or self._settings.duplicates
         if policy == "replace":
             self._replace(connection, entry, known, rejected, work)
             work.decisions.append({"what": "replace", "key": entry.file.key, "over": known.key})
-            return Result(Outcome(Kind.REPLACED, entry.sop_instance_uid, None, tuple(entry.warnings)))
+            return Result(Outcome(Kind.REPLACED, entry.sop_instance_uid, None, tuple(entry.warnings), hidden))
         kind = Kind.KEPT_FIRST if policy == "keep-first" else Kind.QUARANTINED
         return self._quarantine(connection, entry, Cause.DIFFERENT_OBJECT, kind, work)
 

@@ -52,6 +52,8 @@ def import_(
         click.echo(f"{number:8,}  {_WORDS[kind.value]}")
     if result.with_warnings:
         click.echo(f"{result.with_warnings:8,}  of them with values that are not as the standard wants them")
+    if result.hidden:
+        click.echo(f"{result.hidden:8,}  of them hidden by a rejection (`filmless reject list`)")
     if result.left_out:
         click.echo(f"{len(result.left_out):8,}  files left out:")
         listed = result.left_out if list_all else result.left_out[:_LISTED]

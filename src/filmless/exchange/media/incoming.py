@@ -36,6 +36,8 @@ class Imported:
     left_out: list[tuple[str, str]] = field(default_factory=list)
     #: objects that were taken with warnings
     with_warnings: int = 0
+    #: objects that are in the archive, but hidden by a rejection
+    hidden: int = 0
 
     @property
     def objects(self) -> int:
@@ -98,6 +100,7 @@ def _note(result: Imported, candidate: Candidate, future: Future[Outcome]) -> No
         return
     result.counts[outcome.kind] += 1
     result.with_warnings += bool(outcome.warnings)
+    result.hidden += outcome.hidden
     if outcome.kind in (Kind.QUARANTINED, Kind.KEPT_FIRST):
         cause = CAUSES[outcome.cause] if outcome.cause is not None else "see `filmless quarantine list`"
         result.left_out.append((candidate.name, f"is in quarantine: {cause}"))
