@@ -20,6 +20,7 @@ from filmless.archive.publish import NotDurable, Publisher, Result
 from filmless.archive.store import Archive
 from filmless.archive.tables import instances, quarantine, versions
 from filmless.db.work import reading, writing
+from filmless.exchange.media import incoming
 from filmless.kit.errors import FilmlessError, Unavailable
 
 
@@ -246,10 +247,13 @@ def test_an_older_index_restored_does_not_cost_images(
         connection.execute(delete(versions))
     archive = Archive(engine, root, ArchiveSettings(minimum_free_bytes=0))
     assert archive.start() == 1
-    archive.stop()
     (file,) = (tmp_path / "home" / "set-aside").iterdir()
     assert file.read_bytes().endswith(encoded(ct()))
     assert list(root.rglob("*.dcm")) == []
+    brought = incoming.bring_in(archive, [file.parent], source=Source("import"))
+    archive.stop()
+    assert brought.counts == {Kind.STORED: 1}
+    assert stored(engine) == ["1.2.3.1.1.1"]
 
 
 def test_a_process_is_known_by_its_boot_too() -> None:
