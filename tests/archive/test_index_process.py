@@ -89,7 +89,7 @@ def test_a_child_killed_again_and_again_loses_nothing(served: tuple[Archive, Ind
     child = index.pid
     while any(sender.is_alive() for sender in senders):
         for sender in senders:
-            sender.join(0.05)
+            sender.join(0.005)
         with reading(archive.engine) as connection:
             seen = connection.scalar(select(func.count()).select_from(instances))
         # each child lives long enough to store something: one that never can is the index being unavailable

@@ -8,6 +8,7 @@ import logging
 import os
 import threading
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -75,6 +76,9 @@ class Desk(Protocol):
 
     def written(self, written: Written) -> None:
         """The object's file is complete: it may go into the index."""
+
+    def syncing(self) -> AbstractContextManager[None]:
+        """While a file is being synced that will then be `written`."""
 
     def alone(self) -> bool:
         """Whether no more than one object is under way."""
@@ -264,7 +268,8 @@ class Reception:
                 self._sync(written, folder=False)
             else:
                 # many senders: whole batches of synced files, so that the committer waits for the index alone
-                self._sync(written, folder=True)
+                with self._archive.syncing():
+                    self._sync(written, folder=True)
                 self._archive.written(written)
             return
         try:

@@ -12,8 +12,9 @@ import os
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 
 from sqlalchemy import Engine
@@ -30,8 +31,8 @@ from filmless.kit.errors import Defect, FilmlessError, Unavailable
 log = logging.getLogger(__name__)
 
 _BATCH = 256
-#: how long the first object of a batch waits for others that are under way
-_GATHER_SECONDS = 0.004
+#: how long at most the first object of a batch waits for others whose files are being synced
+_GATHER_SECONDS = 0.003
 _SPACE_CHECK_SECONDS = 0.5
 
 
@@ -63,6 +64,7 @@ class Archive:
         self._ready: queue.SimpleQueue[Written | None] = queue.SimpleQueue()
         self._committer = threading.Thread(target=self._commit_loop, name="committer", daemon=True)
         self._under_way = 0
+        self._syncing = 0
         self._idle = threading.Condition()
         self._space_checked = 0.0
         self._space_left = True
@@ -157,6 +159,17 @@ class Archive:
     def written(self, written: Written) -> None:
         self._ready.put(written)
 
+    @contextmanager
+    def syncing(self) -> Iterator[None]:
+        """While a file is being synced that will then be `written`."""
+        with self._idle:
+            self._syncing += 1
+        try:
+            yield
+        finally:
+            with self._idle:
+                self._syncing -= 1
+
     def alone(self) -> bool:
         """Whether no more than one object is under way."""
         return self._under_way <= 1
@@ -182,8 +195,8 @@ class Archive:
             waiting = []
             gathered = time.monotonic() + _GATHER_SECONDS
             while len(batch) < _BATCH:
-                # a commit costs the same for one as for many: with many senders, wait a moment for the others
-                left = gathered - time.monotonic() if len(batch) < self._under_way else 0.0
+                # a commit costs nearly the same for one as for many: wait a moment for files that are being synced
+                left = gathered - time.monotonic() if self._syncing > 0 else 0.0
                 try:
                     if left > 0:
                         batch.append(self._ready.get(timeout=left))  # type: ignore[arg-type]
