@@ -191,3 +191,19 @@ def test_a_lost_index_is_noticed_and_made_again(tmp_path: Path) -> None:
     rebuilt = run(*filmless_command(), "rebuild", "--yes", "--home", home).output
     assert "2 objects in the archive" in rebuilt
     assert "no differences" in run(*filmless_command(), "check", "--home", home).output
+
+
+def test_a_doubt_about_identity_is_listed_for_a_steward(tmp_path: Path) -> None:
+    home, filmless = tmp_path / "home", filmless_command()
+    for number, (name, study) in enumerate((("DOE^JANE", "1.2.3.1"), ("ROE^RICHARD", "1.2.3.2"))):
+        data_set = made.image(number, name=name, patient_id="P1", study=study, series=study + ".1")
+        data_set.StudyDate = ""
+        (tmp_path / f"{number}.dcm").write_bytes(made.part10(data_set))
+    run(*filmless, "import", tmp_path / "0.dcm", "--home", home)
+    assert "no doubt" in run(*filmless, "flags", "list", "--home", home).output
+    run(*filmless, "import", tmp_path / "1.dcm", "--home", home)
+    listed = run(*filmless, "flags", "list", "--home", home).output
+    assert "one patient ID and issuer" in listed
+    assert "P1 DOE^JANE" in listed
+    assert "P1 ROE^RICHARD" in listed
+    assert "Nothing of this object" in run(*filmless, "flags", "show", "1.2.3", "--home", home).output

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, and_, insert, select, update
@@ -151,3 +152,50 @@ def flag(connection: Connection, kind: str, patient: int, other: int, study_uid:
                 raised_at=clock.now(),
             )
         )
+
+
+@dataclass(frozen=True, slots=True)
+class Flagged:
+    """One side of a doubt."""
+
+    patient_id: str
+    issuer: str
+    name: str
+    birth_date: str
+
+
+@dataclass(frozen=True, slots=True)
+class Flag:
+    """A doubt about identity that nobody has settled."""
+
+    id: int
+    kind: str
+    patient: Flagged
+    other: Flagged
+    study_uid: str
+    raised_at: datetime
+
+
+def open_flags(connection: Connection, *, limit: int) -> list[Flag]:
+    """Doubts that wait for a steward, newest first, at most `limit`."""
+    one, other = patients.alias("one"), patients.alias("other")
+    sides = [
+        column
+        for side in (one, other)
+        for column in (side.c.patient_id, side.c.issuer, side.c.name, side.c.birth_date)
+    ]
+    rows = connection.execute(
+        select(
+            identity_flags.c.id,
+            identity_flags.c.kind,
+            identity_flags.c.study_uid,
+            identity_flags.c.raised_at,
+            *sides,
+        )
+        .join(one, one.c.id == identity_flags.c.patient_id)
+        .join(other, other.c.id == identity_flags.c.other_patient_id)
+        .where(identity_flags.c.resolved_at.is_(None))
+        .order_by(identity_flags.c.id.desc())
+        .limit(limit)
+    )
+    return [Flag(row[0], row[1], Flagged(*row[4:8]), Flagged(*row[8:12]), row[2], row[3]) for row in rows]

@@ -29,6 +29,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "export": ("media", "Write studies to a folder or ZIP with a DICOMDIR."),
     "quarantine": ("archive", "Objects that were set aside: list, show, accept, discard."),
     "reject": ("archive", "Take images out of use, with a reason: add, list, show, revoke."),
+    "flags": ("flags", "Doubts about identity, for a steward; values taken leniently: list, show."),
     "purge": ("upkeep", "Delete for good what was rejected, replaced or discarded long ago."),
     "check": ("upkeep", "Compare the index with the files, both ways."),
     "rebuild": ("upkeep", "Make the whole index again from the files."),
