@@ -3,6 +3,7 @@
 import json
 import os
 import sqlite3
+import time
 from pathlib import Path
 from typing import Any
 
@@ -35,11 +36,11 @@ def open_engine(url: str, *, pool_size: int = 8) -> Engine:
         def _configure(connection: sqlite3.Connection, _record: object) -> None:
             # We begin transactions ourselves (see _begin): the driver's own rules would begin them late.
             connection.isolation_level = None
+            connection.execute("PRAGMA busy_timeout=30000")
+            _use_wal(connection)
             for pragma in (
-                "journal_mode=WAL",
                 "synchronous=FULL",
                 "foreign_keys=ON",
-                "busy_timeout=30000",
                 "cache_size=-16000",
                 "temp_store=MEMORY",
                 # checkpoints of 16 MB: ingest rewrites the same pages many times before they need to move
@@ -61,6 +62,23 @@ def open_engine(url: str, *, pool_size: int = 8) -> Engine:
         max_overflow=8,
         pool_pre_ping=True,
     )
+
+
+def _use_wal(connection: sqlite3.Connection) -> None:
+    """Switch a new database to the write-ahead log, however many programs start on it at the same moment.
+
+    SQLite answers "locked" at once, without its busy time-out, to all but one that switch together.
+    """
+    deadline = time.monotonic() + 30
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise
+            time.sleep(0.01)
+        else:
+            return
 
 
 def refresh_statistics(engine: Engine) -> int:
