@@ -1,0 +1,48 @@
+"""What the routes of /dicom-web work with: built once by app/, passed in."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Protocol
+
+from sqlalchemy import Engine
+from starlette.requests import Request
+
+from filmless.access.model import Principal
+from filmless.archive.codecs import Codecs
+from filmless.archive.model import ArchiveSettings
+from filmless.archive.store import Archive
+from filmless.kit.errors import Refused
+
+
+class TrailLike(Protocol):
+    """The audit trail as far as routes use it (access/audit)."""
+
+    def record(self, entry: Any) -> None:
+        """Keep an entry; raises Unavailable where it cannot be kept."""
+
+    def viewed(self, who: Principal, host: str, study_uid: str, what: str) -> None:
+        """That `who` looked at a study; cheap on repeats."""
+
+
+@dataclass(frozen=True, slots=True)
+class ArchiveWeb:
+    """The archive for one process that answers HTTP."""
+
+    engine: Engine
+    #: the home's folder: prepared metadata are in home / series.metadata_path
+    home: Path
+    #: the store's root: blobs are in store / versions.path
+    store: Path
+    codecs: Codecs
+    trail: TrailLike
+    #: the way in, for STOW-RS; None where this process takes no objects
+    archive: Archive | None = None
+    settings: ArchiveSettings = field(default_factory=ArchiveSettings)
+
+
+def principal_of(request: Request) -> Principal:
+    """On whose behalf; raises Refused (code "not-signed-in") where nobody is signed in."""
+    principal = request.scope.get("state", {}).get("principal")
+    if not isinstance(principal, Principal):
+        raise Refused("Sign in first.", code="not-signed-in")
+    return principal

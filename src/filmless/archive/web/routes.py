@@ -1,0 +1,15 @@
+"""The routes of DICOMweb (PS3.18), relative to where app/ mounts them (/dicom-web)."""
+
+from collections.abc import Callable, Sequence
+
+from starlette.routing import BaseRoute
+
+from filmless.archive.web.context import ArchiveWeb
+
+#: one function for each file with routes, in the order in which they are tried
+_FILES: tuple[Callable[[ArchiveWeb], Sequence[BaseRoute]], ...] = ()
+
+
+def routes(context: ArchiveWeb) -> list[BaseRoute]:
+    """All of them."""
+    return [route for file in _FILES for route in file(context)]

@@ -1,0 +1,1 @@
+"""The words of DICOMweb (PS3.18), without I/O."""
