@@ -12,6 +12,7 @@ from filmless.archive.codecs import Codecs
 from filmless.archive.model import ArchiveSettings
 from filmless.archive.store import Archive
 from filmless.kit.errors import Refused
+from filmless.net.http.model import HttpSettings
 
 
 class TrailLike(Protocol):
@@ -38,6 +39,8 @@ class ArchiveWeb:
     #: the way in, for STOW-RS; None where this process takes no objects
     archive: Archive | None = None
     settings: ArchiveSettings = field(default_factory=ArchiveSettings)
+    #: for net.http.origin: addresses behind a reverse proxy
+    http: HttpSettings = field(default_factory=HttpSettings)
 
 
 def principal_of(request: Request) -> Principal:
