@@ -38,7 +38,7 @@ async def until(condition: object, seconds: float = 10) -> None:
 
 async def test_a_worker_that_dies_is_started_again(settings: Settings, tmp_path: Path) -> None:
     code = f"open({str(tmp_path / 'starts')!r}, 'a').write('x')"
-    worker = supervise.Worker(settings, (sys.executable, "-c", code))
+    worker = supervise.Child(settings, "worker", (sys.executable, "-c", code))
     worker.start()
     await until(lambda: (tmp_path / "starts").exists() and len((tmp_path / "starts").read_text()) >= 2)
     assert worker.deaths >= 1
@@ -56,7 +56,7 @@ async def test_a_worker_gets_the_settings_and_ends_at_sigterm(tmp_path: Path) ->
         f"open({str(tmp_path / 'said')!r}, 'w').write(os.environ['FILMLESS_AET'] + os.environ['FILMLESS_HOME'])\n"
         "time.sleep(60)"
     )
-    worker = supervise.Worker(settings, (sys.executable, "-c", code))
+    worker = supervise.Child(settings, "worker", (sys.executable, "-c", code))
     worker.start()
     await until(lambda: (tmp_path / "said").exists() and (tmp_path / "said").read_text() != "")
     assert (tmp_path / "said").read_text() == f"MINE{tmp_path}"
@@ -80,7 +80,7 @@ async def test_a_worker_that_is_being_made_ends_too(
         return made
 
     monkeypatch.setattr(asyncio, "create_subprocess_exec", slowly)
-    worker = supervise.Worker(settings, (sys.executable, "-c", "import time; time.sleep(60)"))
+    worker = supervise.Child(settings, "worker", (sys.executable, "-c", "import time; time.sleep(60)"))
     worker.start()
     await making.wait()
     stopping = asyncio.create_task(worker.stop(5))
@@ -95,7 +95,7 @@ async def test_a_worker_that_ignores_sigterm_is_killed(settings: Settings, tmp_p
         "import signal, time\nsignal.signal(signal.SIGTERM, signal.SIG_IGN)\n"
         f"open({str(tmp_path / 'up')!r}, 'w').close()\ntime.sleep(60)"
     )
-    worker = supervise.Worker(settings, (sys.executable, "-c", code))
+    worker = supervise.Child(settings, "worker", (sys.executable, "-c", code))
     worker.start()
     await until((tmp_path / "up").exists)
     began = time.monotonic()

@@ -1,6 +1,7 @@
 """HOME/control.sock: the command line asks the running server something, one JSON line each way.
 
     {"do": "associations"}                      -> {"associations": [{"id": ..., "calling_ae": ...}, ...]}
+    {"do": "health"}, {"do": "metrics"}         -> what /health and /metrics of the web process say
     {"do": "abort", "id": "...", "reason": ""}  -> {"aborted": "..."}
     anything that fails                         -> {"error": "...", "family": "Refused", "code": "..."}
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from prometheus_client import CollectorRegistry
+from prometheus_client import CollectorRegistry, generate_latest
 from sqlalchemy import Engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -32,7 +32,8 @@ class Running:
     settings: Settings
     engine: Engine
     archive: Archive
-    worker: supervise.Worker
+    worker: supervise.Child
+    web: supervise.Child
     #: one per port: plain, and TLS where there is one
     servers: list[Server]
     dicom_port: int
@@ -54,6 +55,7 @@ async def health(running: Running) -> Mapping[str, Any]:
             "associations": sum(len(server.associations) for server in running.servers),
         },
         "worker": {"ok": running.worker.runs, "restarts": running.worker.deaths},
+        "web": {"ok": running.web.runs, "restarts": running.web.deaths, "port": running.http_port},
         "database": {"ok": database},
         "disk": disk,
     }
@@ -96,6 +98,9 @@ def registry(running: Running) -> CollectorRegistry:
         "filmless_worker_restarts": (
             "Times that the worker process was started again.", True, lambda: float(running.worker.deaths),
         ),
+        "filmless_web_restarts": (
+            "Times that the web process was started again.", True, lambda: float(running.web.deaths),
+        ),
     }  # fmt: skip
     counted: metrics.Counted = {
         "filmless_objects_received": (
@@ -110,6 +115,19 @@ def registry(running: Running) -> CollectorRegistry:
         ),
     }
     return metrics.registry(running.engine, running.settings.store, figures, counted)
+
+
+def teller(running: Running) -> Any:
+    """Answers what the web process asks for /health and /metrics."""
+    figures = registry(running)
+
+    async def tell(request: Mapping[str, Any]) -> Mapping[str, Any]:
+        if request["do"] == "health":
+            return await health(running)
+        # collectors may ask the database: not on the loop that serves DICOM
+        return {"text": (await asyncio.to_thread(generate_latest, figures)).decode()}
+
+    return tell
 
 
 def lister(running: Running) -> Any:

@@ -1,8 +1,8 @@
-"""`filmless serve`: the network process, its worker process, and their beginning and end.
+"""`filmless serve`: the network process, its other processes, and their beginning and end.
 
-One event loop serves DICOM, HTTP and the control socket. Work that is heavy or may wait (jobs, codecs) is in other
-processes. At SIGTERM nothing new is accepted, messages under way may end for some seconds, then associations are
-aborted; a second signal does not wait.
+One event loop serves DICOM and the control socket. HTTP (app/web.py) and work that is heavy or may wait (jobs, codecs)
+are in other processes. At SIGTERM nothing new is accepted, messages under way may end for some seconds, then
+associations are aborted; a second signal does not wait.
 """
 
 import asyncio
@@ -21,9 +21,8 @@ from contextlib import AsyncExitStack
 from filmless import __version__
 from filmless.app import dicom, logs, supervise
 from filmless.app.control import ControlServer
-from filmless.app.http import HttpServer, application
 from filmless.app.index import make_home
-from filmless.app.running import Running, aborter, health, lister, registry
+from filmless.app.running import Running, aborter, lister, teller
 from filmless.app.settings import Settings
 from filmless.archive.codecs import Codecs
 from filmless.archive.index_process import IndexProcess
@@ -88,21 +87,22 @@ async def _serve(settings: Settings, say: Callable[[str], None]) -> None:
         if len(servers) > 1:
             tls_port = await _listen(servers[1], settings.server.bind, settings.tls.port, stack, settings)
 
-        worker = supervise.Worker(settings)
+        worker = supervise.Child(settings, "worker")
+        web = supervise.Child(settings, "web", sockets=[http_socket])
         http_port = http_socket.getsockname()[1]
         running = Running(
-            settings, engine, archive, worker, servers, dicom_port, http_port, tls_port, received
+            settings, engine, archive, worker, web, servers, dicom_port, http_port, tls_port, received
         )
-        http = HttpServer(application(lambda: health(running), registry(running)), http_socket)
-        http.start()
-        stack.push_async_callback(http.stop)
+        tell = teller(running)
         control = ControlServer(
-            settings.control_socket, {"associations": lister(running), "abort": aborter(running)}
+            settings.control_socket,
+            {"associations": lister(running), "abort": aborter(running), "health": tell, "metrics": tell},
         )
         await control.start()
         stack.push_async_callback(control.close)
-        worker.start()
-        stack.push_async_callback(worker.stop, settings.server.stop_grace_seconds)
+        for child in (web, worker):
+            child.start()
+            stack.push_async_callback(child.stop, settings.server.stop_grace_seconds)
 
         # the garbage collector has nothing to find in what was made at start, and little in what images leave behind
         gc.freeze()
@@ -115,7 +115,7 @@ async def _serve(settings: Settings, say: Callable[[str], None]) -> None:
         log.info("stopping")
         # at the same time: nobody waits for the other, and the whole ends within one grace
         grace = settings.server.stop_grace_seconds
-        await asyncio.gather(http.stop(), worker.stop(grace), *(server.stop(grace) for server in servers))
+        await asyncio.gather(web.stop(grace), worker.stop(grace), *(server.stop(grace) for server in servers))
     log.info("stopped")
 
 

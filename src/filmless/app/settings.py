@@ -23,6 +23,7 @@ from filmless.archive.model import ArchiveSettings
 from filmless.archive.retrieve.sending import RetrieveSettings
 from filmless.devices.model import DeviceSettings
 from filmless.kit.errors import Refused
+from filmless.net.http.model import HttpSettings
 from filmless.net.model import NetSettings
 
 DEFAULT_HOME = "~/.filmless"
@@ -90,7 +91,7 @@ class LogSettings:
 
 @dataclass(frozen=True, slots=True)
 class TlsSettings:
-    """[tls]: a second DICOM port that speaks TLS (BCP 195, PS3.15 B.12)."""
+    """[tls]: one certificate, for a second DICOM port that speaks TLS (BCP 195, PS3.15 B.12) and for [http] tls."""
 
     #: 0: no TLS port. The registered port is 2762
     port: int = 0
@@ -116,6 +117,7 @@ SECTIONS: dict[str, type] = {
     "database": DatabaseSettings,
     "net": NetSettings,
     "tls": TlsSettings,
+    "http": HttpSettings,
     "archive": ArchiveSettings,
     "find": FindSettings,
     "retrieve": RetrieveSettings,
@@ -156,6 +158,7 @@ class Settings:
     database: DatabaseSettings
     net: NetSettings
     tls: TlsSettings
+    http: HttpSettings
     archive: ArchiveSettings
     find: FindSettings
     retrieve: RetrieveSettings
@@ -267,6 +270,8 @@ def load(
             meant = {source for key, source in given_here.items() if re.search(rf"\b{key}\b", str(why))}
             sources = sorted(meant or set(given_here.values()))
             problems.append(f"{named_section}{why} (set by {', '.join(sources)})")
+    if not problems and parts["http"].tls and not (parts["tls"].certificate and parts["tls"].key):
+        problems.append("[http] tls = true needs certificate and key in [tls]")
     if problems:
         raise Refused("The settings cannot be used:\n  " + "\n  ".join(problems), code="settings")
     origins = {f"{section}.{name}": source for (section, name), (_, source) in found.items()}

@@ -1,4 +1,4 @@
-"""What keeps a server whole: one server per home, a worker process that is started again, words to systemd."""
+"""What keeps a server whole: one server per home, processes that are started again, words to systemd."""
 
 import asyncio
 import contextlib
@@ -18,9 +18,9 @@ from filmless.kit.errors import Conflict, Refused
 
 log = logging.getLogger(__name__)
 
-#: seconds before the worker is started again: doubled at each early death
+#: seconds before a process is started again: doubled at each early death
 _FIRST_DELAY, _LONGEST_DELAY = 0.5, 60.0
-#: a worker that lived so long was sound: the next start does not wait
+#: one that lived so long was sound: the next start does not wait
 _SOUND_SECONDS = 60.0
 
 
@@ -59,12 +59,23 @@ class HomeLock:
             self._file = None
 
 
-class Worker:
-    """The process for background work (app/worker.py), started again with back-off whenever it ends."""
+class Child:
+    """A process of ours beside the server, started again with back-off whenever it ends."""
 
-    def __init__(self, settings: Settings, command: Sequence[str] = ()) -> None:
-        self._command = tuple(command) or (sys.executable, "-m", "filmless.app.worker")
+    def __init__(
+        self,
+        settings: Settings,
+        name: str,
+        command: Sequence[str] = (),
+        sockets: Sequence[socket.socket] = (),
+    ) -> None:
+        """`name`: of its module in app/, unless `command` says otherwise. `sockets` are its own too; their numbers
+        are its arguments."""
+        numbers = tuple(str(one.fileno()) for one in sockets)
+        self.name = name
+        self._command = tuple(command) or (sys.executable, "-m", f"filmless.app.{name}", *numbers)
         self._environment = os.environ | settings.environment()
+        self._sockets = tuple(sockets)
         self._task: asyncio.Task[None] | None = None
         self._process: asyncio.subprocess.Process | None = None
         self._stopping = asyncio.Event()
@@ -80,7 +91,7 @@ class Worker:
         return self._process.pid if self._process is not None and self.runs else None
 
     def start(self) -> None:
-        self._task = asyncio.create_task(self._supervise(), name="worker")
+        self._task = asyncio.create_task(self._supervise(), name=self.name)
 
     async def _supervise(self) -> None:
         delay = _FIRST_DELAY
@@ -92,7 +103,10 @@ class Worker:
                 with ours:
                     with theirs:
                         self._process = await asyncio.create_subprocess_exec(
-                            *self._command, stdin=theirs, env=self._environment
+                            *self._command,
+                            stdin=theirs,
+                            env=self._environment,
+                            pass_fds=[one.fileno() for one in self._sockets],
                         )
                     if self._stopping.is_set():
                         # told to stop while the process was being made: `stop` has not seen it
@@ -105,7 +119,7 @@ class Worker:
             self.deaths += 1
             if time.monotonic() - began > _SOUND_SECONDS:
                 delay = _FIRST_DELAY
-            log.error("the worker process ended (%s); it is started again in %.1f s", code, delay)
+            log.error("the %s process ended (%s); it is started again in %.1f s", self.name, code, delay)
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), delay)
             delay = min(delay * 2, _LONGEST_DELAY)
@@ -122,7 +136,7 @@ class Worker:
             try:
                 await asyncio.wait_for(asyncio.shield(self._task), grace)
             except TimeoutError:
-                log.warning("the worker process did not end within %.0f s and is killed", grace)
+                log.warning("the %s process did not end within %.0f s and is killed", self.name, grace)
                 with contextlib.suppress(ProcessLookupError):
                     process.kill()
         await self._task

@@ -16,9 +16,9 @@ class HttpSettings:
     public_url: str = ""
     #: addresses or networks of reverse proxies whose Forwarded and X-Forwarded-* headers are believed
     trusted_proxies: tuple[str, ...] = ()
-    #: web processes; more than one helps on PostgreSQL with more than two cores
-    processes: int = 1
-    #: open connections of one process; those beyond are closed at once
+    #: origins of other web applications that may call /dicom-web with a token, e.g. https://viewer.example
+    allowed_origins: tuple[str, ...] = ()
+    #: open connections; those beyond are closed at once
     connections: int = 512
     #: seconds in which a connection has to ask for something
     patience: int = 15

@@ -1,27 +1,31 @@
 """HTTP connections that ask for nothing, or take their time over it."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
 
 import pytest
-from prometheus_client import CollectorRegistry
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
 
-from filmless.app import http
-from filmless.app.http import HttpServer, application
 from filmless.app.supervise import listen
+from filmless.net.http.model import HttpSettings
+from filmless.net.http.server import HttpServer
 
 GET = b"GET /health HTTP/1.1\r\nHost: here\r\n\r\n"
 
 
-@asynccontextmanager
-async def serving(patience: int) -> AsyncIterator[int]:
-    async def well() -> Mapping[str, Any]:
-        return {"status": "ok"}
+async def well(_request: Request) -> Response:
+    return PlainTextResponse("ok")
 
+
+@asynccontextmanager
+async def serving(patience: int, connections: int = 100) -> AsyncIterator[int]:
     listener = listen("127.0.0.1", 0, "HTTP", "")
-    server = HttpServer(application(well, CollectorRegistry()), listener, patience=patience)
+    app = Starlette(routes=[Route("/health", well)])
+    server = HttpServer(app, listener, HttpSettings(patience=patience, connections=connections))
     server.start()
     yield server.port
     await server.stop()
@@ -57,9 +61,8 @@ async def test_who_does_not_ask_in_time_is_cut_off(said: bytes) -> None:
         writer.close()
 
 
-async def test_a_crowd_of_idle_connections_does_not_grow(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(http, "MOST_CONNECTIONS", 3)
-    async with serving(15) as port:
+async def test_a_crowd_of_idle_connections_does_not_grow() -> None:
+    async with serving(15, connections=3) as port:
         idle = [await asyncio.open_connection("127.0.0.1", port) for _ in range(3)]
         reader, one_more = await asyncio.open_connection("127.0.0.1", port)
         assert await closed(reader) == b""

@@ -1,0 +1,206 @@
+"""What is where on the web side: /health, /metrics, /dicom-web, /api, the application; and what all answers share."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any, Final
+
+from fastapi import APIRouter, FastAPI
+from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware.cors import CORSMiddleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Mount, Route
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from filmless import __version__
+from filmless.app import control
+from filmless.app.index import open_index
+from filmless.app.settings import Settings
+from filmless.archive.codecs import Codecs
+from filmless.archive.store import Archive
+from filmless.archive.web import routes as archive_routes
+from filmless.archive.web.context import ArchiveWeb
+from filmless.kit.errors import FilmlessError, Unavailable
+from filmless.net.http.bodies import BoundedBodies
+from filmless.net.http.problems import of_error, problem
+
+log = logging.getLogger(__name__)
+
+DICOM_WEB: Final = "/dicom-web"
+API: Final = "/api"
+
+#: answers that are data: nothing in them runs or is framed, wherever a browser is led to open them
+_DATA_POLICY: Final = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+_HEADERS: Final = {
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "geolocation=(), microphone=(), camera=(), payment=()",
+}
+_YEAR: Final = 365 * 24 * 3600
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """The web side, ready to be served."""
+
+    app: ASGIApp
+
+
+@asynccontextmanager
+async def open_site(settings: Settings) -> AsyncIterator[Site]:
+    """All that answers HTTP, opened; closed at the end."""
+    with open_index(settings, create=True) as engine:
+        codecs = Codecs(settings.home / "scratch", settings.codecs)
+        archive = Archive(engine, settings.store, settings.archive, codecs)
+        await asyncio.to_thread(archive.start)
+        try:
+            context = ArchiveWeb(
+                engine=engine,
+                home=settings.home,
+                store=settings.store,
+                codecs=codecs,
+                trail=None,  # type: ignore[arg-type]
+                archive=archive,
+                settings=settings.archive,
+            )
+            yield Site(assemble(settings, archive_routes.routes(context), []))
+        finally:
+            await asyncio.to_thread(archive.stop)
+            codecs.close()
+
+
+def assemble(settings: Settings, dicom_web: Sequence[BaseRoute], routers: Sequence[APIRouter]) -> ASGIApp:
+    """The whole, of the rooms' routes."""
+    handlers: dict[Any, Any] = {
+        FilmlessError: _ours,
+        HTTPException: _http,
+        RequestValidationError: _invalid,
+        500: _defect,
+    }
+    allowed = list(settings.http.allowed_origins)
+    web: ASGIApp = Starlette(routes=list(dicom_web), exception_handlers=handlers)
+    if allowed:
+        # with a token, never with the cookie of somebody who is signed in here
+        web = CORSMiddleware(
+            web, allow_origins=allowed, allow_methods=["*"], allow_headers=["*"], expose_headers=["*"]
+        )
+    app: ASGIApp = Starlette(
+        routes=[
+            Route("/health", _Told(settings, "health")),
+            Route("/metrics", _Told(settings, "metrics")),
+            Mount(DICOM_WEB, web),
+            Mount(API, api(routers, handlers)),
+        ],
+        exception_handlers=handlers,
+    )
+
+    def limit(path: str) -> int:
+        storing = path.startswith(DICOM_WEB)
+        return settings.http.max_store_bytes if storing else settings.http.max_body_bytes
+
+    return Shared(BoundedBodies(app, limit, settings.http.stall_timeout), settings)
+
+
+def api(routers: Sequence[APIRouter], handlers: dict[Any, Any]) -> FastAPI:
+    """Our own API. Its description at /api/openapi.json is what the browser's client is generated from."""
+    made = FastAPI(
+        title="Filmless",
+        version=__version__,
+        docs_url=None,
+        redoc_url=None,
+        exception_handlers=handlers,
+        # the name of the function: short, and stable as long as the function is called so
+        generate_unique_id_function=_name_of,
+        separate_input_output_schemas=False,
+    )
+    for router in routers:
+        made.include_router(router)
+    return made
+
+
+def _name_of(route: APIRoute) -> str:
+    return route.name
+
+
+class _Told:
+    """Asks the process that serves DICOM, which knows how all the others are."""
+
+    def __init__(self, settings: Settings, what: str) -> None:
+        self._socket = settings.control_socket
+        self._what = what
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        try:
+            found = await asyncio.to_thread(control.ask, self._socket, self._what)
+        except Unavailable as why:
+            response: Response = problem(503, detail=why.message, code=why.code)
+        else:
+            if self._what == "metrics":
+                response = Response(found["text"], media_type="text/plain; version=0.0.4; charset=utf-8")
+            else:
+                response = JSONResponse(found, 200 if found["status"] == "ok" else 503)
+        response.headers["Cache-Control"] = "no-store"
+        await response(scope, receive, send)
+
+
+class Shared:
+    """ASGI middleware: the headers of every answer."""
+
+    def __init__(self, app: ASGIApp, settings: Settings) -> None:
+        self._app = app
+        given = {**_HEADERS, "Content-Security-Policy": _DATA_POLICY}
+        if settings.http.tls or settings.http.public_url.startswith("https://"):
+            given["Strict-Transport-Security"] = f"max-age={_YEAR}"
+        self._given = [(name.lower().encode(), value.encode()) for name, value in given.items()]
+        self._private = [*self._given, (b"cache-control", b"no-store")]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return
+        given = self._private if scope["path"].startswith(API) else self._given
+
+        async def with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                headers = list(message.get("headers", ()))
+                # what an answer says of itself stands
+                said = {name for name, _ in headers}
+                headers += [one for one in given if one[0] not in said]
+                message["headers"] = headers
+            await send(message)
+
+        await self._app(scope, receive, with_headers)
+
+
+async def _ours(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, FilmlessError)
+    return of_error(error)
+
+
+async def _http(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    made = problem(error.status_code, detail="" if error.status_code == 404 else str(error.detail))
+    made.headers.update(error.headers or {})
+    return made
+
+
+async def _invalid(_request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)
+    errors = [
+        {"where": ".".join(map(str, one["loc"])), "what": one["msg"], "type": one["type"]}
+        for one in error.errors()[:20]
+    ]
+    return problem(422, "The request is not understood", code="invalid", errors=errors)
+
+
+async def _defect(_request: Request, _error: Exception) -> Response:
+    # what it was is in the log; here it would tell strangers about us
+    return problem(500, detail="Something went wrong on our side. It is in the server's log.", code="defect")
