@@ -28,7 +28,7 @@ event_readers = Table(
 )
 
 #: serialises the writers of events on PostgreSQL, so that numbers become visible in their order
-_LOCK = 0x46494C4D
+LOCK = 0x46494C4D
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ def record(connection: Connection, happened: Iterable[tuple[str, Mapping[str, An
     if not rows:
         return
     if connection.dialect.name == "postgresql":
-        connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+        connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": LOCK})
     _INSERT.run(connection, rows)
 
 
