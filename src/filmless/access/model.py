@@ -1,19 +1,338 @@
-"""A principal: on whose behalf something is done. Inside every archive query from the first day."""
+"""Who may do what: principals, roles, actions and scopes as data, and the one rule that reads them.
 
-from dataclasses import dataclass
-from typing import Literal
+Pure: no I/O. What a principal may see of the archive is made of the same words by archive/query/visibility.py.
+Nothing is allowed that is not written here.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Literal
+
+from filmless.kit import clock
+from filmless.kit.errors import Refused
+
+
+class Action(StrEnum):
+    """What is done, whatever the edge: each HTTP route and DICOM service names one."""
+
+    #: find studies, series, instances by their attributes
+    SEARCH = "search"
+    #: see pixels, metadata and objects
+    VIEW = "view"
+    #: take objects out as files: ZIP, disc, folder
+    EXPORT = "export"
+    PRINT = "print"
+    STORE = "store"
+    REJECT = "reject"
+    #: revoke a rejection
+    REVOKE = "revoke"
+    CORRECT = "correct"
+    #: the bytes as received, without corrections
+    ORIGINAL = "original"
+    #: make share links, and share with an account
+    SHARE = "share"
+    #: have objects sent to a device
+    SEND = "send"
+    QUARANTINE = "quarantine"
+    FLAGS = "flags"
+    #: open what one may not see, in an emergency, for a time, under a reason
+    BREAK_GLASS = "break-glass"
+    REVIEW_BREAK_GLASS = "review-break-glass"
+    #: mark a study as sensitive (VIP), say which site, department and ward it belongs to
+    SENSITIVE = "sensitive"
+    #: search and verify the audit trail
+    AUDIT = "audit"
+    #: look at who has which rights
+    ACCESS_REVIEW = "access-review"
+    #: accounts and their grants
+    USERS = "users"
+    #: API tokens of other accounts
+    TOKENS = "tokens"
+    DEVICES = "devices"
+    JOBS = "jobs"
+    SETTINGS = "settings"
+    REINDEX = "reindex"
+    #: how the server is: metrics, disk, processes
+    HEALTH = "health"
+    #: one's own password, second factor, sessions, tokens and preferences
+    OWN_ACCOUNT = "own-account"
+
+
+class Role(StrEnum):
+    """Codes of the department's roles."""
+
+    REG = "REG"
+    TRI = "TRI"
+    TEC = "TEC"
+    RES = "RES"
+    ATT = "ATT"
+    CHF = "CHF"
+    CLI = "CLI"
+    FLM = "FLM"
+    QC = "QC"
+    PAD = "PAD"
+    ADM = "ADM"
+    SEC = "SEC"
+    RCO = "RCO"
+    RSC = "RSC"
+    PAT = "PAT"
+    DEV = "DEV"
+
+
+#: role -> (its name in English, in Chinese)
+ROLE_NAMES: Mapping[Role, tuple[str, str]] = {
+    Role.REG: ("Registrar", "登记员"),
+    Role.TRI: ("Triage nurse", "分诊护士"),
+    Role.TEC: ("Technologist", "技师"),
+    Role.RES: ("Resident", "住院医师"),
+    Role.ATT: ("Attending radiologist", "审核医师"),
+    Role.CHF: ("Section head", "科主任"),
+    Role.CLI: ("Clinician", "临床医生"),
+    Role.FLM: ("Film and report clerk", "胶片报告发放员"),
+    Role.QC: ("Quality control officer", "质控员"),
+    Role.PAD: ("Data steward", "影像数据管理员"),
+    Role.ADM: ("System administrator", "系统管理员"),
+    Role.SEC: ("Privacy and security officer", "隐私安全官"),
+    Role.RCO: ("Remote consultant", "远程会诊专家"),
+    Role.RSC: ("Teacher and researcher", "教学科研人员"),
+    Role.PAT: ("Patient", "患者"),
+    Role.DEV: ("Device or service account", "设备或服务账号"),
+}
+
+_SEES = frozenset({Action.SEARCH, Action.VIEW})
+_OWN = frozenset({Action.OWN_ACCOUNT})
+_READS = _SEES | _OWN | {Action.STORE, Action.BREAK_GLASS}
+#: role -> what it may do, within the scope of its grant. What comes with later rooms (orders, reports, de-identified
+#: sets, a patient's own results) is allowed when it exists
+ALLOWED: Mapping[Role, frozenset[Action]] = {
+    # whether there are images is asked at the front desk; what is on them is not
+    Role.REG: _OWN | {Action.SEARCH},
+    Role.TRI: _OWN,
+    Role.TEC: _SEES | _OWN | {Action.STORE, Action.REJECT},
+    # what a reader makes (key images, presentation states) is stored as objects
+    Role.RES: _READS,
+    Role.ATT: _READS | {Action.SHARE},
+    Role.CHF: _READS | {Action.SHARE, Action.SENSITIVE},
+    Role.CLI: _SEES | _OWN | {Action.BREAK_GLASS},
+    Role.FLM: _SEES | _OWN | {Action.PRINT, Action.EXPORT, Action.SHARE},
+    Role.QC: _SEES | _OWN,
+    Role.PAD: _SEES
+    | _OWN
+    | {
+        Action.EXPORT,
+        Action.STORE,
+        Action.REJECT,
+        Action.REVOKE,
+        Action.CORRECT,
+        Action.ORIGINAL,
+        Action.SHARE,
+        Action.SEND,
+        Action.QUARANTINE,
+        Action.FLAGS,
+        Action.SENSITIVE,
+        Action.JOBS,
+    },
+    Role.ADM: _OWN
+    | {
+        Action.USERS,
+        Action.TOKENS,
+        Action.DEVICES,
+        Action.JOBS,
+        Action.SETTINGS,
+        Action.REINDEX,
+        Action.HEALTH,
+    },
+    Role.SEC: _OWN | {Action.AUDIT, Action.REVIEW_BREAK_GLASS, Action.ACCESS_REVIEW},
+    Role.RCO: _SEES | _OWN,
+    Role.RSC: _OWN,
+    Role.PAT: _OWN,
+    # of an account: by token only. What a device may ask besides is in the list of devices
+    Role.DEV: _SEES | {Action.STORE},
+}
+
+#: roles for whom objects rejected for quality reasons exist (IHE RAD IOCM)
+SEES_QUALITY = frozenset({Role.QC, Role.PAD})
+
+#: who may not be one person: whoever gives rights does not review them
+BARRED: tuple[frozenset[Role], ...] = (frozenset({Role.ADM, Role.SEC}),)
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """Of which studies a grant is. All that is given must hold; None does not restrict."""
+
+    #: also None: of studies whose site nobody has written, which no list of sites has
+    sites: frozenset[str] | None = None
+    departments: frozenset[str] | None = None
+    #: of studies with a series of one of these modalities
+    modalities: frozenset[str] | None = None
+    #: only studies requested by the principal's account or from one of its wards, and studies of patients in the
+    #: care of either
+    own_patients: bool = False
+    #: only studies shared with the principal's account
+    shared_only: bool = False
+    #: sensitive studies too; else only those of own patients, shared ones, and where glass was broken
+    sensitive: bool = False
+
+
+EVERYWHERE = Scope()
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """A role within a scope, until a moment (None: until it is taken back)."""
+
+    role: Role
+    scope: Scope = EVERYWHERE
+    until: datetime | None = None
+
+    @property
+    def effective_scope(self) -> Scope:
+        """The scope with what the role itself demands.
+
+        A clinician sees own patients or an own department; a remote consultant what is shared with him.
+        """
+        if self.role is Role.CLI and not self.scope.departments:
+            return replace(self.scope, own_patients=True)
+        if self.role is Role.RCO:
+            return replace(self.scope, shared_only=True)
+        return self.scope
 
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """On whose behalf. `name` is an AE title, an account name, or the name of a process of ours."""
+    """On whose behalf. `name` is an AE title, an account name, the id of a share link, or a process of ours."""
 
-    kind: Literal["device", "user", "system"]
+    kind: Literal["device", "user", "system", "share"]
     name: str
     #: may see objects rejected for quality reasons (113001), PS3.4 CC / IHE IOCM
     quality_control: bool = False
+    grants: tuple[Grant, ...] = ()
+    #: ourselves, and the engineer at the machine: no grant is needed
+    unlimited: bool = False
+    #: accounts.id, 0 where there is no account
+    account: int = 0
+    #: wards whose patients are the account's own
+    wards: frozenset[str] = frozenset()
+    #: nothing but these, whatever the grants say (API tokens, share links); None does not restrict
+    only: frozenset[Action] | None = None
+    #: nothing but the study of this Study Instance UID (share links)
+    study: str = ""
+
+    def granting(self, action: Action) -> tuple[Grant, ...]:
+        """The grants in force that allow `action`."""
+        if self.only is not None and action not in self.only:
+            return ()
+        return tuple(
+            grant
+            for grant in self.grants
+            if action in ALLOWED[grant.role] and (grant.until is None or grant.until > clock.now())
+        )
 
 
 #: our own background work and the command line of the machine's engineer
-SYSTEM = Principal("system", "filmless")
-ENGINEER = Principal("user", "engineer", quality_control=True)
+SYSTEM = Principal("system", "filmless", unlimited=True)
+ENGINEER = Principal("user", "engineer", quality_control=True, unlimited=True)
+
+
+def device_principal(ae_title: str, *, quality_control: bool = False, scope: Scope = EVERYWHERE) -> Principal:
+    """The principal of a DICOM device."""
+    return Principal("device", ae_title, quality_control, grants=(Grant(Role.DEV, scope),))
+
+
+def account_principal(
+    name: str,
+    account: int,
+    grants: Iterable[Grant],
+    *,
+    wards: Iterable[str] = (),
+    only: Iterable[Action] | None = None,
+) -> Principal:
+    """The principal of an account, or of one of its tokens (`only`).
+
+    Objects rejected for quality reasons are seen where a role that sees those holds everywhere, or no other role
+    sees anything: a wider grant of another role does not widen them.
+    """
+    given = tuple(grants)
+    seeing = [grant for grant in given if Action.VIEW in ALLOWED[grant.role]]
+    quality = [grant for grant in seeing if grant.role in SEES_QUALITY]
+    everywhere = any(replace(grant.scope, sensitive=False) == EVERYWHERE for grant in quality)
+    return Principal(
+        "user",
+        name,
+        quality_control=bool(quality) and (everywhere or quality == seeing),
+        grants=given,
+        account=account,
+        wards=frozenset(wards),
+        only=None if only is None else frozenset(only),
+    )
+
+
+def share_principal(link: str, study_uid: str, *, download: bool) -> Principal:
+    """The principal of a share link: one study, to be looked at, and taken along where `download`."""
+    actions = _SEES | {Action.EXPORT} if download else _SEES
+    return Principal("share", link, only=actions, study=study_uid)
+
+
+def may(principal: Principal, action: Action) -> bool:
+    """Whether `principal` may do `action` at all; on which studies, the query says."""
+    if principal.only is not None and action not in principal.only:
+        return False
+    if principal.unlimited:
+        return True
+    if principal.study:
+        return principal.only is not None
+    return bool(principal.granting(action))
+
+
+def permit(principal: Principal, action: Action) -> Principal:
+    """Raises Refused (code "not-permitted") unless `principal` may do `action`.
+
+    Returns the principal narrowed to the grants that allow it: given to the queries that follow, they find what it
+    may do `action` on, and not what another of its roles merely sees.
+    """
+    if not may(principal, action):
+        raise Refused("You have no right to do this.", code="not-permitted")
+    if principal.unlimited or principal.study:
+        return principal
+    granting = principal.granting(action)
+    if len(granting) == len(principal.grants):
+        return principal
+    return replace(principal, grants=granting)
+
+
+def check_roles(roles: Iterable[Role]) -> None:
+    """Raises Refused (code "barred-roles") where one person may not hold all of these."""
+    held = frozenset(roles)
+    for pair in BARRED:
+        if pair <= held:
+            first, second = sorted(pair)
+            raise Refused(
+                f"{first} ({ROLE_NAMES[first][0]}) and {second} ({ROLE_NAMES[second][0]}) may not be one person: "
+                "whoever gives rights does not review them.",
+                code="barred-roles",
+            )
+
+
+def scope_as_json(scope: Scope) -> dict[str, Any]:
+    """The scope as JSON, without what does not restrict."""
+    made: dict[str, Any] = {}
+    for name in ("sites", "departments", "modalities"):
+        values: frozenset[str] | None = getattr(scope, name)
+        if values is not None:
+            made[name] = sorted(values)
+    for name in ("own_patients", "shared_only", "sensitive"):
+        if getattr(scope, name):
+            made[name] = True
+    return made
+
+
+def scope_from_json(given: Mapping[str, Any]) -> Scope:
+    """What `scope_as_json` made. An unknown word raises, so that a restriction is never overlooked."""
+    lists = {"sites", "departments", "modalities"}
+    read: dict[str, Any] = {
+        name: frozenset(value) if name in lists else bool(value) for name, value in given.items()
+    }
+    return Scope(**read)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from filmless.access.model import Principal
+from filmless.access.model import Principal, device_principal
 from filmless.kit.errors import Refused
 
 UnknownCallers = Literal["refuse", "quarantine", "accept"]
@@ -99,7 +99,7 @@ class Device:
     @property
     def principal(self) -> Principal:
         """On whose behalf its requests are carried out."""
-        return Principal("device", self.ae_title, quality_control=self.quality_control)
+        return device_principal(self.ae_title, quality_control=self.quality_control)
 
     @property
     def address(self) -> str:

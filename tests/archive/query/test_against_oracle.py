@@ -6,12 +6,12 @@ import pytest
 from sqlalchemy import Engine
 from tests.archive.query import objects, oracle
 
-from filmless.access.model import Principal
+from filmless.access.model import Principal, device_principal
 from filmless.archive.query import KEYS, LEVELS, Asked, Options, search, understand
 from filmless.db.work import reading
 
-DEVICE = Principal("device", "WORKSTATION")
-QUALITY = Principal("device", "QC", quality_control=True)
+DEVICE = device_principal("WORKSTATION")
+QUALITY = device_principal("QC", quality_control=True)
 HOSPITAL = objects.hospital()
 
 NAME, ID, ISSUER, BIRTH, SEX = 0x00100010, 0x00100020, 0x00100021, 0x00100030, 0x00100040
