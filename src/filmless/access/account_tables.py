@@ -41,19 +41,16 @@ accounts = Table(
     UniqueConstraint("name"),
 )
 
-#: what an account may do and where. Empty lists are: everywhere
+#: what an account may do, and where
 grants = Table(
     "grants",
     metadata,
     Column("id", Id, primary_key=True, autoincrement=True),
     Column("account_id", Id, ForeignKey("accounts.id"), nullable=False),
-    #: code of a role, e.g. "ATT" (access/model.py)
+    #: code of a role, e.g. "ATT" (access/model.py Role)
     Column("role", String(8), nullable=False),
-    Column("sites", Json, nullable=False),
-    Column("departments", Json, nullable=False),
-    Column("modalities", Json, nullable=False),
-    #: own patients only
-    Column("own_patients", Boolean, nullable=False, default=False),
+    #: access/model.py scope_as_json
+    Column("scope", Json, nullable=False),
     Column("expires_at", Moment),
     #: "" a person's decision, "first" of the first account, "oidc" of the provider's claim at the last sign-in
     Column("source", String(8), nullable=False, default=""),
@@ -111,7 +108,7 @@ tokens = Table(
     Column("account_id", Id, ForeignKey("accounts.id"), nullable=False),
     Column("token_hash", String(64), nullable=False),
     #: its first characters, by which people tell tokens apart
-    Column("start", String(16), nullable=False),
+    Column("begins", String(16), nullable=False),
     Column("label", String(100), nullable=False),
     #: actions (access/model.py) that it may be used for, at most those of its account
     Column("scopes", Json, nullable=False),

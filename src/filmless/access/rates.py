@@ -1,0 +1,43 @@
+"""How often something may be tried in a minute: by one address, for one account."""
+
+import threading
+import time
+from collections import OrderedDict, deque
+from collections.abc import Callable
+from typing import Final
+
+from filmless.kit.errors import Refused
+
+_WINDOW: Final = 60.0
+#: more at once are forgotten, the longest unused first
+_MOST_KEYS: Final = 10_000
+
+
+class Rates:
+    """Counts in this process; what is to hold over all of them, and over a restart, is in the database (lockout)."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._taken: OrderedDict[tuple[str, str], deque[float]] = OrderedDict()
+
+    def take(self, kind: str, key: str, most: int) -> None:
+        """Count one more. Raises Refused (code "too-many") where `most` were counted within the last minute."""
+        now = self._clock()
+        with self._lock:
+            taken = self._taken.setdefault((kind, key), deque())
+            self._taken.move_to_end((kind, key))
+            while taken and taken[0] <= now - _WINDOW:
+                taken.popleft()
+            if len(taken) >= most:
+                raise Refused("Too many attempts. Wait a minute, then try again.", code="too-many")
+            taken.append(now)
+            while len(self._taken) > _MOST_KEYS:
+                self._taken.popitem(last=False)
+
+    def give_back(self, kind: str, key: str) -> None:
+        """The last one taken was none of those that count."""
+        with self._lock:
+            taken = self._taken.get((kind, key))
+            if taken:
+                taken.pop()
