@@ -31,13 +31,16 @@ _WORDS = {"OW": 2, "OL": 4, "OF": 4, "OV": 8, "OD": 8, "OB": 1, "UN": 1}
 #: text whose backslashes and leading spaces belong to it, of one value
 _LONG_TEXT = frozenset({"LT", "ST", "UT"})
 _STRINGS = frozenset({"AE", "AS", "CS", "DA", "DT", "LO", "SH", "TM", "UC", "UI", "UR"})
+#: palettes (PS3.3 C.7.9) are not referred to, however long: viewers that take references for pixels only wait for
+#: these without an end
+_INLINE = frozenset({"00281201", "00281202", "00281203", "00281221", "00281222", "00281223"})
 #: an item's tag: a sequence sent as UN is in implicit VR little endian (PS3.5 6.2.2)
 _ITEM = b"\xfe\xff\x00\xe0"
 #: integers beyond this lose digits in a reader that takes JSON numbers as doubles
 _EXACT = 1 << 53
 
 
-class _Writer:
+class Writer:
     """What stays the same throughout one data set."""
 
     def __init__(self, character_set: str, inline_limit: int | None, warn: Warn | None) -> None:
@@ -51,14 +54,21 @@ class _Writer:
         chosen = found if tags is None else found.intersection(tags)
         out: Json = {}
         for tag in sorted(chosen):
-            if tag & 0xFFFF == 0 or tag >> 16 in (0x0002, 0xFFFE) or tag == 0xFFFCFFFC:
+            if not belongs(tag):
                 continue
             name = f"{tag:08X}"
-            try:
-                out[name] = self.element(header, tag, path + name, depth)
-            except (ValueError, OverflowError, ArithmeticError) as error:
-                self.warn(tag, f"left out of the metadata ({type(error).__name__})")
+            value = self.sound_element(header, tag, path + name, depth)
+            if value is not None:
+                out[name] = value
         return out
+
+    def sound_element(self, header: Header, tag: int, path: str, depth: int = 0) -> Json | None:
+        """`element`, or None with a warning where its value cannot be had."""
+        try:
+            return self.element(header, tag, path, depth)
+        except (ValueError, OverflowError, ArithmeticError) as error:
+            self.warn(tag, f"left out of the metadata ({type(error).__name__})")
+            return None
 
     def element(self, header: Header, tag: int, path: str, depth: int) -> Json:
         if tag in header.large:
@@ -97,7 +107,7 @@ class _Writer:
         return {"vr": "SQ", "Value": values} if values else {"vr": "SQ"}
 
     def binary(self, header: Header, vr: str, value: bytes, path: str) -> Json:
-        if self.inline_limit is not None and len(value) > self.inline_limit:
+        if self.inline_limit is not None and len(value) > self.inline_limit and path not in _INLINE:
             return {"vr": vr, "BulkDataURI": path}
         if not header.little and _WORDS[vr] > 1:
             value = swap(value, _WORDS[vr])
@@ -161,6 +171,17 @@ def person_name(text: str) -> dict[str, str]:
     return {group: value for group, value in groups.items() if value}
 
 
+def belongs(tag: int) -> bool:
+    """Whether an element is metadata: group lengths, file meta information, delimiters and padding are not."""
+    return not (tag & 0xFFFF == 0 or tag >> 16 in (0x0002, 0xFFFE) or tag == 0xFFFCFFFC)
+
+
+def representation_is_signed(header: Header) -> bool:
+    """Whether Pixel Representation says so: numbers of either kind are then signed."""
+    representation = header.values.get(PIXEL_REPRESENTATION)
+    return representation is not None and 1 in representation[1][:2]
+
+
 def from_header(
     header: Header,
     tags: Iterable[int] | None = None,
@@ -175,9 +196,8 @@ def from_header(
     (None: no limit) become a BulkDataURI that is relative: the tags and item numbers (from 1) on the way to the
     value, joined by "/". `warn` hears (tag, words) of every value that could not be had.
     """
-    writer = _Writer(character_set, inline_limit, warn)
-    representation = header.values.get(PIXEL_REPRESENTATION)
-    writer.signed = representation is not None and 1 in representation[1][:2]
+    writer = Writer(character_set, inline_limit, warn)
+    writer.signed = representation_is_signed(header)
     return writer.elements(header, tags, "", 0)
 
 
@@ -195,12 +215,19 @@ def from_data_set(
     if warn is not None:
         for tag, words in header.warnings:
             warn(tag, words)
-    if header.pixel_offset is not None:
-        tag = _pixel_tag(header, data)
-        vr = {PIXEL_TAGS[0]: "OF", PIXEL_TAGS[1]: "OD"}.get(tag, "OW")
-        out[f"{tag:08X}"] = {"vr": vr, "BulkDataURI": f"{tag:08X}"}
+    if (found := pixel_reference(header, data)) is not None:
+        out[f"{found[0]:08X}"] = found[1]
         out = dict(sorted(out.items()))
     return out
+
+
+def pixel_reference(header: Header, data: Buffer) -> tuple[int, Json] | None:
+    """(tag, reference) of the pixel data; None where there are none."""
+    if header.pixel_offset is None:
+        return None
+    tag = _pixel_tag(header, data)
+    vr = {PIXEL_TAGS[0]: "OF", PIXEL_TAGS[1]: "OD"}.get(tag, "OW")
+    return tag, {"vr": vr, "BulkDataURI": f"{tag:08X}"}
 
 
 def _pixel_tag(header: Header, data: Buffer) -> int:
