@@ -52,7 +52,7 @@ def test_text_compares_by_code_point(engine: Engine) -> None:
                 )
             )
             # moments are digits of one width, which every collation orders alike
-            assert all(column.endswith("_at") or column in {"at", "until"} for _, column in collations)
+            assert all(column == "at" or column.endswith(("_at", "until")) for _, column in collations)
     with writing(engine) as connection:
         ids = ["a", "B", "_", "é", "Z1", "z0"]
         for word in ids:

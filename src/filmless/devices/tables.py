@@ -28,6 +28,11 @@ devices = Table(
     #: wants Instance Availability Notification
     Column("notify", Boolean, nullable=False, default=False),
     Column("quality_control", Boolean, nullable=False, default=False),
+    #: to which site and department the studies belong that it is the first to send
+    Column("site", String(64), nullable=False, default=""),
+    Column("department", String(64), nullable=False, default=""),
+    #: what it sees of the archive: access.model.scope_as_json. NULL: all but what is sensitive
+    Column("scope", Json),
     #: result of the last echo check
     Column("checked_at", Moment),
     Column("check_ok", Boolean),
