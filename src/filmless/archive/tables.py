@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     Column,
     ForeignKey,
     Index,
@@ -181,6 +182,35 @@ attribute_values = Table(
     Column("value", Text, nullable=False),
     Index("ix_attribute_values_path", "path", "value"),
     Index("ix_attribute_values_owner", "level", "owner"),
+)
+
+#: attributes that an engineer made searchable (archive/searchable.py); not emptied by a rebuild
+search_keys = Table(
+    "search_keys",
+    metadata,
+    Column("id", Id, primary_key=True, autoincrement=True),
+    #: "patient", "study", "series", "instance"
+    Column("level", String(8), nullable=False),
+    #: GGGGEEEE joined by dots: sequences first, the attribute last
+    Column("tags", String(128), nullable=False),
+    #: the same in keywords: the path in attribute_values
+    Column("path", String(240), nullable=False),
+    Column("vr", String(2), nullable=False),
+    #: what was there before the key is indexed too; until then it cannot be asked for
+    Column("ready", Boolean, nullable=False, default=False),
+    #: how far that work has come: the last row of the level that is done, rows done, and how many there were
+    Column("position", BigInteger, nullable=False, default=0),
+    Column("done", BigInteger, nullable=False, default=0),
+    Column("total", BigInteger, nullable=False, default=0),
+    #: objects whose file could not be read for it
+    Column("failed", BigInteger, nullable=False, default=0),
+    #: the job that does it
+    Column("job", String(64), nullable=False, default=""),
+    Column("created_at", Moment, nullable=False),
+    Column("created_by", String(64), nullable=False),
+    UniqueConstraint("path"),
+    # what a process knows of a removed key must not come to mean another
+    sqlite_autoincrement=True,
 )
 
 quarantine = Table(

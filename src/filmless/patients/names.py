@@ -84,7 +84,8 @@ def sounds(name: str) -> list[str]:
     - "w:" + the letters of a group run together in their order, one for each group;
     - "p:" + each word of the alphabetic group that is pinyin, with sounds often confused made one
       (zh z, ch c, sh s, ang an, eng en, ing in);
-    - "s:" + the American Soundex code of each word of the alphabetic group.
+    - "s:" + the American Soundex code of each word of the alphabetic group;
+    - "i:" + the initials of the alphabetic group (`initials`).
     """
     found: dict[str, None] = {}
     three = keys(name)
@@ -96,7 +97,23 @@ def sounds(name: str) -> list[str]:
             found["p:" + pinyin.confused(syllables)] = None
         if code := soundex(word):
             found["s:" + code] = None
+    found |= dict.fromkeys(initials(name))
     return [sound for sound in found if len(sound) <= 200]
+
+
+def initials(name: str) -> list[str]:
+    """The initials of the alphabetic group as sounds: "i:wxd" of WANG^XIAODONG, "i:js" and "i:sj" of Smith^John.
+
+    Of pinyin each syllable has one, in the order of the name; of other names each word, and the family name also last.
+    """
+    words = _words(keys(name).alphabetic)
+    if not words or not all(word.isascii() for word in words):
+        return []
+    split = [pinyin.syllables(word) for word in words]
+    if all(split):
+        return ["i:" + "".join(syllable[0] for syllables in split for syllable in syllables)[:32]]
+    letters = "".join(word[0] for word in words)[:32]
+    return list(dict.fromkeys(("i:" + letters, "i:" + letters[1:] + letters[0])))
 
 
 def sounds_wanted(name: str) -> list[list[list[str]]]:

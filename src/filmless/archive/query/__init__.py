@@ -3,23 +3,30 @@
 from filmless.archive.query.instances import StoredInstance, instances_of
 from filmless.archive.query.keys import KEYS, LEVELS, Level
 from filmless.archive.query.matching import BadKey, Options
-from filmless.archive.query.request import Asked, BadRequest, Query, Understood, understand
-from filmless.archive.query.search import Found, search
+from filmless.archive.query.order import BadOrder
+from filmless.archive.query.request import ARRIVAL, Asked, BadRequest, Order, Query, Understood, understand
+from filmless.archive.query.search import Found, Page, count, page, search
 from filmless.archive.query.visibility import visible, visible_at
 
 __all__ = [
+    "ARRIVAL",
     "KEYS",
     "LEVELS",
     "Asked",
     "BadKey",
+    "BadOrder",
     "BadRequest",
     "Found",
     "Level",
     "Options",
+    "Order",
+    "Page",
     "Query",
     "StoredInstance",
     "Understood",
+    "count",
     "instances_of",
+    "page",
     "search",
     "understand",
     "visible",

@@ -4,11 +4,12 @@ Indexes are used: the beginning of a wildcard pattern up to its first wildcard b
 point on both databases, db/schema.py). SQLite matches the rest with GLOB, which minds case, PostgreSQL with LIKE.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from sqlalchemy import (
     ColumnElement,
+    FromClause,
     Select,
     Text,
     and_,
@@ -38,8 +39,10 @@ from filmless.archive.query.matching import (
     spellings,
 )
 from filmless.archive.query.visibility import visible, visible_at
+from filmless.archive.searchable import NO_KEYS, NUMBERS, SearchKey, SearchKeys, normal_value
 from filmless.archive.tables import attribute_values, instances, series, studies
 from filmless.patients import names
+from filmless.patients.service import INDEXED
 from filmless.patients.tables import patient_sounds, patients
 
 Condition = ColumnElement[bool]
@@ -50,9 +53,10 @@ _LAST = "\U0010ffff"
 class Conditions:
     """Makes conditions for one dialect ("sqlite" or "postgresql") and principal."""
 
-    def __init__(self, dialect: str, principal: Principal) -> None:
+    def __init__(self, dialect: str, principal: Principal, extras: SearchKeys = NO_KEYS) -> None:
         self._dialect = dialect
         self._principal = principal
+        self._extras = extras
 
     def of(self, key: Key, match: Match) -> Condition:
         """The condition on the row of the key's level (and what hangs on it)."""
@@ -75,6 +79,8 @@ class Conditions:
                 return self._number(key, match)
             case "sequence":
                 return self._sequence(key, match)
+            case "extra":
+                return self._extra(key, match)
             case _:
                 return self._in_study(key, match)
 
@@ -126,20 +132,23 @@ class Conditions:
             return and_(*(column == "" for column in columns))
         if not isinstance(match, Name):
             return false()
-
-        def is_like(column: ColumnElement[Any], pattern: str) -> Condition:
-            return or_(*(self._name_like(column, each) for each in spellings(pattern)))
-
-        if match.any_group:
-            literal_match = or_(*(is_like(column, match.any_group) for column in columns))
-        else:
-            pairs = zip(columns, match.groups, strict=True)
-            literal_match = and_(*(is_like(column, pattern) for column, pattern in pairs if pattern != ""))
+        literal_match = self._name_in(columns, match)
         if not match.fuzzy or key.tag != known.PATIENT_NAME:
             return literal_match
         # one list of patients from several indexes: an OR with subqueries would read every patient
         spelled = select(patients.c.id).where(literal_match).correlate(None)
         return patients.c.id.in_(union(spelled, *_sounding_like(match.fuzzy)))
+
+    def _name_in(self, columns: list[ColumnElement[Any]], match: Name) -> Condition:
+        """That the component groups in these columns are as asked for."""
+
+        def is_like(column: ColumnElement[Any], pattern: str) -> Condition:
+            return or_(*(self._name_like(column, each) for each in spellings(pattern)))
+
+        if match.any_group:
+            return or_(*(is_like(column, match.any_group) for column in columns))
+        pairs = zip(columns, match.groups, strict=True)
+        return and_(*(is_like(column, pattern) for column, pattern in pairs if pattern != ""))
 
     def _name_like(self, column: ColumnElement[Any], pattern: str) -> Condition:
         if "*" in pattern or "?" in pattern:
@@ -174,34 +183,94 @@ class Conditions:
                 return issuer == ""
             inside = match.keys if isinstance(match, Item) else ()
             return and_(*(self._item_value(issuer, each) for _, each in inside))
-        level, path, keywords = known.level_of_sequence(key.tag)
+        level, word, top = self._place_of_sequence(key.tag)
         owner = known.TABLES[level].c.id
-        word = "instance" if level == "IMAGE" else level.lower()
         if isinstance(match, Empty):
             any_row = attribute_values.alias()
             return ~exists(
                 select(any_row.c.id).where(
                     any_row.c.level == word,
                     any_row.c.owner == owner,
-                    any_row.c.path >= path + ".",
-                    any_row.c.path < path + "/",
+                    any_row.c.path >= top + ".",
+                    any_row.c.path < top + "/",
                 )
             )
         if not isinstance(match, Item):
             return false()
-        rows = [attribute_values.alias() for _ in match.keys]
+        leaves = list(_leaves((key.tag,), match))
+        rows = [attribute_values.alias() for _ in leaves]
         conditions: list[Condition] = []
-        for row, (tag, each) in zip(rows, match.keys, strict=True):
-            conditions += [
-                row.c.level == word,
-                row.c.path == f"{path}.{keywords[tag]}",
-                self._item_value(row.c.value, each),
-            ]
-        first = rows[0]
-        for row in rows[1:]:
-            conditions += [row.c.owner == first.c.owner, row.c.item == first.c.item]
+        for row, (tags, each) in zip(rows, leaves, strict=True):
+            conditions += [row.c.level == word, *self._leaf(row, top, tags, each)]
+        first, first_tags = rows[0], leaves[0][0]
+        for row, (tags, _) in zip(rows[1:], leaves[1:], strict=True):
+            conditions += [row.c.owner == first.c.owner, self._same_item(row, tags, first, first_tags)]
         # IN, not EXISTS: where nothing else restricts, the values lead to their owners
         return owner.in_(select(first.c.owner).where(*conditions))
+
+    def _place_of_sequence(self, tag: int) -> tuple[known.Level, str, str]:
+        """(level, its word in attribute_values, path) of a sequence."""
+        if tag in known.SEQUENCES:
+            level, path, _ = known.level_of_sequence(tag)
+            return level, "instance" if level == "IMAGE" else level.lower(), path
+        inside = self._extras.sequences[tag][0]
+        return known.level_of_word(inside.level), inside.level, inside.path.split(".")[0]
+
+    def _leaf(self, row: FromClause, top: str, tags: tuple[int, ...], match: Match) -> list[Condition]:
+        """That a row of attribute_values is of the attribute at a path, and its value what is asked for."""
+        inside = known.SEQUENCES[tags[0]][2] if tags[0] in known.SEQUENCES else {}
+        if len(tags) == 2 and tags[1] in inside:
+            return [row.c.path == f"{top}.{inside[tags[1]]}", self._item_value(row.c.value, match)]
+        extra = self._extras.at(tags)
+        if extra is None:
+            return [false()]
+        return [row.c.path == extra.matched_path, self._extra_value(extra, row.c.value, match)]
+
+    def _same_item(
+        self, row: FromClause, tags: tuple[int, ...], other: FromClause, other_tags: tuple[int, ...]
+    ) -> Condition:
+        """That two values are in one item of the sequence that both are in (C.2.2.2.6)."""
+        if tags[:-1] == other_tags[:-1]:
+            return row.c.item == other.c.item
+        # of sequences in sequences: in one item of the outermost
+        return self._part(row.c.item, ".") == self._part(other.c.item, ".")
+
+    def _part(self, joined: ColumnElement[Any], separator: str) -> ColumnElement[Any]:
+        """What is before the first separator."""
+        if self._dialect != "sqlite":
+            return func.split_part(joined, separator, 1, type_=Text)
+        return func.substr(joined, 1, func.instr(joined.concat(separator), separator) - 1, type_=Text)
+
+    def _extra(self, key: Key, match: Match) -> Condition:
+        """An attribute that an engineer made searchable."""
+        extra = key.extra
+        assert extra is not None
+        row, owner = attribute_values.alias(), known.TABLES[key.level].c.id
+        if isinstance(match, Empty):
+            here = (row.c.level == extra.level, row.c.owner == owner, row.c.path == extra.path)
+            return ~exists(select(row.c.id).where(*here))
+        return owner.in_(
+            select(row.c.owner).where(
+                row.c.level == extra.level,
+                row.c.path == extra.matched_path,
+                self._extra_value(extra, row.c.value, match),
+            )
+        )
+
+    def _extra_value(self, extra: SearchKey, value: ColumnElement[Any], match: Match) -> Condition:
+        """What is asked for, of a value in the form in which it is matched (archive/searchable.py)."""
+        match match:
+            case AnyOf(matches):
+                return or_(*(self._extra_value(extra, value, each) for each in matches))
+            case AllOf(matches):
+                return and_(*(self._extra_value(extra, value, each) for each in matches))
+            case Name():
+                return self._name_in([self._group(value, number) for number in range(3)], match)
+            case Single(wanted) if extra.vr in NUMBERS:
+                return value == normal_value(extra.vr, wanted)
+            case Single(wanted):
+                return value == wanted[:INDEXED]
+        return self._value(value, match)
 
     def _item_value(self, value: ColumnElement[Any], match: Match) -> Condition:
         match match:
@@ -247,6 +316,15 @@ class Conditions:
             if times.last:
                 conditions.append(or_(day < dates.last, clock <= times.last))
         return and_(*conditions)
+
+
+def _leaves(path: tuple[int, ...], item: Item) -> Iterator[tuple[tuple[int, ...], Match]]:
+    """(tags on the way, what is asked for) of everything asked for inside an item."""
+    for tag, match in item.keys:
+        if isinstance(match, Item):
+            yield from _leaves((*path, tag), match)
+        else:
+            yield (*path, tag), match
 
 
 def _folded(match: Match) -> Match:

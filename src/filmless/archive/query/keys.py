@@ -9,6 +9,7 @@ from typing import Any, Literal
 from sqlalchemy import Column, Table
 
 from filmless.archive import levels
+from filmless.archive.searchable import NO_KEYS, SearchKey, SearchKeys
 from filmless.archive.tables import instances, series, studies
 from filmless.dicom.attributes import BY_TAG
 from filmless.patients.tables import patients
@@ -49,6 +50,7 @@ Kind = Literal[
     "sequence",  # rows of attribute_values
     "computed",  # see archive/query/sql.py
     "returned",  # returned, never matched
+    "extra",  # rows of attribute_values under `path`: made searchable by an engineer
 ]
 
 
@@ -67,6 +69,8 @@ class Key:
     matched: tuple[Column[Any], ...] = ()
     #: the column holds it completed or cut to fit: the level's `attributes` has it as received
     as_received: bool = False
+    #: of an extra key
+    extra: SearchKey | None = None
 
 
 def _of(tag: int, level: Level, column: Column[Any], *matched: Column[Any], kind: Kind = "text") -> Key:
@@ -134,6 +138,9 @@ _KEYS: tuple[Key, ...] = (
     Key(SERIES_INSTANCES, "NumberOfSeriesRelatedInstances", "IS", "SERIES", "computed"),
 )
 
+#: sequences of the index: tag -> (word of the level, path, tags inside)
+SEQUENCES = levels.SEQUENCES
+
 _INDEX_LEVELS: dict[str, Level] = {
     "patient": "PATIENT",
     "study": "STUDY",
@@ -173,10 +180,35 @@ DATE_AND_TIME: dict[int, int] = {
 }
 
 
+def key_of(tag: int, extras: SearchKeys = NO_KEYS) -> Key | None:
+    """The key for a tag at the top of a request, `extras` included; None where it is not supported."""
+    own = KEYS.get(tag)
+    if own is not None and own.kind != "returned":
+        return own
+    if (extra := extras.plain.get(tag)) is not None:
+        return Key(tag, extra.path, extra.vr, _INDEX_LEVELS[extra.level], "extra", extra=extra)
+    if (inside := extras.sequences.get(tag)) is not None:
+        level = _INDEX_LEVELS[inside[0].level]
+        return own or Key(tag, inside[0].path.split(".")[0], "SQ", level, "sequence")
+    return own
+
+
 def level_of_sequence(tag: int) -> tuple[Level, str, dict[int, str]]:
     """(level, path in attribute_values, tags inside -> keyword) of a sequence that can be matched."""
     level, path, inside = levels.SEQUENCES[tag]
     return _INDEX_LEVELS[level], path, inside
+
+
+def matchable_in(tag: int) -> tuple[int, ...]:
+    """The tags inside a sequence of the index that can be matched."""
+    if tag == ACCESSION_ISSUER:
+        return ACCESSION_ISSUER_ITEM
+    return tuple(levels.SEQUENCES[tag][2]) if tag in levels.SEQUENCES else ()
+
+
+def level_of_word(word: str) -> Level:
+    """The level that attribute_values call by this word."""
+    return _INDEX_LEVELS[word]
 
 
 #: attributes inside items that are not in the index by themselves

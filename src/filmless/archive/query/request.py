@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from filmless.archive.query import keys as known
-from filmless.archive.query.keys import KEYS, LEVELS, UNIQUE_KEYS, Level
+from filmless.archive.query.keys import KEYS, LEVELS, UNIQUE_KEYS, Level, key_of
 from filmless.archive.query.matching import NOTHING_NEGOTIATED, Item, Match, Options, parse
+from filmless.archive.searchable import NO_KEYS, SearchKeys
 from filmless.kit.errors import Refused
 
 #: keys that say how to read or answer the request and are matched with nothing
@@ -37,6 +38,26 @@ class Query:
     options: Options = NOTHING_NEGOTIATED
     #: stop after so many answers; 0: no limit
     limit: int = 0
+    #: the order of the answers; empty: none. What ends in ARRIVAL is the same at each call
+    order: tuple["Order", ...] = ()
+    #: what an answer's order was (archive/query/order.py): go on with those behind it
+    after: tuple[str | int, ...] = ()
+    #: pass over so many answers
+    offset: int = 0
+    #: the attributes that an engineer made searchable
+    extras: SearchKeys = NO_KEYS
+
+
+#: stands for a tag in an order: the sequence in which the index learned of the answers
+ARRIVAL = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """One criterion of an order."""
+
+    tag: int
+    descending: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +83,11 @@ class Understood:
 
 
 def understand(
-    level: str, levels: Sequence[Level], asked: Sequence[Asked], options: Options = NOTHING_NEGOTIATED
+    level: str,
+    levels: Sequence[Level],
+    asked: Sequence[Asked],
+    options: Options = NOTHING_NEGOTIATED,
+    extras: SearchKeys = NO_KEYS,
 ) -> Understood:
     """Make a query of a request in an information model with these levels (Study Root: from STUDY down).
 
@@ -82,12 +107,12 @@ def understand(
             if one.tag in KEYS:
                 returned.append(one.tag)
             continue
-        key = KEYS.get(one.tag)
+        key = key_of(one.tag, extras)
         if key is None:
             unsupported.append(one.tag)
             continue
         below = LEVELS.index(key.level) > LEVELS.index(at)
-        match = _match(one, key, options, items, unsupported)
+        match = _match(one, key, options, items, unsupported, extras)
         if below and not options.relational:
             unsupported.append(one.tag)
             continue
@@ -113,6 +138,7 @@ def understand(
         returned=tuple(sorted(returned)),
         items=tuple(sorted(items.items())),
         options=options,
+        extras=extras,
     )
     return Understood(query, tuple(dict.fromkeys(unsupported)))
 
@@ -123,6 +149,7 @@ def _match(
     options: Options,
     items: dict[int, tuple[int, ...]],
     unsupported: list[int],
+    extras: SearchKeys,
 ) -> Match | None:
     if key.vr != "SQ":
         return parse(one.tag, key.vr, one.text, options)
@@ -132,19 +159,33 @@ def _match(
     items[one.tag] = tuple(sorted(item))
     if key.kind != "sequence":
         return Item(()) if any(inner.text for inner in item.values()) else None
-    matchable: Sequence[int]
-    if one.tag == known.ACCESSION_ISSUER:
-        matchable = known.ACCESSION_ISSUER_ITEM
-    else:
-        matchable = tuple(known.level_of_sequence(one.tag)[2])
+    conditions = _conditions((one.tag,), item, options, unsupported, extras)
+    return Item(tuple(sorted(conditions, key=lambda pair: pair[0]))) if conditions else None
+
+
+def _conditions(
+    path: tuple[int, ...],
+    item: Mapping[int, Asked],
+    options: Options,
+    unsupported: list[int],
+    extras: SearchKeys,
+) -> list[tuple[int, Match]]:
+    """What is asked for inside an item of the sequence at `path`; what cannot be goes to `unsupported`."""
+    matchable = known.matchable_in(path[0]) if len(path) == 1 else ()
     conditions: list[tuple[int, Match]] = []
     for tag, inner in item.items():
+        here = (*path, tag)
+        if inner.items:
+            if below := _conditions(here, inner.items[0], options, unsupported, extras):
+                conditions.append((tag, Item(tuple(sorted(below, key=lambda pair: pair[0])))))
+            continue
         if not inner.text:
             continue
-        if tag not in matchable:
-            unsupported.append(one.tag)
+        extra = extras.at(here)
+        if tag not in matchable and extra is None:
+            unsupported.append(path[0])
             continue
-        vr = known.vr_of_item(tag, inner.vr)
+        vr = extra.vr if extra is not None else known.vr_of_item(tag, inner.vr)
         if (match := parse(tag, vr, inner.text, options)) is not None:
             conditions.append((tag, match))
-    return Item(tuple(sorted(conditions, key=lambda pair: pair[0]))) if conditions else None
+    return conditions

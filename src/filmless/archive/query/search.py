@@ -1,7 +1,7 @@
 """Runs a query: one SELECT, read as a stream."""
 
-from collections.abc import Callable, Generator, Iterator, Mapping
-from itertools import islice
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import (
@@ -17,12 +17,15 @@ from sqlalchemy import (
 
 from filmless.access.model import Principal
 from filmless.archive.query import keys as known
+from filmless.archive.query import order as ordering
 from filmless.archive.query.conditions import Condition, Conditions
-from filmless.archive.query.keys import DATE_AND_TIME, KEYS, LEVELS, TABLES, Key, Level
+from filmless.archive.query.keys import DATE_AND_TIME, KEYS, LEVELS, TABLES, Key, Level, key_of
 from filmless.archive.query.matching import Item, Match, Range, holds
 from filmless.archive.query.request import Query
 from filmless.archive.query.visibility import visible, visible_at
-from filmless.archive.tables import instances, series, studies
+from filmless.archive.searchable import elements
+from filmless.archive.tables import attribute_values, instances, series, studies
+from filmless.kit.errors import Defect
 from filmless.patients.tables import patients
 
 #: one answer: tag -> text (values joined by backslash; "" where absent), or the items of a sequence as DICOM JSON
@@ -44,16 +47,51 @@ def search(connection: Connection, principal: Principal, query: Query) -> Genera
     Each has the tags of `query.returned`. Close the iterator to stop early. Memory does not grow with the number
     of answers.
     """
-    statement, readers = prepare(connection.dialect.name, principal, query)
-    result = connection.execute(statement.execution_options(yield_per=_BATCH))
+    selection = Selection(connection.dialect.name, principal, query)
+    result = connection.execute(selection.statement().execution_options(yield_per=_BATCH))
+    readers = selection.readers
     try:
-        rows: Iterator[Any] = result
-        if query.limit:
-            rows = islice(rows, query.limit)
-        for row in rows:
-            yield {tag: read(row) for tag, read in readers}
+        for rows in result.partitions():
+            selection.look_up(connection, rows)
+            for row in rows:
+                yield {tag: read(row) for tag, read in readers}
     finally:
         result.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Some answers in an order: their rows, and what reads each returned tag from a row."""
+
+    rows: Sequence[Any]
+    readers: Sequence[tuple[int, "Reader"]]
+    #: place in the order of the last row; () where there is none
+    last: tuple[str | int, ...]
+    #: there are answers behind it
+    more: bool
+
+
+def page(connection: Connection, principal: Principal, query: Query) -> Page:
+    """At most `query.limit` answers in `query.order`, which must end in ARRIVAL, behind `query.after`."""
+    selection = Selection(connection.dialect.name, principal, replace(query, limit=query.limit + 1))
+    rows = connection.execute(selection.statement()).fetchall()
+    more = len(rows) > query.limit
+    if more:
+        rows = rows[: query.limit]
+    selection.look_up(connection, rows)
+    last = tuple(rows[-1][at] for at in selection.order_places) if rows else ()
+    return Page(rows, selection.readers, last, more)
+
+
+def count(connection: Connection, principal: Principal, query: Query, *, most: int = 0) -> int:
+    """How many answers there are behind `query.after`, of those that `principal` may see; counts up to `most` (0: all).
+
+    `query.limit` and `query.offset` do not count.
+    """
+    bare = replace(query, returned=(), limit=most, offset=0)
+    selection = Selection(connection.dialect.name, principal, bare, counting=True)
+    inside = selection.statement().subquery()
+    return connection.scalar(select(func.count()).select_from(inside)) or 0
 
 
 Reader = Callable[[Any], Any]
@@ -63,22 +101,32 @@ _STUDY, _SERIES, _INSTANCE = studies.alias(), series.alias(), instances.alias()
 
 def prepare(dialect: str, principal: Principal, query: Query) -> tuple[Select[Any], list[tuple[int, Reader]]]:
     """The SELECT for a query, and what reads each returned tag from one of its rows."""
-    selection = _Selection(dialect, principal, query)
+    selection = Selection(dialect, principal, query)
     return selection.statement(), selection.readers
 
 
-class _Selection:
-    def __init__(self, dialect: str, principal: Principal, query: Query) -> None:
+class Selection:
+    """A query as a SELECT, and how its rows are read. `counting`: only which rows there are matters."""
+
+    def __init__(self, dialect: str, principal: Principal, query: Query, *, counting: bool = False) -> None:
         self._dialect = dialect
         self._principal = principal
         self._query = query
-        self._conditions = Conditions(dialect, principal)
+        self._counting = counting
+        self._conditions = Conditions(dialect, principal, query.extras)
         self._columns: list[ColumnElement[Any]] = []
         self._places: dict[str, int] = {}
         self._matches = dict(query.keys)
         self.readers: list[tuple[int, Reader]] = []
+        #: where in a row the values are that it is ordered by
+        self.order_places: list[int] = []
+        #: (level, place of the row's number) of extra keys that are returned, with their paths
+        self._looked_up: dict[tuple[str, int], set[str]] = {}
+        #: (level, owner) -> rows of attribute_values, of the rows that are read at the moment
+        self._values: dict[tuple[str, int], list[tuple[str, str, str]]] = {}
 
     def statement(self) -> Select[Any]:
+        """The SELECT. Call it once."""
         level = LEVELS.index(self._query.level)
         own: list[Condition] = [visible_at(self._query.level, self._principal)]
         below: dict[int, list[Condition]] = {}
@@ -92,15 +140,64 @@ class _Selection:
         if below:
             own.append(self._something_below(below))
         for tag in self._query.returned:
-            key = KEYS[tag]
+            key = self._key(tag)
             used.add(LEVELS.index(key.level))
             self.readers.append((tag, self._reader(key)))
+        given = ordering.criteria(self._query.order, self._query.level)
+        if self._query.order:
+            used.add(ordering.level_of(self._query.order, self._query.level))
+        if self._query.after:
+            own.append(ordering.behind(given, self._query.after))
+        if not self._counting:
+            self.order_places = [
+                self._place(f"order_{number}", one.expression) for number, one in enumerate(given)
+            ]
         top = min(used)
         source: FromClause = TABLES[self._query.level]
         for depth in range(level, top, -1):
             own_side, above = _LINKS[LEVELS[depth]]
             source = source.join(TABLES[LEVELS[depth - 1]], own_side == above)
-        return select(*self._columns).select_from(source).where(*own)
+        columns = self._columns or [TABLES[self._query.level].c.id]
+        statement = select(*columns).select_from(source).where(*own)
+        if not self._counting:
+            statement = statement.order_by(
+                *(one.expression.desc() if one.descending else one.expression for one in given)
+            )
+        if self._query.limit:
+            statement = statement.limit(self._query.limit)
+        if self._query.offset:
+            statement = statement.offset(self._query.offset)
+        return statement
+
+    def look_up(self, connection: Connection, rows: Sequence[Any]) -> None:
+        """Fetch what the readers of extra keys need for these rows; those before are forgotten."""
+        if not self._looked_up:
+            return
+        self._values = {}
+        for (word, at), paths in self._looked_up.items():
+            owners = {row[at] for row in rows}
+            statement = (
+                select(
+                    attribute_values.c.owner,
+                    attribute_values.c.path,
+                    attribute_values.c.item,
+                    attribute_values.c.value,
+                )
+                .where(
+                    attribute_values.c.level == word,
+                    attribute_values.c.owner.in_(owners),
+                    attribute_values.c.path.in_(sorted(paths)),
+                )
+                .order_by(attribute_values.c.id)
+            )
+            for owner, path, item, value in connection.execute(statement).fetchall():
+                self._values.setdefault((word, owner), []).append((path, item, value))
+
+    def _key(self, tag: int) -> Key:
+        key = key_of(tag, self._query.extras)
+        if key is None:
+            raise Defect(f"{tag:08X} is not a key")
+        return key
 
     def _where(self) -> Iterator[tuple[int, Condition]]:
         """(depth of the level, condition) of every key."""
@@ -116,7 +213,8 @@ class _Selection:
                     )
         for tag, match in self._matches.items():
             if tag not in combined:
-                yield LEVELS.index(KEYS[tag].level), self._conditions.of(KEYS[tag], match)
+                key = self._key(tag)
+                yield LEVELS.index(key.level), self._conditions.of(key, match)
 
     def _something_below(self, conditions: Mapping[int, list[Condition]]) -> Condition:
         """There is one visible entity below for which all these hold (relational queries, PS3.4 C.4.1.2.2)."""
@@ -142,6 +240,10 @@ class _Selection:
     def _reader(self, key: Key) -> Reader:
         if key.kind == "computed":
             return self._computed(key)
+        if key.kind == "extra" and key.tag not in KEYS:
+            return self._extra(key)
+        if key.kind == "sequence" and key.tag not in KEYS:
+            return self._extra_items(key)
         attributes = -1
         if key.as_received or key.column is None:
             attributes = self._place(f"attributes_{key.level.lower()}", TABLES[key.level].c.attributes)
@@ -157,6 +259,30 @@ class _Selection:
         if key.kind == "number":
             return lambda row: "" if row[column] is None else str(row[column])
         return lambda row: row[column]
+
+    def _extra(self, key: Key) -> Reader:
+        assert key.extra is not None
+        word, path = key.extra.level, key.extra.path
+        at = self._owner(key.level, word, [path])
+
+        def read(row: Any) -> str:
+            return "\\".join(
+                value for where, _, value in self._values.get((word, row[at]), ()) if where == path
+            )
+
+        return read
+
+    def _extra_items(self, key: Key) -> Reader:
+        inside = self._query.extras.sequences[key.tag]
+        word = inside[0].level
+        at = self._owner(key.level, word, [one.path for one in inside])
+        return lambda row: elements(self._values.get((word, row[at]), ()), inside)
+
+    def _owner(self, level: Level, word: str, paths: Iterable[str]) -> int:
+        """The place of the row's number at a level; what is known of it under these paths will be looked up."""
+        at = self._place(f"owner_{word}", TABLES[level].c.id)
+        self._looked_up.setdefault((word, at), set()).update(paths)
+        return at
 
     def _computed(self, key: Key) -> Reader:
         name = key.keyword
