@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from filmless.access.model import Principal, device_principal
+from filmless.access.model import EVERYWHERE, Principal, Scope, device_principal
 from filmless.kit.errors import Refused
 
 UnknownCallers = Literal["refuse", "quarantine", "accept"]
@@ -87,6 +87,11 @@ class Device:
     duplicates: str = ""
     notify: bool = False
     quality_control: bool = False
+    #: to which site and department the studies belong that it is the first to send
+    site: str = ""
+    department: str = ""
+    #: what it sees of the archive; a device has no patients of its own
+    scope: Scope = EVERYWHERE
     checked_at: datetime | None = None
     check_ok: bool | None = None
     check_reason: str = ""
@@ -99,7 +104,7 @@ class Device:
     @property
     def principal(self) -> Principal:
         """On whose behalf its requests are carried out."""
-        return device_principal(self.ae_title, quality_control=self.quality_control)
+        return device_principal(self.ae_title, quality_control=self.quality_control, scope=self.scope)
 
     @property
     def address(self) -> str:
@@ -181,6 +186,11 @@ def validated(device: Device) -> Device:
             )
     if len(device.default_issuer) > 64 or "\\" in device.default_issuer:
         raise refuse("An issuer of patient IDs has at most 64 characters and no backslash.")
+    for word, value in (("site", device.site), ("department", device.department)):
+        if len(value) > 64:
+            raise refuse(f"A {word} has at most 64 characters, not {len(value)}.")
+    if device.scope.own_patients or device.scope.shared_only:
+        raise refuse("A device has no patients of its own, and nothing is shared with it.")
     if len(device.description) > 200:
         raise refuse(f"The description has {len(device.description)} characters; at most 200 fit.")
     if device.notify and not device.host:

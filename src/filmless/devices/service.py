@@ -8,6 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, delete, insert, select, update
 
+from filmless.access.model import Scope, scope_as_json, scope_from_json
 from filmless.db import events
 from filmless.db.events import Event
 from filmless.devices.model import (
@@ -38,6 +39,9 @@ CHANGEABLE = (
     "duplicates",
     "notify",
     "quality_control",
+    "site",
+    "department",
+    "scope",
 )
 
 
@@ -187,6 +191,8 @@ def decide(
 
 def _plain(value: Any) -> Any:
     """As JSON and columns hold it."""
+    if isinstance(value, Scope):
+        return scope_as_json(value)
     return sorted(value, key=_order) if isinstance(value, frozenset) else value
 
 
@@ -199,4 +205,5 @@ def _device(row: Row[Any]) -> Device:
     del values["id"]
     values["services"] = frozenset(values["services"])
     values["quirks"] = frozenset(values["quirks"])
+    values["scope"] = scope_from_json(values["scope"] or {})
     return Device(**values)

@@ -6,6 +6,8 @@ from typing import Any
 
 import click
 
+from filmless.access.model import scope_as_json, scope_from_json
+from filmless.access.scopes import scope_from_words, scope_words
 from filmless.app.cli.options import with_settings
 from filmless.app.cli.output import moment, print_fields, print_table, who
 from filmless.app.index import open_index
@@ -50,6 +52,16 @@ def _fields(*, adding: bool) -> Callable[[Callable[..., Any]], Callable[..., Any
             click.option("--duplicates", type=click.Choice([*filter(None, DUPLICATES), "default"])),
             click.option("--notify/--no-notify", default=None, help="Tell it of new objects (IAN)."),
             click.option("--quality-control/--no-quality-control", default=None),
+            click.option("--site", help="Site of the studies that it is the first to send."),
+            click.option("--department", help="Department of the studies that it is the first to send."),
+            click.option(
+                "--sees",
+                "scope",
+                multiple=True,
+                metavar="WORD",
+                help="What it sees: site=NAME, department=NAME, modality=CT, sensitive, everywhere; "
+                "repeatable. Without: everything but sensitive studies.",
+            ),
         ):
             command = option(command)
         return command
@@ -62,6 +74,8 @@ def _changes(given: dict[str, Any]) -> dict[str, Any]:
     for name in ("services", "quirks"):
         if name in changes:
             changes[name] = frozenset(changes[name]) - {"none"}
+    if "scope" in changes:
+        changes["scope"] = scope_from_words(changes["scope"])
     if changes.get("duplicates") == "default":
         changes["duplicates"] = ""
     return changes
@@ -196,6 +210,8 @@ def history(settings: Settings, ae_title: str, limit: int, *, as_json: bool) -> 
 def _short(value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
+    if isinstance(value, dict):
+        return " ".join(scope_words(scope_from_json(value)))
     return (" ".join(value) if isinstance(value, list) else str(value)) or "none"
 
 
@@ -272,6 +288,8 @@ def _show(device: Device, *, as_json: bool) -> None:
         "duplicates": device.duplicates or DUPLICATES[""],
         "notify": "yes" if device.notify else "no",
         "quality control": "yes" if device.quality_control else "no",
+        "sends for": " / ".join(filter(None, (device.site, device.department))) or "no site",
+        "sees": " ".join(scope_words(device.scope)),
         "last check": _check(device),
     }
     print_fields(lines)
@@ -305,6 +323,9 @@ def _plain(device: Device) -> dict[str, Any]:
         "duplicates": device.duplicates,
         "notify": device.notify,
         "quality_control": device.quality_control,
+        "site": device.site,
+        "department": device.department,
+        "scope": scope_as_json(device.scope),
         "checked_at": device.checked_at.isoformat() if device.checked_at else None,
         "check_ok": device.check_ok,
         "check_reason": device.check_reason,
