@@ -61,9 +61,14 @@ def head(connection: Connection) -> Head:
     return Head() if row is None else Head(row.seq, row.mac, row.key, row.seal)
 
 
-def check_key(end: Head, keys: Keys) -> None:
+def check_key(connection: Connection, keys: Keys) -> None:
     """Raises Refused (code "audit-key") where the chain was sealed with a key that is not here."""
-    if end.key and keys.find(end.key) is None:
+    end = head(connection)
+    if not end.seq or keys.find(end.key) is not None:
+        return
+    # where the last row's key is here, somebody has changed the sealed end: `append` and `verify` say so
+    last = connection.scalar(select(audit.c.key).order_by(audit.c.seq.desc()).limit(1))
+    if last is None or keys.find(last) is None:
         raise Refused(
             "The audit trail in this database was sealed with another key: bring the file keys/audit.key of the "
             "server that began it, or name it in the setting [audit] key_file.",
@@ -104,12 +109,12 @@ def append(
     """
     if connection.dialect.name == "postgresql":
         connection.execute(text("SELECT pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
+    if not after_loss:
+        check_key(connection, keys)
     last = head(connection)
     newest = connection.scalar(select(func.max(audit.c.seq))) or 0
-    sealed_with = keys.find(last.key) if last.key else None
-    if not after_loss:
-        check_key(last, keys)
-    if newest != last.seq or (sealed_with is not None and not last.sealed_by(sealed_with)):
+    sealed_with = keys.find(last.key)
+    if newest != last.seq or (last.seq and not (sealed_with and last.sealed_by(sealed_with))):
         drafts = [_alarm(last, newest), *drafts]
     key = keys.current
     known = _patients(connection, drafts, patients_of)

@@ -122,7 +122,7 @@ class Trail:
     def check(self) -> None:
         """Raises Refused (code "audit-key") where the chain cannot be continued with the key that is here."""
         with reading(self._engine) as connection:
-            chain.check_key(chain.head(connection), self._keys)
+            chain.check_key(connection, self._keys)
 
     def anchor(self, *, seconds: float = 0.0) -> int:
         """Anchor the chain's end beside the database, unless that was done less than `seconds` ago; returns 0."""
@@ -143,9 +143,12 @@ class Trail:
             self._thread.join(seconds + 35)
         if self._done < self._put:
             log.error("%d entries of the audit trail could not be kept", self._put - self._done)
+        self._try_to_anchor()
+
+    def _try_to_anchor(self) -> None:
         try:
             self.anchor()
-        except (SQLAlchemyError, OSError) as why:
+        except (SQLAlchemyError, OSError, FilmlessError) as why:
             log.error("the audit trail could not be anchored: %s", type(why).__name__)
 
     def _append(self, connection: Connection, drafts: list[Draft]) -> None:
@@ -167,6 +170,9 @@ class Trail:
                 batch = [self._waiting[number] for number in range(min(_BATCH, len(self._waiting)))]
             if not self._write(batch):
                 return
+            if not self._done:
+                # a trail without any anchor is taken for one whose anchors were removed
+                self._try_to_anchor()
             with self._changed:
                 for _ in batch:
                     self._waiting.popleft()
