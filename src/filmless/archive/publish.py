@@ -301,6 +301,7 @@ class Publisher:
                 "series": place.series,
                 "version": version,
                 "rejected": rejected,
+                "correction": 0,
                 "created_at": entry.file.received_at,
             }
         )

@@ -122,8 +122,12 @@ instances = Table(
     Column("version", Id, nullable=False),
     #: "" or the code of the rejection in force (113001, 113037, 113038, 113039)
     Column("rejected", String(16), nullable=False, default=""),
+    #: the corrections in force over the version (archive/corrections/overlays.py), 0 for none
+    Column("correction", BigInteger, nullable=False, default=0, server_default=text("0")),
     Column("created_at", Moment, nullable=False),
     UniqueConstraint("sop_instance_uid"),
+    # few: undoing looks for them
+    Index("ix_instances_correction", "correction", **_where("correction <> 0")),
     Index("ix_instances_series", "series"),
     Index("ix_instances_rejected", "rejected", **_where("rejected <> ''")),
 )
@@ -262,6 +266,43 @@ rejections = Table(
     Column("revoke_reason", Text, nullable=False, default=""),
     UniqueConstraint("note_uid", "sop_instance_uid"),
     Index("ix_rejections_sop_instance_uid", "sop_instance_uid"),
+)
+
+#: an overlay in force over objects; rows are added, and once marked as undone
+corrections = Table(
+    "corrections",
+    metadata,
+    Column("id", Id, primary_key=True, autoincrement=True),
+    #: its name in the ledger and in overlays: the same after a rebuild
+    Column("key", String(32), nullable=False),
+    #: "PATIENT", "STUDY", "SERIES", "INSTANCE"
+    Column("level", String(8), nullable=False),
+    #: of a PATIENT correction: who the patient is without it
+    Column("patient_id", String(64), nullable=False, default=""),
+    Column("issuer", String(64), nullable=False, default=""),
+    Column("name", Text, nullable=False, default=""),
+    Column("birth_date", String(8), nullable=False, default=""),
+    #: of the others: what it is about, with the study of series and instance
+    Column("study_uid", String(64), nullable=False, default=""),
+    Column("series_uid", String(64), nullable=False, default=""),
+    Column("sop_instance_uid", String(64), nullable=False, default=""),
+    #: DICOM JSON (PS3.18 F) by GGGGEEEE; null takes the element out
+    Column("changes", Json, nullable=False),
+    #: Reason for the Attribute Modification (0400,0565): "CORRECT", "COERCE"
+    Column("code", String(16), nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("by", String(64), nullable=False),
+    Column("at", Moment, nullable=False),
+    Column("undone_at", Moment),
+    Column("undone_by", String(64), nullable=False, default=""),
+    Column("undo_reason", Text, nullable=False, default=""),
+    #: each correction and each undoing takes the next number: who remembers one knows that something changed
+    Column("act", BigInteger, nullable=False),
+    UniqueConstraint("key"),
+    UniqueConstraint("act"),
+    Index("ix_corrections_study_uid", "study_uid", **_where("undone_at IS NULL")),
+    Index("ix_corrections_patient_id", "patient_id", **_where("undone_at IS NULL")),
+    sqlite_autoincrement=True,
 )
 
 commitments = Table(

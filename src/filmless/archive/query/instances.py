@@ -77,29 +77,21 @@ def instances_of(
             result.close()
 
 
+def instances_in(connection: Connection, principal: Principal, series_id: int) -> Iterator[StoredInstance]:
+    """The objects of one series (series.id), as a stream in the order of arrival."""
+    statement = _stored(principal).where(series.c.id == series_id).order_by(instances.c.id)
+    result = connection.execute(statement.execution_options(yield_per=_CHUNK))
+    try:
+        for row in result:
+            yield StoredInstance(*row)
+    finally:
+        result.close()
+
+
 def _statement(
     principal: Principal, patient_id: str, issuer: str, restricted: dict[str, list[str]]
 ) -> Select[Any]:
-    statement = (
-        select(
-            instances.c.sop_class_uid,
-            instances.c.sop_instance_uid,
-            versions.c.transfer_syntax_uid,
-            versions.c.path,
-            versions.c.offset,
-            versions.c.size,
-            series.c.series_uid,
-            studies.c.study_uid,
-            versions.c.sha256,
-            versions.c.id,
-        )
-        .select_from(
-            instances.join(series, instances.c.series == series.c.id)
-            .join(studies, series.c.study == studies.c.id)
-            .join(versions, instances.c.version == versions.c.id)
-        )
-        .where(visible(principal), versions.c.state == "current")
-    )
+    statement = _stored(principal)
     if patient_id:
         statement = statement.join(patients, studies.c.patient == patients.c.id).where(
             patients.c.patient_id == patient_id
@@ -114,3 +106,29 @@ def _statement(
         if restricted[name]:
             statement = statement.where(column.in_(restricted[name]))
     return statement.order_by(studies.c.id, series.c.id, instances.c.id)
+
+
+def _stored(principal: Principal) -> Select[Any]:
+    """The columns of StoredInstance, of what the principal may see."""
+    return (
+        select(
+            instances.c.sop_class_uid,
+            instances.c.sop_instance_uid,
+            versions.c.transfer_syntax_uid,
+            versions.c.path,
+            versions.c.offset,
+            versions.c.size,
+            series.c.series_uid,
+            studies.c.study_uid,
+            versions.c.sha256,
+            versions.c.id,
+            instances.c.correction,
+            versions.c.character_set,
+        )
+        .select_from(
+            instances.join(series, instances.c.series == series.c.id)
+            .join(studies, series.c.study == studies.c.id)
+            .join(versions, instances.c.version == versions.c.id)
+        )
+        .where(visible(principal), versions.c.state == "current")
+    )
