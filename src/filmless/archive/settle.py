@@ -1,33 +1,34 @@
 """A series settles when nothing new has come for a while: then what viewers read first is prepared.
 
-For each series one gzip'd file of DICOM JSON (an array of instances, as WADO-RS metadata returns it, PS3.18 10.4)
-with, beside it, the place of every frame in the stored file. The series row says for which generation of the series
+For each series one file (archive/prepared.py) with its DICOM JSON, as WADO-RS metadata returns it (PS3.18 10.4), and
+the place of every frame in the stored files. The series row says for which generation of the series
 it was made; a later arrival raises the generation, and the series settles again.
 """
 
 import gzip
 import json
 import logging
-import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, select, update
 
+from filmless.access.model import SYSTEM
+from filmless.archive import prepared
 from filmless.archive.blobs import sync_folder
+from filmless.archive.leaving import leaving
 from filmless.archive.model import ArchiveSettings
-from filmless.archive.tables import instances, series, studies, versions
+from filmless.archive.prepared import Described
+from filmless.archive.query.instances import StoredInstance, instances_in
+from filmless.archive.tables import series, studies
 from filmless.db import events
 from filmless.db.work import reading, writing
-from filmless.dicom import frames, json_model
+from filmless.dicom import frames
 from filmless.kit import clock, ids
 
 log = logging.getLogger(__name__)
-
-#: values longer than this stay in the file and are referred to (BulkDataURI); bytes
-_INLINE = 4096
 
 
 def due(connection: Connection, settings: ArchiveSettings, *, limit: int = 100) -> list[tuple[int, int]]:
@@ -60,19 +61,14 @@ def settle(engine: Engine, root: Path, series_id: int, generation: int) -> bool:
         ).first()
         if row is None or row.generation != generation:
             return False
-        found = connection.execute(
-            select(versions)
-            .join(instances, instances.c.version == versions.c.id)
-            .where(instances.c.series == series_id, instances.c.rejected == "")
-            .order_by(instances.c.id)
-        ).all()
-    relative = f"metadata/{ids.new_version_key()}.json.gz"
+        found = list(instances_in(connection, SYSTEM, series_id))
+    relative = f"metadata/{ids.new_version_key()}.series"
     path = root.parent / relative
     path.parent.mkdir(exist_ok=True)
     # with every file: another process may have made the folder and died before this
     sync_folder(root.parent)
     try:
-        _write(path, root, found)
+        prepared.write(path, _described(root, row.study_uid, row.series_uid, found))
     except BaseException:
         # it is tried again, under another name
         path.unlink(missing_ok=True)
@@ -105,46 +101,29 @@ def settle(engine: Engine, root: Path, series_id: int, generation: int) -> bool:
     return bool(done.rowcount)
 
 
-def _write(path: Path, root: Path, found: Sequence[Any]) -> None:
-    """One gzip'd JSON array, durable."""
-    with path.open("xb") as raw:
-        with gzip.GzipFile(fileobj=raw, mode="wb", compresslevel=6, mtime=0) as packed:
-            packed.write(b"[")
-            for number, version in enumerate(found):
-                packed.write(b",\n" if number else b"\n")
-                one = _describe(root, version)
-                packed.write(json.dumps(one, ensure_ascii=False, separators=(",", ":")).encode())
-            packed.write(b"\n]\n")
-        raw.flush()
-        os.fsync(raw.fileno())
-
-
 def read_metadata(home: Path, metadata_path: str) -> list[dict[str, Any]]:
-    """What `settle` prepared: one {"metadata": DICOM JSON, "frames": [[offset, length], ...], ...} per instance."""
-    with gzip.open(home / metadata_path, "rt", encoding="utf-8") as packed:
-        content: list[dict[str, Any]] = json.load(packed)
-    return content
+    """What `settle` prepared: one {"metadata": DICOM JSON, "frames": [[offset, length], ...], ...} per instance.
+
+    References are relative to the resource of DICOMweb ("/studies/..."). Raises OSError.
+    """
+    found = prepared.read(home / metadata_path)
+    if found is None:
+        return []
+    pieces, _ = prepared.document([found.for_address("")])
+    metadata = json.loads(gzip.decompress(b"".join(pieces)))
+    entries = prepared.read_entries(home / metadata_path)
+    return [
+        {**entry, "metadata": one, "frames": [list(place) for place in prepared.unfolded(entry)]}
+        for one, entry in zip(metadata, entries, strict=True)
+    ]
 
 
-def _describe(root: Path, version: Any) -> dict[str, Any]:
-    """One instance: its metadata, and where its frames are in the file (offsets from the file's start)."""
-    path = root / version.path
-    warnings: list[str] = []
-    metadata = json_model.from_file(
-        path,
-        version.offset,
-        version.size,
-        version.transfer_syntax_uid,
-        character_set=version.character_set,
-        inline_limit=_INLINE,
-        warn=lambda tag, text: warnings.append(f"{tag:08X} {text}"),
-    )
-    places = frames.of_file(path, version.offset, version.size, version.transfer_syntax_uid)
-    return {
-        "key": version.key,
-        "path": version.path,
-        "transfer_syntax": version.transfer_syntax_uid,
-        "metadata": metadata,
-        "frames": [list(place) for place in places],
-        "warnings": warnings,
-    }
+def _described(
+    root: Path, study_uid: str, series_uid: str, found: Iterable[StoredInstance]
+) -> Iterator[Described]:
+    """Each instance: its metadata, and where its frames are in the file (offsets from the file's start)."""
+    texts = prepared.MetadataText(study_uid, series_uid)
+    for one in found:
+        pieces = texts.pieces(one.sop_instance, leaving(one, root), one.character_set)
+        places = frames.of_file(root / one.path, one.offset, one.size, one.ts)
+        yield Described(pieces, {"version": one.version, "path": one.path, **prepared.folded(places)})

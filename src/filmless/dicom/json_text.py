@@ -6,13 +6,13 @@ a series several times as fast as json_model alone. What is written is the same.
 
 import json
 import mmap
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 from filmless.dicom.elements import Buffer
 from filmless.dicom.header import Header
-from filmless.dicom.json_model import Warn, Writer, belongs, pixel_reference, representation_is_signed
+from filmless.dicom.json_model import Json, Warn, Writer, belongs, pixel_reference, representation_is_signed
 from filmless.dicom.scan import scan
 
 #: longer values are not kept
@@ -31,32 +31,35 @@ class SeriesText:
         self._last: dict[int, tuple[str, bytes, str]] = {}
 
     def of_data_set(
-        self, data: Buffer, transfer_syntax_uid: str, *, character_set: str = "", warn: Warn | None = None
+        self,
+        *parts: Buffer,
+        transfer_syntax_uid: str,
+        character_set: str = "",
+        more: Mapping[int, Json] | None = None,
+        warn: Warn | None = None,
     ) -> str:
-        """One object's metadata, as json_model.from_data_set makes them, without spaces."""
-        header = scan(data, transfer_syntax_uid, None, past_pixels=True)
+        """One object's metadata, as json_model.from_data_set makes them, without spaces.
+
+        The data set may be given in parts, each of whole elements. `more`: elements that stand where the object has
+        none.
+        """
+        header = scan(parts[0], transfer_syntax_uid, None, past_pixels=True)
+        reference = pixel_reference(header, parts[0])
+        for part in parts[1:]:
+            rest = scan(part, transfer_syntax_uid, None, past_pixels=True)
+            header.values |= rest.values
+            header.large |= rest.large
+            header.warnings += rest.warnings
+            reference = reference or pixel_reference(rest, part)
         members = self._members(header, character_set, warn)
         if warn is not None:
             for tag, words in header.warnings:
                 warn(tag, words)
-        if (found := pixel_reference(header, data)) is not None:
-            tag, value = found
-            members[tag] = f'"{tag:08X}":{_dumped(value)}'
+        if reference is not None:
+            members[reference[0]] = f'"{reference[0]:08X}":{_dumped(reference[1])}'
+        for tag, value in (more or {}).items():
+            members.setdefault(tag, f'"{tag:08X}":{_dumped(value)}')
         return "{" + ",".join([members[tag] for tag in sorted(members)]) + "}"
-
-    def of_file(
-        self,
-        path: Path,
-        offset: int,
-        size: int,
-        transfer_syntax_uid: str,
-        *,
-        character_set: str = "",
-        warn: Warn | None = None,
-    ) -> str:
-        """`of_data_set` of `size` bytes at `offset` of a file, whose pixels are not read."""
-        with mapped(path, offset, size) as part:
-            return self.of_data_set(part, transfer_syntax_uid, character_set=character_set, warn=warn)
 
     def _members(self, header: Header, character_set: str, warn: Warn | None) -> dict[int, str]:
         heard = 0

@@ -6,9 +6,9 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, select
 
-from filmless.access.model import Principal
+from filmless.access.model import Action, Principal
 from filmless.archive.query.keys import Level
-from filmless.archive.query.visibility import visible
+from filmless.archive.query.visibility import in_force, seen
 from filmless.archive.tables import instances, series, studies, versions
 from filmless.patients.tables import patients
 
@@ -130,5 +130,9 @@ def _stored(principal: Principal) -> Select[Any]:
             .join(studies, series.c.study == studies.c.id)
             .join(versions, instances.c.version == versions.c.id)
         )
-        .where(visible(principal), versions.c.state == "current")
+        .where(
+            in_force("IMAGE", principal),
+            seen(principal, studies, action=action),
+            versions.c.state == "current",
+        )
     )
