@@ -38,7 +38,7 @@ from filmless.archive.query.matching import (
     Wildcard,
     spellings,
 )
-from filmless.archive.query.visibility import visible, visible_at
+from filmless.archive.query.visibility import in_force
 from filmless.archive.searchable import NO_KEYS, NUMBERS, SearchKey, SearchKeys, normal_value
 from filmless.archive.tables import attribute_values, instances, series, studies
 from filmless.patients import names
@@ -285,7 +285,7 @@ class Conditions:
         if key.tag == known.MODALITIES_IN_STUDY:
             one = series.alias()
             inside = select(one.c.id).where(
-                one.c.study == studies.c.id, visible_at("SERIES", self._principal, one)
+                one.c.study == studies.c.id, in_force("SERIES", self._principal, one)
             )
             if isinstance(match, Empty):
                 return ~exists(inside.where(one.c.modality != ""))
@@ -298,7 +298,7 @@ class Conditions:
             select(instance.c.id).where(
                 one.c.study == studies.c.id,
                 instance.c.series == one.c.id,
-                visible(self._principal, instance),
+                in_force("IMAGE", self._principal, instance),
                 self._value(instance.c.sop_class_uid, match),
             )
         )

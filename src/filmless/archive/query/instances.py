@@ -6,7 +6,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, select
 
-from filmless.access.model import Action, Principal
+from filmless.access.model import Principal
 from filmless.archive.query.keys import Level
 from filmless.archive.query.visibility import in_force, seen
 from filmless.archive.tables import instances, series, studies, versions
@@ -132,7 +132,7 @@ def _stored(principal: Principal) -> Select[Any]:
         )
         .where(
             in_force("IMAGE", principal),
-            seen(principal, studies, action=action),
+            seen(principal),
             versions.c.state == "current",
         )
     )

@@ -13,16 +13,17 @@ from sqlalchemy import (
     distinct,
     func,
     select,
+    true,
 )
 
-from filmless.access.model import Principal
+from filmless.access.model import Action, Principal
 from filmless.archive.query import keys as known
 from filmless.archive.query import order as ordering
 from filmless.archive.query.conditions import Condition, Conditions
 from filmless.archive.query.keys import DATE_AND_TIME, KEYS, LEVELS, TABLES, Key, Level, key_of
 from filmless.archive.query.matching import Item, Match, Range, holds
 from filmless.archive.query.request import Query
-from filmless.archive.query.visibility import visible, visible_at
+from filmless.archive.query.visibility import in_force, restricted, seen, visible_at
 from filmless.archive.searchable import elements
 from filmless.archive.tables import attribute_values, instances, series, studies
 from filmless.kit.errors import Defect
@@ -32,6 +33,7 @@ from filmless.patients.tables import patients
 Found = dict[int, Any]
 #: rows fetched at a time
 _BATCH = 200
+_PATIENT, _STUDY_DEPTH = LEVELS.index("PATIENT"), LEVELS.index("STUDY")
 
 #: a level's link to the one above: (its column, the column there)
 _LINKS: dict[Level, tuple[ColumnElement[Any], ColumnElement[Any]]] = {
@@ -128,9 +130,16 @@ class Selection:
     def statement(self) -> Select[Any]:
         """The SELECT. Call it once."""
         level = LEVELS.index(self._query.level)
-        own: list[Condition] = [visible_at(self._query.level, self._principal)]
+        own: list[Condition] = []
         below: dict[int, list[Condition]] = {}
         used = {level}
+        if level == _PATIENT:
+            own.append(visible_at("PATIENT", self._principal, action=Action.SEARCH))
+        else:
+            own.append(in_force(self._query.level, self._principal))
+            if restricted(self._principal, Action.SEARCH):
+                used.add(_STUDY_DEPTH)
+                own.append(seen(self._principal, action=Action.SEARCH))
         for depth, condition in self._where():
             if depth > level:
                 below.setdefault(depth, []).append(condition)
@@ -224,8 +233,11 @@ class Selection:
             here, above = _LINKS[LEVELS[depth]]
             source = source.join(TABLES[LEVELS[depth]], here == above)
         own, above = _LINKS[LEVELS[level + 1]]
+        # below a study that is seen all is seen
+        opened = seen(self._principal, action=Action.SEARCH) if level == _PATIENT else true()
         inside = and_(
-            visible_at(LEVELS[deepest], self._principal),
+            in_force(LEVELS[deepest], self._principal),
+            opened,
             *(condition for depth in sorted(conditions) for condition in conditions[depth]),
         )
         # IN, not EXISTS: what is below and selective leads to what is above it
@@ -299,7 +311,7 @@ class Selection:
                     return lambda row: "\\".join(row[at])
                 at = self._place(name, self._listed(_SERIES, _INSTANCE))
             case _:
-                at = self._place(name, self._live_count(key) if live else _kept_count(key))
+                at = self._place(name, self._live_count(key) if live else self._kept_count(key))
                 return lambda row: str(row[at])
         return lambda row: "\\".join(sorted(filter(None, (row[at] or "").split(","))))
 
@@ -312,9 +324,9 @@ class Selection:
             joined = func.string_agg(distinct(value), ",")
         inside = select(joined).where(one.c.study == studies.c.id)
         if instance is None:
-            inside = inside.where(visible_at("SERIES", self._principal, one))
+            inside = inside.where(in_force("SERIES", self._principal, one))
         else:
-            inside = inside.where(instance.c.series == one.c.id, visible(self._principal, instance))
+            inside = inside.where(instance.c.series == one.c.id, in_force("IMAGE", self._principal, instance))
         return inside.scalar_subquery()
 
     def _live_count(self, key: Key) -> ColumnElement[Any]:
@@ -326,8 +338,12 @@ class Selection:
             known.STUDY_SERIES: one.c.id,
         }
         inside = select(func.count(distinct(counted.get(key.tag, instance.c.id)))).where(
-            instance.c.series == one.c.id, one.c.study == study.c.id, visible(self._principal, instance)
+            instance.c.series == one.c.id,
+            one.c.study == study.c.id,
+            in_force("IMAGE", self._principal, instance),
         )
+        if key.level == "PATIENT":
+            inside = inside.where(seen(self._principal, study, action=Action.SEARCH))
         link = {
             "PATIENT": study.c.patient == patients.c.id,
             "STUDY": study.c.id == studies.c.id,
@@ -335,27 +351,29 @@ class Selection:
         }
         return inside.where(link[key.level]).scalar_subquery()
 
-
-def _kept_count(key: Key) -> ColumnElement[Any]:
-    """A number of related entities, from the counts that ingest and rejection keep."""
-    match key.tag:
-        case known.STUDY_SERIES:
-            return studies.c.series_count
-        case known.STUDY_INSTANCES:
-            return studies.c.instance_count
-        case known.SERIES_INSTANCES:
-            return series.c.instance_count
-    study = _STUDY
-    of_patient = (study.c.patient == patients.c.id, study.c.instance_count > 0)
-    match key.tag:
-        case known.PATIENT_STUDIES:
-            return select(func.count()).select_from(study).where(*of_patient).scalar_subquery()
-        case known.PATIENT_SERIES:
-            total = func.coalesce(func.sum(study.c.series_count), 0)
-            return select(total).where(*of_patient).scalar_subquery()
-        case _:
-            total = func.coalesce(func.sum(study.c.instance_count), 0)
-            return select(total).where(*of_patient).scalar_subquery()
+    def _kept_count(self, key: Key) -> ColumnElement[Any]:
+        """A number of related entities, from the counts that ingest and rejection keep."""
+        match key.tag:
+            case known.STUDY_SERIES:
+                return studies.c.series_count
+            case known.STUDY_INSTANCES:
+                return studies.c.instance_count
+            case known.SERIES_INSTANCES:
+                return series.c.instance_count
+        study = _STUDY
+        match key.tag:
+            case known.PATIENT_STUDIES:
+                total: ColumnElement[Any] = func.count(study.c.id)
+            case known.PATIENT_SERIES:
+                total = func.coalesce(func.sum(study.c.series_count), 0)
+            case _:
+                total = func.coalesce(func.sum(study.c.instance_count), 0)
+        counted = select(total).where(
+            study.c.patient == patients.c.id,
+            study.c.instance_count > 0,
+            seen(self._principal, study, action=Action.SEARCH),
+        )
+        return counted.scalar_subquery()
 
 
 def _items_reader(at: int, name: str, match: Match | None, wanted: tuple[int, ...]) -> Reader:
