@@ -5,7 +5,7 @@ BIN      := $(VENV)/bin
 TRIAL    ?= .trial
 PYTEST   ?=
 
-.PHONY: help install run test check bench soak locks toolkits clean
+.PHONY: help install web run test check bench soak locks toolkits clean
 
 help:
 	@echo "make run       install Filmless into .venv and start a trial server on 127.0.0.1"
@@ -32,9 +32,22 @@ $(VENV)/.installed-test: requirements-test.lock $(VENV)/.installed
 
 install: $(VENV)/.installed
 
+# --- the browser application ---------------------------------------------------------------------------------
+
+STATIC := src/filmless/app/static/index.html
+WEB    := $(shell find web/src web/public -type f) web/index.html web/vite.config.ts web/precompressed.ts
+
+web/node_modules/.installed: web/package.json web/package-lock.json | $(BIN)/python
+	@scripts/web install
+
+$(STATIC): web/node_modules/.installed $(WEB)
+	@scripts/web build
+
+web: $(STATIC)
+
 # --- run -----------------------------------------------------------------------------------------------------
 
-run: install
+run: install web
 	@exec $(BIN)/filmless serve --home $(TRIAL) --bind 127.0.0.1
 
 # --- test ----------------------------------------------------------------------------------------------------
@@ -42,16 +55,17 @@ run: install
 toolkits:
 	@scripts/toolkits
 
-check: $(VENV)/.installed-test
+check: $(VENV)/.installed-test web/node_modules/.installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	@scripts/web check
 
-test: $(VENV)/.installed-test toolkits check
+test: $(VENV)/.installed-test toolkits web check
 	$(BIN)/python -m pytest -m "not soak" $(PYTEST)
 
-bench: $(VENV)/.installed-test toolkits
+bench: $(VENV)/.installed-test toolkits web
 	$(BIN)/python -m bench
 
 soak: $(VENV)/.installed-test toolkits
@@ -68,4 +82,4 @@ locks: | $(BIN)/python
 		--custom-compile-command "make locks" --extra test -c requirements.lock pyproject.toml -o requirements-test.lock
 
 clean:
-	rm -rf $(VENV) $(TRIAL) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf web/node_modules src/filmless/app/static $(VENV) $(TRIAL) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -1,0 +1,115 @@
+import { Alert, Button, Group, PasswordInput, SegmentedControl, Stack, Text, TextInput } from '@mantine/core'
+import { useQueryClient } from '@tanstack/react-query'
+import { useState, type FormEvent } from 'react'
+import { useTranslation } from 'react-i18next'
+
+import { api } from '../api/client'
+import { Problem } from '../api/problem'
+import { wordsOf } from '../app/errors'
+import { language, LANGUAGES, setLanguage, type Language } from '../i18n'
+import classes from './SignIn.module.css'
+
+/** What the server's codes mean at the door. */
+const WORDS: Record<string, 'wrong' | 'locked' | 'tooMany'> = {
+  'wrong-credentials': 'wrong',
+  locked: 'locked',
+  'too-many': 'tooMany',
+}
+
+export function SignIn() {
+  const { t } = useTranslation()
+  const client = useQueryClient()
+  const [name, setName] = useState('')
+  const [password, setPassword] = useState('')
+  const [code, setCode] = useState('')
+  const [askCode, setAskCode] = useState(false)
+  const [error, setError] = useState('')
+  const [busy, setBusy] = useState(false)
+
+  const submit = async (event: FormEvent) => {
+    event.preventDefault()
+    setBusy(true)
+    setError('')
+    try {
+      await api.POST('/session', { body: { name, password, ...(askCode ? { code } : {}) } })
+      await client.invalidateQueries({ queryKey: ['session'] })
+    } catch (failure) {
+      if (failure instanceof Problem && failure.code === 'code-needed') {
+        setAskCode(true)
+      } else if (failure instanceof Problem && WORDS[failure.code]) {
+        setError(t(`access.signIn.${WORDS[failure.code]!}`))
+      } else {
+        setError(wordsOf(failure))
+      }
+    } finally {
+      setBusy(false)
+    }
+  }
+
+  return (
+    <div className={classes.ground}>
+      <main className={classes.card}>
+        <Group gap="sm" mb="lg">
+          <img src="/favicon.svg" alt="" width={32} height={32} />
+          <Text component="h1" fw={650} size="xl" m={0}>
+            {t('app.name')}
+          </Text>
+        </Group>
+        <form onSubmit={(event) => void submit(event)}>
+          <Stack gap="md">
+            <TextInput
+              size="sm"
+              label={t('access.signIn.name')}
+              autoComplete="username"
+              autoFocus
+              required
+              withAsterisk={false}
+              value={name}
+              onChange={(event) => setName(event.currentTarget.value)}
+            />
+            <PasswordInput
+              size="sm"
+              label={t('access.signIn.password')}
+              autoComplete="current-password"
+              required
+              withAsterisk={false}
+              value={password}
+              onChange={(event) => setPassword(event.currentTarget.value)}
+            />
+            {askCode && (
+              <TextInput
+                size="sm"
+                label={t('access.signIn.code')}
+                description={t('access.signIn.codeHelp')}
+                autoComplete="one-time-code"
+                autoFocus
+                required
+                withAsterisk={false}
+                value={code}
+                onChange={(event) => setCode(event.currentTarget.value)}
+              />
+            )}
+            <div aria-live="polite" className={classes.error}>
+              {error && (
+                <Alert color="red" variant="light" p="xs">
+                  {error}
+                </Alert>
+              )}
+            </div>
+            <Button type="submit" size="sm" loading={busy} fullWidth>
+              {t('access.signIn.submit')}
+            </Button>
+          </Stack>
+        </form>
+        <Group justify="center" mt="xl">
+          <SegmentedControl
+            aria-label={t('app.menu.language')}
+            data={Object.entries(LANGUAGES).map(([value, label]) => ({ value, label }))}
+            value={language()}
+            onChange={(value) => void setLanguage(value as Language)}
+          />
+        </Group>
+      </main>
+    </div>
+  )
+}

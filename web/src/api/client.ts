@@ -1,0 +1,35 @@
+/** The server's API, typed by the description that the server gives of itself (npm run api). */
+import createClient, { type Middleware } from 'openapi-fetch'
+
+import { problemOf, Problem } from './problem'
+import type { paths } from './schema'
+import { proof, sessionEnded } from './session'
+
+const SAFE = new Set(['GET', 'HEAD', 'OPTIONS'])
+
+const middleware: Middleware = {
+  onRequest({ request }) {
+    if (!SAFE.has(request.method)) {
+      for (const [name, value] of Object.entries(proof())) request.headers.set(name, value)
+    }
+    return request
+  },
+  async onResponse({ response, request }) {
+    if (response.ok) return response
+    const problem = await problemOf(response)
+    // wrong words at the door are no end of a session
+    if (response.status === 401 && !new URL(request.url).pathname.endsWith('/api/session')) sessionEnded()
+    throw problem
+  },
+  onError() {
+    return new Problem(0, 'offline', '')
+  },
+}
+
+export const api = createClient<paths>({ baseUrl: '/api', credentials: 'same-origin' })
+api.use(middleware)
+
+/** The data of an answer; errors have been thrown by then. */
+export async function data<T>(answer: Promise<{ data?: T }>): Promise<T> {
+  return (await answer).data as T
+}

@@ -1,0 +1,54 @@
+import { Center, Loader } from '@mantine/core'
+import { lazy, Suspense } from 'react'
+import { Redirect, Route, Switch } from 'wouter'
+
+import { ChangePassword } from '../access/ChangePassword'
+import { SessionProvider, useSessionQuery } from '../access/session'
+import { SignIn } from '../access/SignIn'
+import { Problem } from '../api/problem'
+import { Boundary, ErrorNote } from './errors'
+import { NotFound } from './NotFound'
+import { Shell } from './Shell'
+
+const StudyList = lazy(() => import('../archive/StudyList'))
+
+export function Waiting() {
+  return (
+    <Center h="100%">
+      <Loader size="sm" />
+    </Center>
+  )
+}
+
+export function App() {
+  const query = useSessionQuery()
+  if (query.isPending) return <Waiting />
+  if (query.error instanceof Problem && query.error.status === 401) return <SignIn />
+  if (query.isError) {
+    return (
+      <Center h="100%" p="xl">
+        <ErrorNote error={query.error} again={() => void query.refetch()} />
+      </Center>
+    )
+  }
+  const session = query.data
+  if (!session) return <SignIn />
+  if (session.must_change_password) return <ChangePassword forced />
+  return (
+    <SessionProvider session={session}>
+      <Shell>
+        <Boundary>
+          <Suspense fallback={<Waiting />}>
+            <Switch>
+              <Route path="/">
+                <Redirect to="/studies" replace />
+              </Route>
+              <Route path="/studies" component={StudyList} />
+              <Route component={NotFound} />
+            </Switch>
+          </Suspense>
+        </Boundary>
+      </Shell>
+    </SessionProvider>
+  )
+}

@@ -1,0 +1,10 @@
+import { access } from './en/access'
+import { app } from './en/app'
+import { archive } from './en/archive'
+import { viewing } from './en/viewing'
+
+/** Every word on the screens; zh.ts has the same keys, which the compiler checks. */
+export const en = { app, access, archive, viewing }
+
+/** The shape of a language: the same keys, any words. */
+export type Words<T> = { readonly [K in keyof T]: T[K] extends string ? string : Words<T[K]> }

@@ -1,0 +1,27 @@
+import type { Words } from '../en'
+import type { access as english } from '../en/access'
+
+export const access: Words<typeof english> = {
+  signIn: {
+    title: '登录',
+    name: '账户名',
+    password: '密码',
+    code: '第二验证码',
+    codeHelp: '验证器中的六位数字,或一个恢复码。',
+    submit: '登录',
+    oidc: '使用 {{name}} 登录',
+    wrong: '账户名或密码不正确。',
+    locked: '密码错误次数过多,该账户暂时锁定。',
+    tooMany: '尝试次数过多,请稍候再试。',
+    again: '会话已结束,请重新登录后继续。',
+  },
+  password: {
+    title: '修改密码',
+    first: '请先设置您自己的密码,然后继续。',
+    current: '当前密码',
+    new: '新密码',
+    repeat: '再次输入新密码',
+    differ: '两次输入不一致。',
+    changed: '密码已修改。',
+  },
+}
