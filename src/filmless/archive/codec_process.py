@@ -7,6 +7,7 @@ the task names. Ends when its input ends, so that it never outlives the process 
 import json
 import os
 import sys
+from base64 import b64decode
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -22,7 +23,7 @@ def _read(part: dict[str, Any]) -> bytes:
         data = file.read(part["size"])
     if len(data) != part["size"]:
         raise EOFError(f"the file ends {part['size'] - len(data)} bytes early")
-    return data
+    return b64decode(part.get("head", "")) + data
 
 
 def _transcode(task: dict[str, Any]) -> dict[str, Any]:

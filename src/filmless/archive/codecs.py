@@ -18,6 +18,7 @@ import sys
 import tempfile
 import threading
 import time
+from base64 import b64encode
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass
@@ -50,12 +51,18 @@ class CodecSettings:
 
 @dataclass(frozen=True, slots=True)
 class DataSet:
-    """Where an encoded data set is: bytes [offset, offset + size) of a file, in its transfer syntax."""
+    """Where an encoded data set is: `head`, then bytes [offset, offset + size) of a file, in its transfer syntax."""
 
     path: str
     offset: int
     size: int
     transfer_syntax_uid: str
+    #: what comes before the bytes of the file: a corrected header
+    head: bytes = b""
+
+    def as_json(self) -> dict[str, Any]:
+        """For a codec process."""
+        return {**asdict(self), "head": b64encode(self.head).decode("ascii")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,13 +102,15 @@ class Codecs:
         self._threads = ThreadPoolExecutor(self.settings.processes, thread_name_prefix="codecs")
 
     async def transcode(
-        self, path: Path | str, offset: int, size: int, from_ts: str, to_ts: str
+        self, path: Path | str, offset: int, size: int, from_ts: str, to_ts: str, *, head: bytes = b""
     ) -> Transcoded:
         """The data set in another transfer syntax, never lossy (dicom.pixels.transcode). Discard it.
 
+        `head` comes before the bytes of the file.
+
         Cancelled while it works, the result is discarded here when it comes.
         """
-        future = self._submit_transcode(DataSet(str(path), offset, size, from_ts), to_ts)
+        future = self._submit_transcode(DataSet(str(path), offset, size, from_ts, head), to_ts)
         try:
             return await asyncio.wrap_future(future)
         except asyncio.CancelledError:
@@ -109,10 +118,10 @@ class Codecs:
             raise
 
     def transcode_blocking(
-        self, path: Path | str, offset: int, size: int, from_ts: str, to_ts: str
+        self, path: Path | str, offset: int, size: int, from_ts: str, to_ts: str, *, head: bytes = b""
     ) -> Transcoded:
         """`transcode` for threads."""
-        return self._submit_transcode(DataSet(str(path), offset, size, from_ts), to_ts).result()
+        return self._submit_transcode(DataSet(str(path), offset, size, from_ts, head), to_ts).result()
 
     async def same(self, a: DataSet, b: DataSet) -> str | None:
         """None where both are one object (elements and pixels, in whatever syntax), else the difference."""
@@ -212,7 +221,7 @@ class Codecs:
 
     def _transcode(self, process: "_Process", source: DataSet, to_ts: str) -> Transcoded:
         into = self._results() / ids.new_version_key()
-        task = {"task": "transcode", "from": asdict(source), "to": to_ts, "into": str(into)}
+        task = {"task": "transcode", "from": source.as_json(), "to": to_ts, "into": str(into)}
         try:
             answer = process.ask(task, self.settings.timeout)
         except FilmlessError:
@@ -221,7 +230,7 @@ class Codecs:
         return Transcoded(into, 0, answer["size"], to_ts)
 
     def _same(self, process: "_Process", a: DataSet, b: DataSet) -> str | None:
-        difference = process.ask({"task": "same", "a": asdict(a), "b": asdict(b)}, self.settings.timeout)[
+        difference = process.ask({"task": "same", "a": a.as_json(), "b": b.as_json()}, self.settings.timeout)[
             "difference"
         ]
         return None if difference is None else str(difference)

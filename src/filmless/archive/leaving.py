@@ -6,6 +6,7 @@ was received. Bytes as received of a corrected object leave by the steward's aud
 """
 
 import mmap
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,10 +17,11 @@ from filmless.archive.query.instances import StoredInstance
 from filmless.dicom import json_model, overlay
 from filmless.dicom.elements import Buffer
 from filmless.dicom.rewrite import Encoding, deflate, inflate
-from filmless.dicom.scan import scan
+from filmless.dicom.scan import Header, scan
 from filmless.dicom.uids import EXPLICIT_VR_LE, transfer_syntax
 
 _CHUNK = 1 << 20
+_HEAD, _LONGEST_HEAD = 256 << 10, 64 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +39,19 @@ class Leaving:
     def size(self) -> int:
         """Bytes of the whole data set."""
         return len(self.head) + self.length
+
+    def header(self, wanted: frozenset[int]) -> Header:
+        """What the elements before the pixel data say of `wanted`; reads no more than it needs. Raises OSError."""
+        if self.head:
+            return scan(self.head, self.transfer_syntax, wanted)
+        limit = _HEAD
+        with self.path.open("rb", buffering=0) as file:
+            while True:
+                data = os.pread(file.fileno(), min(self.length, limit), self.offset)
+                header = scan(data, self.transfer_syntax, wanted, total=self.length)
+                if header.complete or len(data) >= self.length or limit >= _LONGEST_HEAD:
+                    return header
+                limit *= 8
 
     def chunks(self, size: int = _CHUNK) -> Iterator[bytes]:
         """The data set in pieces of at most `size` bytes; the head in one. Raises OSError where the file is missing

@@ -106,3 +106,31 @@ class FileSource:
         if self._fd >= 0:
             fd, self._fd = self._fd, -1
             os.close(fd)
+
+
+class HeadedSource:
+    """A data set of which the beginning is in memory, and the rest in a file."""
+
+    def __init__(self, head: bytes, rest: FileSource) -> None:
+        self._head = memoryview(head)
+        self._rest = rest
+        self.size = len(head) + rest.size
+        self.sop_class_uid = rest.sop_class_uid
+        self.sop_instance_uid = rest.sop_instance_uid
+        self.transfer_syntax_uid = rest.transfer_syntax_uid
+
+    async def fill(self, offset: int, places: Sequence[memoryview]) -> None:
+        """As FileSource.fill."""
+        left: list[memoryview] = []
+        for place in places:
+            known = self._head[offset : offset + len(place)]
+            place[: len(known)] = known
+            if len(known) < len(place):
+                left.append(place[len(known) :])
+            offset += len(place)
+        if left:
+            await self._rest.fill(offset - sum(map(len, left)) - len(self._head), left)
+
+    def close(self) -> None:
+        """As FileSource.close."""
+        self._rest.close()

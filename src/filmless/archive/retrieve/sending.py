@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from filmless.archive.codecs import Codecs, Transcoded
+from filmless.archive.leaving import Leaving, leaving
 from filmless.archive.query import StoredInstance
 from filmless.archive.retrieve.planning import Route, route
 from filmless.archive.retrieve.tally import Result, result_of
@@ -19,7 +20,7 @@ from filmless.dicom.statuses import words
 from filmless.kit.errors import FilmlessError, Unavailable
 from filmless.net.association import Association
 from filmless.net.model import DataSource
-from filmless.net.sources import BytesSource, FileSource
+from filmless.net.sources import BytesSource, FileSource, HeadedSource
 
 _log = logging.getLogger(__name__)
 
@@ -178,13 +179,19 @@ class Sender:
     async def _prepare(self, instance: StoredInstance, way: Route | None) -> _Ready:
         if way is None:
             return _Ready(instance, reason="the receiver accepts no transfer syntax for it")
-        path, offset, size = self._root / instance.path, instance.offset, instance.size
         transcoded = None
         try:
+            if instance.correction:
+                loop = asyncio.get_running_loop()
+                out = await loop.run_in_executor(self._readers, leaving, instance, self._root)
+            else:
+                out = leaving(instance, self._root)
             if way.transcode_to:
-                transcoded = await self._codecs.transcode(path, offset, size, instance.ts, way.transcode_to)
-                path, offset, size = transcoded.path, transcoded.offset, transcoded.size
-            source = await self._source(instance, path, offset, size, way.context.transfer_syntax)
+                transcoded = await self._codecs.transcode(
+                    out.path, out.offset, out.length, instance.ts, way.transcode_to, head=out.head
+                )
+                out = Leaving(b"", transcoded.path, transcoded.offset, transcoded.size, way.transcode_to)
+            source = await self._source(instance, out, way.context.transfer_syntax)
         except FilmlessError as error:
             passing = isinstance(error, Unavailable)
             return _Ready(instance, transcoded=transcoded, reason=error.message, passing=passing)
@@ -205,21 +212,20 @@ class Sender:
             return _Ready(instance, transcoded=transcoded, reason="an error of ours", passing=True)
         return _Ready(instance, way, source, transcoded)
 
-    async def _source(
-        self, instance: StoredInstance, path: Path, offset: int, size: int, transfer_syntax: str
-    ) -> DataSource:
+    async def _source(self, instance: StoredInstance, out: Leaving, transfer_syntax: str) -> DataSource:
         names = {
             "sop_class_uid": instance.sop_class,
             "sop_instance_uid": instance.sop_instance,
             "transfer_syntax_uid": transfer_syntax,
         }
-        whole = size <= self.settings.whole_object_bytes
+        whole = out.size <= self.settings.whole_object_bytes
         data = await asyncio.get_running_loop().run_in_executor(
-            self._readers, _read if whole else _check, path, offset, size
+            self._readers, _read if whole else _check, out.path, out.offset, out.length
         )
-        if data is None:
-            return FileSource(path, offset, size, **names)
-        return BytesSource(data, **names)
+        if data is not None:
+            return BytesSource(out.head + data if out.head else data, **names)
+        file = FileSource(out.path, out.offset, out.length, **names)
+        return HeadedSource(out.head, file) if out.head else file
 
 
 async def _overlapping(

@@ -6,16 +6,15 @@ import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import Protocol
 
+from filmless.archive.leaving import Leaving, leaving
 from filmless.archive.query import StoredInstance
-from filmless.dicom import part10, scan
+from filmless.dicom import part10
 from filmless.dicom.builders.dicomdir import RECORD_TAGS, Directory
 from filmless.kit.errors import Conflict, Refused, Unavailable
-
-_CHUNK = 1 << 20
-_HEAD, _LONGEST_HEAD = 256 << 10, 64 << 20
 
 #: (done, all) bytes
 Progress = Callable[[int, int], None]
@@ -39,7 +38,8 @@ class _Target(Protocol):
 def take_out(
     store: Path, instances: Sequence[StoredInstance], destination: Path, *, progress: Progress | None = None
 ) -> Exported:
-    """Write objects in their stored transfer syntaxes, each checked against its hash, and a DICOMDIR of them.
+    """Write objects in their stored transfer syntaxes, with the corrections of their headers, and a DICOMDIR of
+    them; each file of the archive is checked against its hash first.
 
     `destination` is a ZIP archive where its name ends in .zip, else a folder: not there yet, or empty. Raises
     Conflict where it is neither, Unavailable where it cannot be written.
@@ -50,17 +50,18 @@ def take_out(
     try:
         with _target(destination) as target:
             for one in instances:
-                if _sound(store / one.path, one):
+                out = _sound(store, one)
+                if out is not None:
                     file_id = directory.add(
-                        _header(store / one.path, one),
+                        out.header(RECORD_TAGS),
                         sop_class_uid=one.sop_class,
                         sop_instance_uid=one.sop_instance,
                         transfer_syntax_uid=one.ts,
                     )
                     meta = part10.build_preamble_and_meta(one.sop_class, one.sop_instance, one.ts)
-                    target.write("/".join(file_id), len(meta) + one.size, _file(meta, store / one.path, one))
+                    target.write("/".join(file_id), len(meta) + out.size, chain([meta], out.chunks()))
                     result.objects += 1
-                    result.bytes += one.size
+                    result.bytes += out.size
                 else:
                     result.damaged.append(one.sop_instance)
                 if progress is not None:
@@ -72,40 +73,21 @@ def take_out(
     return result
 
 
-def _data_set(stream: BinaryIO, one: StoredInstance) -> Iterator[bytes]:
-    stream.seek(one.offset)
-    left = one.size
-    while left and (chunk := stream.read(min(left, _CHUNK))):
-        yield chunk
-        left -= len(chunk)
-
-
-def _sound(path: Path, one: StoredInstance) -> bool:
+def _sound(store: Path, one: StoredInstance) -> Leaving | None:
+    """How the object leaves, where its file is what it was; None where it is not."""
     digest = hashlib.sha256()
     try:
-        with path.open("rb") as stream:
-            for chunk in _data_set(stream, one):
-                digest.update(chunk)
-    except FileNotFoundError:
-        return False
-    return digest.hexdigest() == one.sha256
-
-
-def _header(path: Path, one: StoredInstance) -> scan.Header:
-    limit = _HEAD
-    with path.open("rb") as stream:
-        while True:
-            stream.seek(one.offset)
-            header = scan.scan(stream.read(min(one.size, limit)), one.ts, RECORD_TAGS, total=one.size)
-            if header.complete or limit >= min(one.size, _LONGEST_HEAD):
-                return header
-            limit *= 8
-
-
-def _file(meta: bytes, path: Path, one: StoredInstance) -> Iterator[bytes]:
-    yield meta
-    with path.open("rb") as stream:
-        yield from _data_set(stream, one)
+        stored = Leaving(b"", store / one.path, one.offset, one.size, one.ts)
+        for chunk in stored.chunks():
+            digest.update(chunk)
+        return leaving(one, store) if digest.hexdigest() == one.sha256 else None
+    except (FileNotFoundError, Refused):
+        return None
+    except OSError as error:
+        if error.errno:
+            raise
+        # shorter than it was
+        return None
 
 
 class _Folder:
