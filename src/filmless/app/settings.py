@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Union
 
+from filmless.access.audit.settings import AuditSettings
 from filmless.archive.codecs import CodecSettings
 from filmless.archive.find import FindSettings
 from filmless.archive.model import ArchiveSettings
@@ -123,6 +124,7 @@ SECTIONS: dict[str, type] = {
     "retrieve": RetrieveSettings,
     "codecs": CodecSettings,
     "devices": DeviceSettings,
+    "audit": AuditSettings,
     "log": LogSettings,
 }
 
@@ -164,6 +166,7 @@ class Settings:
     retrieve: RetrieveSettings
     codecs: CodecSettings
     devices: DeviceSettings
+    audit: AuditSettings
     log: LogSettings
     #: "section.key" -> where its value comes from; defaults are not listed
     origins: Mapping[str, str]
@@ -180,6 +183,14 @@ class Settings:
     @property
     def logs(self) -> Path:
         return self.home / "log"
+
+    @property
+    def audit_key(self) -> Path:
+        return (
+            Path(self.audit.key_file).expanduser()
+            if self.audit.key_file
+            else self.home / "keys" / "audit.key"
+        )
 
     @property
     def control_socket(self) -> Path:

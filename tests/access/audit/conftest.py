@@ -5,14 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine, inspect, text
+from sqlalchemy import Engine
 
 from filmless.access.audit.anchors import Anchors
 from filmless.access.audit.keys import Keys
-from filmless.access.audit.tables import GUARDS, audit, audit_head, audit_subjects
 from filmless.access.audit.trail import Trail
 from filmless.access.audit.verify import Report, verify
-from filmless.db.schema import metadata
 
 
 @dataclass
@@ -31,11 +29,6 @@ class Kept:
 
 @pytest.fixture
 def kept(engine: Engine, tmp_path: Path) -> Iterator[Kept]:
-    with engine.begin() as connection:
-        if not inspect(connection).has_table("audit"):
-            metadata.create_all(connection, [audit, audit_subjects, audit_head])
-            for statement in GUARDS[engine.dialect.name]:
-                connection.execute(text(statement))
     home = tmp_path / "home"
     keys = Keys(home / "keys" / "audit.key")
     anchors = Anchors(home / "audit", keys)

@@ -30,8 +30,8 @@ _LONGEST = 16 * 1024
 _LONGEST_VALUE = 200
 _MOMENT = Moment()
 
-#: Study Instance UIDs -> Patient ID of each that is known
-PatientsOf = Callable[[Connection, Sequence[str]], Mapping[str, str]]
+#: Study Instance UIDs -> Patient IDs of each that is known: "ID", or "ID^^^ISSUER" where it has an issuer
+PatientsOf = Callable[[Connection, Sequence[str]], Mapping[str, Sequence[str]]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +124,7 @@ def append(
     for draft in drafts:
         seq += 1
         entry = draft.entry
-        patients = entry.patients or _distinct(known[uid] for uid in entry.studies if uid in known)
+        patients = entry.patients or _distinct(one for uid in entry.studies for one in known.get(uid, ()))
         row = {
             "seq": seq,
             "at": _MOMENT.process_bind_param(draft.at, connection.dialect),
@@ -152,20 +152,16 @@ def append(
 
 
 def subjects_of(studies: Sequence[str], patients: Sequence[str]) -> list[tuple[str, str]]:
-    """The (kind, value) by which a row about these is found, each once."""
-    return list(
-        dict.fromkeys(
-            (kind, _clean(value)[:_LONGEST_VALUE])
-            for kind, values in (("study", studies), ("patient", patients))
-            for value in values
-            if value
-        )
-    )
+    """The (kind, value) by which a row about these is found, each once: patients with and without their issuer."""
+    found = [("study", uid) for uid in studies]
+    for patient in patients:
+        found += [("patient", patient), ("patient", patient.partition("^^^")[0])]
+    return list(dict.fromkeys((kind, _clean(value)[:_LONGEST_VALUE]) for kind, value in found if value))
 
 
 def _patients(
     connection: Connection, drafts: Sequence[Draft], patients_of: PatientsOf | None
-) -> Mapping[str, str]:
+) -> Mapping[str, Sequence[str]]:
     if patients_of is None:
         return {}
     wanted = list(

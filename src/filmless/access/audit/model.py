@@ -80,7 +80,7 @@ class Entry:
     host: str = ""
     #: Study Instance UIDs
     studies: tuple[str, ...] = ()
-    #: Patient IDs; where left out, those of the studies are filled in when the entry is written
+    #: Patient IDs ("ID" or "ID^^^ISSUER"); where left out, those of the studies are filled in when it is written
     patients: tuple[str, ...] = ()
     #: which way or part, one or few words (see Kind)
     what: str = ""
