@@ -46,8 +46,9 @@ class Account:
 
 
 def clean_name(name: str) -> str:
-    """A name as it is kept and compared. Raises nothing: what cannot be a name is nobody's."""
-    return unicodedata.normalize("NFKC", name).strip().lower()[:200]
+    """A name as it is kept and compared; "" for what cannot be printed, which is nobody's."""
+    name = unicodedata.normalize("NFKC", name[:200]).strip().lower()
+    return name if name.isprintable() else ""
 
 
 def find(connection: Connection, name: str) -> Account | None:
@@ -186,6 +187,11 @@ def reset_second_factor(connection: Connection, name: str, acting: Acting) -> Ac
     connection.execute(delete(sessions).where(sessions.c.account_id == account.id))
     acting.note(connection, "second factor removed", account=account.name)
     return get(connection, name)
+
+
+def signed_in(connection: Connection, account_id: int) -> None:
+    """Keep that somebody signed in now."""
+    connection.execute(update(accounts).where(accounts.c.id == account_id).values(signed_in_at=clock.now()))
 
 
 def new_password(given: str | None, *, name: str, length: int) -> tuple[str, str]:

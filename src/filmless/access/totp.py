@@ -45,12 +45,12 @@ def enrol(connection: Connection, account: Account) -> Enrolment:
 def confirm(connection: Connection, account: Account, code: str, acting: Acting) -> list[str]:
     """Take the second factor into use; returns recovery codes, to be shown once.
 
-    Raises Conflict (code "has-second-factor"), Refused (code "wrong-code").
+    Raises Conflict (code "has-second-factor"), Refused (code "bad-code").
     """
     if account.has_second_factor:
         raise Conflict("There is a second factor already: remove it first.", code="has-second-factor")
     if not _take_code(connection, account.id, code):
-        raise Refused("The code is not right. Is the telephone's clock right?", code="wrong-code")
+        raise Refused("The code is not right. Is the telephone's clock right?", code="bad-code")
     codes = [_recovery_code() for _ in range(_RECOVERY_CODES)]
     connection.execute(
         update(accounts).where(accounts.c.id == account.id).values(totp_confirmed_at=clock.now())
@@ -76,7 +76,7 @@ def take(connection: Connection, account_id: int, code: str) -> bool:
             recovery_codes.c.account_id == account_id, recovery_codes.c.code_hash == digest(_plain(code))
         )
     )
-    return used.rowcount > 0
+    return bool(used.rowcount > 0)
 
 
 def recovery_codes_left(connection: Connection, account_id: int) -> int:
@@ -109,7 +109,7 @@ def _take_code(connection: Connection, account_id: int, code: str) -> bool:
         .where(accounts.c.id == account_id, accounts.c.totp_step < right[0])
         .values(totp_step=right[0])
     )
-    return taken.rowcount > 0
+    return bool(taken.rowcount > 0)
 
 
 def _recovery_code() -> str:

@@ -13,7 +13,13 @@ MEDIA_TYPE: Final = "application/problem+json"
 #: codes that have a status of their own
 STATUS_OF_CODE: Final[dict[str, int]] = {
     "not-signed-in": 401,
+    "wrong-credentials": 401,
+    "code-needed": 401,
+    "wrong-code": 401,
     "not-permitted": 403,
+    "csrf": 403,
+    "change-password": 403,
+    "add-second-factor": 403,
     "not-found": 404,
     "not-allowed-method": 405,
     "not-acceptable": 406,
