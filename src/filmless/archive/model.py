@@ -27,10 +27,14 @@ class ArchiveSettings:
     private_storage_classes: tuple[str, ...] = ()
     #: days after a rejection before its objects may be purged
     purge_after_days: int = 30
+    #: most answers to one search over the web (QIDO-RS); what is beyond can be asked for page by page
+    search_maximum: int = 20_000
 
     def __post_init__(self) -> None:
         if self.duplicates not in DUPLICATE_POLICIES:
             raise ValueError(f"duplicates must be one of {', '.join(DUPLICATE_POLICIES)}")
+        if not 1 <= self.search_maximum <= 1_000_000:
+            raise ValueError("search_maximum must be between 1 and 1000000")
         for uid in self.private_storage_classes:
             if not _UID.fullmatch(uid) or len(uid) > 64:
                 raise ValueError(f"private_storage_classes: {uid!r} is not a UID")
@@ -61,6 +65,9 @@ class Arrival:
     sop_instance_uid: str
     transfer_syntax_uid: str
     source: Source
+    #: the study that its sender names besides (the URL of a STOW-RS request); "" where none was. An object of
+    #: another study is refused
+    study_uid: str = ""
 
 
 class Kind(StrEnum):

@@ -7,6 +7,7 @@ object of a study or series says its value, as it does for the index's own colum
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from functools import cached_property
 from threading import Lock
@@ -130,14 +131,14 @@ class Known:
         """Whether the next look asks the database."""
         return time.monotonic() >= self._until
 
-    def now(self) -> SearchKeys:
-        """The keys."""
+    def now(self, connection: Connection | None = None) -> SearchKeys:
+        """The keys, read on `connection` where they have to be read and there is one."""
         if not self.stale:
             return self._keys
         with self._lock:
             if self.stale:
-                with reading(self.engine) as connection:
-                    self._keys = read(connection)
+                with nullcontext(connection) if connection is not None else reading(self.engine) as used:
+                    self._keys = read(used)
                 self._until = time.monotonic() + _FRESH
         return self._keys
 

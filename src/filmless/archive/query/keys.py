@@ -212,7 +212,7 @@ def level_of_word(word: str) -> Level:
 
 
 #: attributes inside items that are not in the index by themselves
-_ITEM_VRS = {
+ITEM_VRS = {
     0x00400009: "SH",
     0x00400031: "UT",
     0x00400032: "UT",
@@ -225,4 +225,4 @@ _ITEM_VRS = {
 def vr_of_item(tag: int, sent: str) -> str:
     """The VR of an attribute inside an item of a sequence that can be matched."""
     attribute = BY_TAG.get(tag)
-    return attribute.vr if attribute else _ITEM_VRS.get(tag) or sent or "LO"
+    return attribute.vr if attribute else ITEM_VRS.get(tag) or sent or "LO"

@@ -1,0 +1,95 @@
+"""Searches off the event loop: a few threads, a deadline, and an end that interrupts the database."""
+
+import asyncio
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from typing import Any, Final, TypeVar
+
+from sqlalchemy import Connection, Engine
+
+from filmless.db.work import reading
+from filmless.kit.errors import Unavailable
+
+T = TypeVar("T")
+
+#: searches at a time; others wait for their turn
+THREADS: Final = 6
+#: seconds after which a search is given up
+LONGEST: Final = 60.0
+
+
+class Searcher:
+    """Runs pieces of work on a connection that reads. One for a process."""
+
+    def __init__(self, engine: Engine, *, threads: int = THREADS, longest: float = LONGEST) -> None:
+        self._engine = engine
+        self._longest = longest
+        self._threads = ThreadPoolExecutor(threads, thread_name_prefix="search")
+
+    async def run(self, work: Callable[[Connection], T]) -> T:
+        """The result of `work`. Raises Unavailable (code "search-timeout") where it takes too long."""
+        running = _Running()
+        future = asyncio.get_running_loop().run_in_executor(self._threads, running.run, self._engine, work)
+        try:
+            return await asyncio.wait_for(asyncio.shield(future), self._longest)
+        except TimeoutError:
+            await self._stop(running, future)
+            raise Unavailable("The search takes too long: ask for less.", code="search-timeout") from None
+        except asyncio.CancelledError:
+            await self._stop(running, future)
+            raise
+
+    async def _stop(self, running: "_Running", future: "asyncio.Future[Any]") -> None:
+        # nobody is left to hear how an interrupted statement ended
+        future.add_done_callback(lambda done: done.cancelled() or done.exception())
+        future.cancel()
+        await asyncio.shield(asyncio.to_thread(running.stop))
+
+
+class _Running:
+    """One piece of work. `run` is called by a thread of the pool, `stop` by another."""
+
+    def __init__(self) -> None:
+        self._connection: Connection | None = None
+        self._lock = threading.Lock()
+        self._given_up = False
+        self._over = threading.Event()
+        self._begun = False
+
+    def run(self, engine: Engine, work: Callable[[Connection], T]) -> T:
+        try:
+            self._begun = True
+            with reading(engine) as connection:
+                with self._lock:
+                    if self._given_up:
+                        raise Unavailable("The search was given up.", code="search-timeout")
+                    self._connection = connection
+                try:
+                    return work(connection)
+                finally:
+                    # under the lock, because afterwards the driver's connection serves somebody else
+                    with self._lock:
+                        self._connection = None
+        finally:
+            self._over.set()
+
+    def stop(self) -> None:
+        """Interrupt again and again: one that comes before the statement has begun is lost."""
+        with self._lock:
+            self._given_up = True
+        while self._begun and not self._over.wait(0.02):
+            with self._lock:
+                self._interrupt()
+
+    def _interrupt(self) -> None:
+        connection = self._connection
+        if connection is None:
+            return
+        driver: Any = connection.connection.driver_connection
+        if connection.dialect.name == "sqlite":
+            driver.interrupt()
+            return
+        with suppress(connection.dialect.loaded_dbapi.Error):  # it is tried again
+            driver.cancel_safe(timeout=5)
