@@ -10,7 +10,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, Row, delete, func, insert, or_, select, update
 
 from filmless.access import passwords
-from filmless.access.account_tables import accounts, recovery_codes, sessions
+from filmless.access.account_tables import accounts, sessions
 from filmless.access.acting import Acting
 from filmless.kit import clock
 from filmless.kit.errors import Conflict, Refused
@@ -173,20 +173,6 @@ def set_password(
     ended = connection.execute(delete(sessions).where(sessions.c.account_id == account.id)).rowcount
     what = "password reset" if must_change else "password changed"
     acting.note(connection, what, account=account.name, sessions_ended=ended)
-
-
-def reset_second_factor(connection: Connection, name: str, acting: Acting) -> Account:
-    """Take a lost second factor from an account, and its recovery codes; its sessions end."""
-    account = get(connection, name)
-    connection.execute(
-        update(accounts)
-        .where(accounts.c.id == account.id)
-        .values(totp_secret="", totp_confirmed_at=None, totp_step=0)
-    )
-    connection.execute(delete(recovery_codes).where(recovery_codes.c.account_id == account.id))
-    connection.execute(delete(sessions).where(sessions.c.account_id == account.id))
-    acting.note(connection, "second factor removed", account=account.name)
-    return get(connection, name)
 
 
 def signed_in(connection: Connection, account_id: int) -> None:

@@ -9,7 +9,7 @@ from typing import Final
 
 from sqlalchemy import Connection, delete, insert, select, update
 
-from filmless.access.account_tables import accounts, recovery_codes
+from filmless.access.account_tables import accounts, recovery_codes, sessions
 from filmless.access.accounts import Account
 from filmless.access.acting import Acting
 from filmless.access.keys import digest, same
@@ -77,6 +77,18 @@ def take(connection: Connection, account_id: int, code: str) -> bool:
         )
     )
     return bool(used.rowcount > 0)
+
+
+def remove(connection: Connection, account: Account, acting: Acting) -> None:
+    """Take the second factor from an account, and its recovery codes. All its sessions end."""
+    connection.execute(
+        update(accounts)
+        .where(accounts.c.id == account.id)
+        .values(totp_secret="", totp_confirmed_at=None, totp_step=0)
+    )
+    connection.execute(delete(recovery_codes).where(recovery_codes.c.account_id == account.id))
+    connection.execute(delete(sessions).where(sessions.c.account_id == account.id))
+    acting.note(connection, "second factor removed", account=account.name)
 
 
 def recovery_codes_left(connection: Connection, account_id: int) -> int:
