@@ -27,6 +27,8 @@ class Acting:
         kind: Kind = Kind.ACCESS,
         outcome: Outcome = "success",
         reason: str = "",
+        studies: tuple[str, ...] = (),
+        patients: tuple[str, ...] = (),
         **detail: Any,
     ) -> None:
         """Write it into the trail, in the transaction of the change."""
@@ -37,6 +39,8 @@ class Acting:
                 self.who,
                 outcome,
                 host=self.host,
+                studies=studies,
+                patients=patients,
                 what=what,
                 detail=detail,
                 reason=reason or self.reason,

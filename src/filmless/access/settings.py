@@ -27,6 +27,11 @@ class AccessSettings:
     #: whether everybody who signs in with a password has to have a second factor (TOTP)
     second_factor: Literal["optional", "required"] = "optional"
 
+    #: minutes for which breaking the glass opens what it is broken for
+    break_glass_minutes: int = 60
+    #: days after which a share link ends at the latest
+    share_days: int = 90
+
     #: the OpenID provider's issuer, e.g. https://login.hospital.example/realms/main; empty: no such sign-in
     oidc_issuer: str = ""
     oidc_client_id: str = ""
@@ -48,6 +53,10 @@ class AccessSettings:
             raise ValueError("password_length must be at least 8")
         if self.session_idle_minutes < 2:
             raise ValueError("session_idle_minutes must be at least 2")
+        if not 1 <= self.break_glass_minutes <= 24 * 60:
+            raise ValueError("break_glass_minutes must be from 1 to 1440")
+        if self.share_days < 1:
+            raise ValueError("share_days must be at least 1")
         if self.oidc_issuer:
             parts = urlsplit(self.oidc_issuer)
             local = parts.hostname in ("127.0.0.1", "::1", "localhost")
