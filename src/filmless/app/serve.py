@@ -19,11 +19,13 @@ from collections.abc import Callable
 from contextlib import AsyncExitStack
 
 from filmless import __version__
+from filmless.access.first import first_account
 from filmless.app import dicom, logs, supervise
 from filmless.app.control import ControlServer
 from filmless.app.index import make_home
 from filmless.app.running import Running, aborter, lister, teller
 from filmless.app.settings import Settings
+from filmless.app.trail import began, ended, open_trail
 from filmless.archive.codecs import Codecs
 from filmless.archive.index_process import IndexProcess
 from filmless.archive.retrieve.sending import Sender
@@ -67,6 +69,16 @@ async def _serve(settings: Settings, say: Callable[[str], None]) -> None:
         stack.callback(engine.dispose)
         await asyncio.to_thread(migrate.upgrade, engine)
         await asyncio.to_thread(grow_log, engine)
+        trail = stack.enter_context(open_trail(settings, engine, "serve"))
+        await asyncio.to_thread(began, trail, engine, settings)
+        stack.callback(ended, trail, settings)
+        password = await asyncio.to_thread(
+            first_account,
+            engine,
+            settings.server.admin_password,
+            trail,
+            length=settings.access.password_length,
+        )
         codecs = Codecs(settings.home / "scratch", settings.codecs)
         stack.callback(codecs.close)
         index = IndexProcess(engine, settings.store, settings.archive)
@@ -108,7 +120,7 @@ async def _serve(settings: Settings, say: Callable[[str], None]) -> None:
         gc.freeze()
         gc.set_threshold(20_000, 20, 20)
         log.info("Filmless %s serves on DICOM port %d, HTTP port %d", __version__, dicom_port, http_port)
-        say(welcome(running))
+        say(welcome(running, password))
         supervise.tell_systemd("READY=1")
         await stopping.wait()
         supervise.tell_systemd("STOPPING=1")
@@ -156,8 +168,8 @@ async def _listen(server: Server, bind: str, port: int, stack: AsyncExitStack, s
     return found
 
 
-def welcome(running: Running) -> str:
-    """What to do next, for the person who has started the server."""
+def welcome(running: Running, password: str | None = None) -> str:
+    """What to do next, for the person who has started the server. `password`: of the account that was just made."""
     server = running.settings.server
     host = "127.0.0.1" if server.bind in ("0.0.0.0", "::", "") else server.bind
     to = f"{host} {running.dicom_port}"
@@ -168,8 +180,9 @@ def welcome(running: Running) -> str:
             f"Filmless {__version__} is ready.",
             f"  DICOM   {server.aet} at {server.bind}:{running.dicom_port}",
             *([f"  TLS     {server.aet} at {server.bind}:{running.tls_port}"] if running.tls_port else []),
-            f"  health  http://{host}:{running.http_port}/health",
+            f"  web     {'https' if running.settings.http.tls else 'http'}://{host}:{running.http_port}/",
             f"  data    {home}",
+            *_first_words(password),
             "",
             "What to do next, in another terminal. With dcmtk's tools (apt-get install dcmtk), or any others:",
             f"  dcmsend -v -nh -aec {server.aet} +sd +r {to} FOLDER_WITH_IMAGES",
@@ -185,6 +198,17 @@ def welcome(running: Running) -> str:
             "Ctrl-C stops the server.",
         )
     )
+
+
+def _first_words(password: str | None) -> list[str]:
+    if password is None:
+        return []
+    return [
+        "",
+        "Sign in on the web as    admin",
+        f"with the password        {password}",
+        "It is shown this once, and is to be changed at the first sign-in.",
+    ]
 
 
 def _who_may_connect(devices: DeviceSettings) -> str:

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Literal, Union
 
 from filmless.access.audit.settings import AuditSettings
+from filmless.access.settings import AccessSettings
 from filmless.archive.codecs import CodecSettings
 from filmless.archive.find import FindSettings
 from filmless.archive.model import ArchiveSettings
@@ -47,6 +48,8 @@ class ServerSettings:
     aet: str = "FILMLESS"
     #: seconds that messages under way may take to end after SIGTERM, before their associations are aborted
     stop_grace_seconds: float = 20.0
+    #: of the first account, `admin`, which is made at the first start; empty: a random one, printed once
+    admin_password: str = field(default="", metadata={"secret": True})
 
     def __post_init__(self) -> None:
         for name in ("dicom_port", "http_port"):
@@ -124,6 +127,7 @@ SECTIONS: dict[str, type] = {
     "retrieve": RetrieveSettings,
     "codecs": CodecSettings,
     "devices": DeviceSettings,
+    "access": AccessSettings,
     "audit": AuditSettings,
     "log": LogSettings,
 }
@@ -166,6 +170,7 @@ class Settings:
     retrieve: RetrieveSettings
     codecs: CodecSettings
     devices: DeviceSettings
+    access: AccessSettings
     audit: AuditSettings
     log: LogSettings
     #: "section.key" -> where its value comes from; defaults are not listed

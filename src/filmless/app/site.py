@@ -19,9 +19,14 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from filmless import __version__
+from filmless.access import api as access_api
+from filmless.access.gate import Gate
+from filmless.access.web import Authenticate
 from filmless.app import control
 from filmless.app.index import open_index
+from filmless.app.pages import Application
 from filmless.app.settings import Settings
+from filmless.app.trail import open_trail
 from filmless.archive.codecs import Codecs
 from filmless.archive.store import Archive
 from filmless.archive.web import routes as archive_routes
@@ -58,7 +63,8 @@ class Site:
 @asynccontextmanager
 async def open_site(settings: Settings) -> AsyncIterator[Site]:
     """All that answers HTTP, opened; closed at the end."""
-    with open_index(settings, create=True) as engine:
+    with open_index(settings, create=True) as engine, open_trail(settings, engine, "web") as trail:
+        gate = Gate(engine, settings.access, settings.http, trail)
         codecs = Codecs(settings.home / "scratch", settings.codecs)
         archive = Archive(engine, settings.store, settings.archive, codecs)
         await asyncio.to_thread(archive.start)
@@ -68,17 +74,24 @@ async def open_site(settings: Settings) -> AsyncIterator[Site]:
                 home=settings.home,
                 store=settings.store,
                 codecs=codecs,
-                trail=None,  # type: ignore[arg-type]
+                trail=trail,
                 archive=archive,
                 settings=settings.archive,
             )
-            yield Site(assemble(settings, archive_routes.routes(context), []))
+            yield Site(assemble(settings, gate, archive_routes.routes(context), routers(context)))
         finally:
             await asyncio.to_thread(archive.stop)
             codecs.close()
 
 
-def assemble(settings: Settings, dicom_web: Sequence[BaseRoute], routers: Sequence[APIRouter]) -> ASGIApp:
+def routers(_context: ArchiveWeb | None) -> list[APIRouter]:
+    """Our API, room by room. None for what they work with is enough to describe them."""
+    return [access_api.router]
+
+
+def assemble(
+    settings: Settings, gate: Gate, dicom_web: Sequence[BaseRoute], routers: Sequence[APIRouter]
+) -> ASGIApp:
     """The whole, of the rooms' routes."""
     handlers: dict[Any, Any] = {
         FilmlessError: _ours,
@@ -97,8 +110,9 @@ def assemble(settings: Settings, dicom_web: Sequence[BaseRoute], routers: Sequen
         routes=[
             Route("/health", _Told(settings, "health")),
             Route("/metrics", _Told(settings, "metrics")),
-            Mount(DICOM_WEB, web),
-            Mount(API, api(routers, handlers)),
+            Mount(DICOM_WEB, Authenticate(web, gate)),
+            Mount(API, Authenticate(api(routers, handlers), gate)),
+            Mount("/", Application()),
         ],
         exception_handlers=handlers,
     )

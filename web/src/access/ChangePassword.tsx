@@ -26,7 +26,7 @@ export function ChangePassword({ forced, close }: { forced?: boolean; close?: ()
     setBusy(true)
     setError('')
     try {
-      await api.POST('/session/password', { body: { current, new: fresh } })
+      await api.PUT('/session/password', { body: { old: current, new: fresh } })
       await client.invalidateQueries({ queryKey: ['session'] })
       notifications.show({ message: t('access.password.changed') })
       close?.()

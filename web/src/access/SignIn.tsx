@@ -10,8 +10,9 @@ import { language, LANGUAGES, setLanguage, type Language } from '../i18n'
 import classes from './SignIn.module.css'
 
 /** What the server's codes mean at the door. */
-const WORDS: Record<string, 'wrong' | 'locked' | 'tooMany'> = {
+const WORDS: Record<string, 'wrong' | 'wrongCode' | 'locked' | 'tooMany'> = {
   'wrong-credentials': 'wrong',
+  'wrong-code': 'wrongCode',
   locked: 'locked',
   'too-many': 'tooMany',
 }
@@ -31,7 +32,7 @@ export function SignIn() {
     setBusy(true)
     setError('')
     try {
-      await api.POST('/session', { body: { name, password, ...(askCode ? { code } : {}) } })
+      await api.POST('/session', { body: { name, password, code: askCode ? code : '' } })
       await client.invalidateQueries({ queryKey: ['session'] })
     } catch (failure) {
       if (failure instanceof Problem && failure.code === 'code-needed') {

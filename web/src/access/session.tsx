@@ -6,7 +6,7 @@ import { api, data } from '../api/client'
 import type { components } from '../api/schema'
 import { onSessionEnd, rememberCsrf } from '../api/session'
 
-export type Session = components['schemas']['Session']
+export type Session = components['schemas']['Whoami']
 
 const Current = createContext<Session | null>(null)
 
@@ -38,7 +38,9 @@ export function useSession(): Session {
 }
 
 /** Whether the person may do something; the server decides again, this only spares them a button that says no. */
-export function useMay(): (action: string) => boolean {
+export type Action = components['schemas']['Action']
+
+export function useMay(): (action: Action) => boolean {
   const session = useSession()
-  return (action) => (session.actions as string[]).includes(action)
+  return (action) => session.actions.includes(action)
 }

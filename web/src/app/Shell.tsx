@@ -133,7 +133,7 @@ function UserMenu() {
   const [changing, setChanging] = useState(false)
   const narrow = useMediaQuery('(max-width: 48em)')
   const map = useShortcutMap()
-  const name = session.display_name || session.name
+  const name = session.account.display_name || session.account.name
 
   const signOut = async () => {
     try {

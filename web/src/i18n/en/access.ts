@@ -8,6 +8,7 @@ export const access = {
     submit: 'Sign in',
     oidc: 'Sign in with {{name}}',
     wrong: 'The account name or the password is wrong.',
+    wrongCode: 'This code is wrong, or it was used already.',
     locked: 'This account is locked for a while after too many wrong passwords.',
     tooMany: 'Too many attempts. Wait a moment and try again.',
     again: 'Your session has ended. Sign in to go on.',

@@ -11,6 +11,7 @@ export const access: Words<typeof english> = {
     submit: '登录',
     oidc: '使用 {{name}} 登录',
     wrong: '账户名或密码不正确。',
+    wrongCode: '验证码不正确或已被使用。',
     locked: '密码错误次数过多,该账户暂时锁定。',
     tooMany: '尝试次数过多,请稍候再试。',
     again: '会话已结束,请重新登录后继续。',
