@@ -19,15 +19,13 @@ def test_joins_check_sums(first: bytes, second: bytes) -> None:
 
 
 def whole(parts: list[deflated.Part], between: bytes) -> bytes:
-    out, crc, length = bytearray(deflated.HEADER), 0, 0
+    stream = deflated.Stream()
+    out = bytearray(stream.start())
     for number, part in enumerate(parts):
         if number and between:
-            out += deflated.stored(between)
-            crc, length = zlib.crc32(between, crc), length + len(between)
-        out += part.data
-        crc, length = deflated.joined_crc(crc, part.crc, part.length), length + part.length
-    out += deflated.stored(b"end", last=True)
-    return bytes(out + deflated.trailer(zlib.crc32(b"end", crc), length + 3))
+            out += stream.text(between)
+        out += stream.part(part)
+    return bytes(out + stream.text(b"end") + stream.end())
 
 
 def part_of(pieces: list[bytes], width: int) -> deflated.Part:
@@ -50,6 +48,7 @@ def test_fills_in_blanks(series: list[list[bytes]], filling: bytes) -> None:
     expected = b",\n".join(filling.join(pieces) for pieces in series) + b"end"
     packed = whole(parts, b",\n")
     assert gzip.decompress(packed) == expected
+    assert [b"".join(deflated.inflated(part, 7)) for part in parts] == [filling.join(one) for one in series]
     assert gzip.GzipFile(fileobj=io.BytesIO(packed)).read() == expected
 
 

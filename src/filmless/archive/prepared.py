@@ -13,13 +13,12 @@ others alike: dicomweb-client resolves none, OHIF those below the series only.
 import json
 import os
 import struct
-import zlib
 from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, overload
 
 from filmless.archive.leaving import Leaving
 from filmless.dicom.frames import Place
@@ -163,19 +162,13 @@ def read_entries(path: Path) -> Iterator[dict[str, Any]]:
 
 def document(parts: Sequence[deflated.Part]) -> tuple[list[bytes | bytearray], int]:
     """(a gzip stream in pieces, its length) of the JSON array of the instances of several series."""
-    out: list[bytes | bytearray] = [deflated.HEADER + deflated.stored(OPENING)]
-    crc, length = zlib.crc32(OPENING), len(OPENING)
-    between = zlib.crc32(BETWEEN)
+    stream = deflated.Stream()
+    out: list[bytes | bytearray] = [stream.start(), stream.text(OPENING)]
     for number, part in enumerate(parts):
         if number:
-            out.append(deflated.stored(BETWEEN))
-            crc = deflated.joined_crc(crc, between, len(BETWEEN))
-            length += len(BETWEEN)
-        out.append(part.data)
-        crc = deflated.joined_crc(crc, part.crc, part.length)
-        length += part.length
-    crc = zlib.crc32(CLOSING, crc)
-    out.append(deflated.stored(CLOSING, last=True) + deflated.trailer(crc, length + len(CLOSING)))
+            out.append(stream.text(BETWEEN))
+        out.append(stream.part(part))
+    out += [stream.text(CLOSING), stream.end()]
     return out, sum(map(len, out))
 
 
@@ -192,6 +185,28 @@ def folded(places: Sequence[Place]) -> dict[str, Any]:
 def unfolded(entry: Mapping[str, Any]) -> Sequence[Place]:
     """The places in an entry."""
     if "even" in entry:
-        offset, length, count = entry["even"]
-        return [(offset + number * length, length) for number in range(count)]
+        return EvenPlaces(*entry["even"])
     return [tuple(place) for place in entry.get("frames", ())]
+
+
+@dataclass(frozen=True, slots=True)
+class EvenPlaces(Sequence[Place]):
+    """Places of frames of one length, one behind the other."""
+
+    offset: int
+    length: int
+    count: int
+
+    def __len__(self) -> int:
+        return self.count
+
+    @overload
+    def __getitem__(self, index: int) -> Place: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Place]: ...
+    def __getitem__(self, index: int | slice) -> Place | Sequence[Place]:
+        if isinstance(index, slice):
+            return [self[number] for number in range(*index.indices(self.count))]
+        if not -self.count <= index < self.count:
+            raise IndexError(index)
+        return (self.offset + index % self.count * self.length, self.length)

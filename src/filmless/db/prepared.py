@@ -25,9 +25,16 @@ class _Compiled:
     positional: bool
     #: constants of the expression
     constants: Mapping[str, Any]
+    #: what is different at each run: the time of day
+    current: Mapping[str, Callable[[], Any]]
 
     def values(self, row: Mapping[str, Any]) -> Any:
         found = [row[name] if name in row else self.constants[name] for name, _ in self.names]
+        if self.current:
+            found = [
+                self.current[name]() if name in self.current else value
+                for value, (name, _) in zip(found, self.names, strict=True)
+            ]
         converted = [
             process(value) if process is not None else value
             for value, (_, process) in zip(found, self.names, strict=True)
@@ -51,14 +58,21 @@ class Prepared:
         found = self._compiled.get(name)
         if found is None:
             compiled: Any = self._statement.compile(  # type: ignore[attr-defined]
-                dialect=connection.dialect, column_keys=self._columns
+                dialect=connection.dialect,
+                column_keys=self._columns,
+                # lists (IN) as so many parameters: they are constants of the expression
+                compile_kwargs={"render_postcompile": True},
             )
-            order = compiled.positiontup if compiled.positional else list(compiled.binds)
+            binds = compiled.binds
+            constants = {one: bind.value for one, bind in binds.items() if not bind.required}
+            constants |= {one: value for one, value in compiled.params.items() if one not in binds}
+            order = compiled.positiontup if compiled.positional else [*constants.keys() | binds.keys()]
             found = self._compiled[name] = _Compiled(
                 compiled.string,
                 tuple((one, compiled._bind_processors.get(one)) for one in order),
                 compiled.positional,
-                {one: bind.value for one, bind in compiled.binds.items() if not bind.required},
+                constants,
+                {one: bind.callable for one, bind in binds.items() if bind.callable is not None},
             )
         return found
 

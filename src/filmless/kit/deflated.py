@@ -6,7 +6,7 @@ linear function of what is filled in: one factor for each part makes it right.
 """
 
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -156,3 +156,45 @@ class PartWriter:
         self._with_unit = zlib.crc32(unit, self._with_unit)
         self._window = (self._window + window)[-_WINDOW:]
         self._written += size
+
+
+@dataclass(slots=True)
+class Stream:
+    """A gzip stream being put together, from texts and parts in any order."""
+
+    level: int = 4
+    length: int = 0
+    crc: int = 0
+
+    def start(self) -> bytes:
+        return HEADER
+
+    def text(self, text: bytes) -> bytes:
+        """Blocks of a text, compressed where that is worth it."""
+        self.length += len(text)
+        self.crc = zlib.crc32(text, self.crc)
+        if len(text) < 64:
+            return stored(text)
+        stream = zlib.compressobj(self.level, zlib.DEFLATED, -zlib.MAX_WBITS)
+        return stream.compress(text) + stream.flush(zlib.Z_SYNC_FLUSH)
+
+    def part(self, part: Part) -> bytes | bytearray:
+        """The blocks of a part, its blanks filled."""
+        self.crc = joined_crc(self.crc, part.crc, part.length)
+        self.length += part.length
+        return part.data
+
+    def end(self) -> bytes:
+        """The last block, and the trailer."""
+        return stored(b"", last=True) + trailer(self.crc, self.length)
+
+
+def inflated(part: Part, size: int) -> Iterator[bytes]:
+    """The text of a part in pieces of at most `size` bytes."""
+    stream = zlib.decompressobj(-zlib.MAX_WBITS)
+    data: bytes | bytearray = part.data
+    while data:
+        piece = stream.decompress(data, size)
+        if piece:
+            yield piece
+        data = stream.unconsumed_tail

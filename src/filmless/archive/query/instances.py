@@ -79,7 +79,7 @@ def instances_of(
 
 def instances_in(connection: Connection, principal: Principal, series_id: int) -> Iterator[StoredInstance]:
     """The objects of one series (series.id), as a stream in the order of arrival."""
-    statement = _stored(principal).where(series.c.id == series_id).order_by(instances.c.id)
+    statement = stored(principal).where(series.c.id == series_id).order_by(instances.c.id)
     result = connection.execute(statement.execution_options(yield_per=_CHUNK))
     try:
         for row in result:
@@ -91,7 +91,7 @@ def instances_in(connection: Connection, principal: Principal, series_id: int) -
 def _statement(
     principal: Principal, patient_id: str, issuer: str, restricted: dict[str, list[str]]
 ) -> Select[Any]:
-    statement = _stored(principal)
+    statement = stored(principal)
     if patient_id:
         statement = statement.join(patients, studies.c.patient == patients.c.id).where(
             patients.c.patient_id == patient_id
@@ -108,7 +108,7 @@ def _statement(
     return statement.order_by(studies.c.id, series.c.id, instances.c.id)
 
 
-def _stored(principal: Principal) -> Select[Any]:
+def stored(principal: Principal) -> Select[Any]:
     """The columns of StoredInstance, of what the principal may see."""
     return (
         select(

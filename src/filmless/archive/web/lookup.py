@@ -1,0 +1,152 @@
+"""The rows behind an address, asked anew at each request: who may see what is never remembered.
+
+The statements are compiled once for each principal (as narrowed by `permit`, so that a grant that ends is another
+principal); what the statement itself asks of time and rows is asked each time.
+"""
+
+import asyncio
+import threading
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sqlalchemy import Connection, Engine, bindparam, exists, literal, select
+
+from filmless.access.model import Principal
+from filmless.archive.model import QUALITY_CODE
+from filmless.archive.query.instances import StoredInstance, stored
+from filmless.archive.query.visibility import visible_at
+from filmless.archive.tables import instances, series, studies
+from filmless.db.prepared import Prepared
+from filmless.db.work import reading
+
+#: principals whose statements are kept
+_PRINCIPALS: Final = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """One instance."""
+
+    stored: StoredInstance
+    series_id: int
+    #: path of what was prepared of its series, "" where that is not of its present state
+    prepared: str
+
+
+@dataclass(frozen=True, slots=True)
+class SeriesRow:
+    """One series in which something is seen."""
+
+    id: int
+    series_uid: str
+    study_uid: str
+    generation: int
+    #: path of what was prepared for this generation and is all that the principal sees of it, else ""
+    prepared: str
+    #: whether rejected objects are among what this principal sees
+    rejected: bool
+
+
+class Lookup:
+    """For one process."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._statements: OrderedDict[tuple[str, Principal], Prepared] = OrderedDict()
+        self._lock = threading.Lock()
+        #: SQLite is asked on the event loop: it takes less time than a thread's start
+        self._here = engine.dialect.name == "sqlite"
+        self._connection: Connection | None = None
+
+    async def instance(self, principal: Principal, study: str, series_uid: str, sop: str) -> Found | None:
+        """The object of this address; None where there is none that the principal sees."""
+        key = {"study": study, "series": series_uid, "sop": sop}
+        if self._here:
+            rows = self._statement("instance", principal).all(self._own(), key)
+        else:
+            rows = await asyncio.to_thread(self._all, "instance", principal, key)
+        if not rows:
+            return None
+        *columns, series_id, generation, settled, path = rows[0]
+        return Found(StoredInstance(*columns), series_id, path if generation == settled else "")
+
+    def series(self, principal: Principal, study: str, series_uid: str = "") -> list[SeriesRow]:
+        """The series of a study, or the one. For threads."""
+        kind = "series" if series_uid else "study"
+        rows = self._all(
+            kind, principal, {"study": study, "series": series_uid} if series_uid else {"study": study}
+        )
+        return [
+            SeriesRow(
+                row_id,
+                uid,
+                study_uid,
+                generation,
+                path if generation == settled and not rejected else "",
+                bool(rejected),
+            )
+            for row_id, uid, study_uid, generation, settled, path, rejected in rows
+        ]
+
+    def _own(self) -> Connection:
+        """A connection of the event loop's own, outside of transactions: each statement sees what is now."""
+        if self._connection is None:
+            self._connection = self._engine.connect()
+        return self._connection
+
+    def _all(self, kind: str, principal: Principal, key: dict[str, str]) -> Sequence[Any]:
+        with reading(self._engine) as connection:
+            return self._statement(kind, principal).all(connection, key)
+
+    def _statement(self, kind: str, principal: Principal) -> Prepared:
+        with self._lock:
+            found = self._statements.get((kind, principal))
+            if found is not None:
+                self._statements.move_to_end((kind, principal))
+                return found
+        made = Prepared(
+            _instance(principal) if kind == "instance" else _series(principal, one=kind == "series")
+        )
+        with self._lock:
+            self._statements[kind, principal] = made
+            while len(self._statements) > 3 * _PRINCIPALS:
+                self._statements.popitem(last=False)
+        return made
+
+
+def _instance(principal: Principal) -> Any:
+    return (
+        stored(principal)
+        .add_columns(series.c.id, series.c.generation, series.c.settled_generation, series.c.metadata_path)
+        .where(
+            instances.c.sop_instance_uid == bindparam("sop", ""),
+            series.c.series_uid == bindparam("series", ""),
+            studies.c.study_uid == bindparam("study", ""),
+        )
+    )
+
+
+def _series(principal: Principal, *, one: bool) -> Any:
+    rejected: Any = literal(0)
+    if principal.quality_control:
+        inside = select(instances.c.id).where(
+            instances.c.series == series.c.id, instances.c.rejected == QUALITY_CODE
+        )
+        rejected = exists(inside)
+    statement = (
+        select(
+            series.c.id,
+            series.c.series_uid,
+            studies.c.study_uid,
+            series.c.generation,
+            series.c.settled_generation,
+            series.c.metadata_path,
+            rejected,
+        )
+        .join(studies, series.c.study == studies.c.id)
+        .where(studies.c.study_uid == bindparam("study", ""), visible_at("SERIES", principal))
+        .order_by(studies.c.id, series.c.id)
+    )
+    return statement.where(series.c.series_uid == bindparam("series", "")) if one else statement
