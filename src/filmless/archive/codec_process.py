@@ -5,12 +5,16 @@ the task names. Ends when its input ends, so that it never outlives the process 
 """
 
 import json
+import mmap
 import os
 import sys
 from base64 import b64decode
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from filmless.dicom.elements import Buffer
 from filmless.dicom.pixels import transcode
 from filmless.dicom.same import same_object
 from filmless.kit.errors import FilmlessError
@@ -39,7 +43,58 @@ def _same(task: dict[str, Any]) -> dict[str, Any]:
     return {"difference": None if difference is None else str(difference)}
 
 
-_TASKS = {"transcode": _transcode, "same": _same}
+def _render(task: dict[str, Any]) -> dict[str, Any]:
+    from filmless.dicom.pixels.render import render
+    from filmless.dicom.rendering import Wish
+
+    image, state = task["from"], task["state"]
+    with _mapped(image) as data:
+        rendered = render(
+            data,
+            image["transfer_syntax_uid"],
+            Wish.of(task["wish"]),
+            (_read(state), state["transfer_syntax_uid"]) if state else None,
+        )
+    Path(task["into"]).write_bytes(rendered.content)
+    return {
+        "media_type": rendered.media_type,
+        "width": rendered.width,
+        "height": rendered.height,
+        "frames": rendered.frames,
+        "warnings": rendered.warnings,
+    }
+
+
+def _icon(task: dict[str, Any]) -> dict[str, Any]:
+    from filmless.dicom.pixels.render import icon
+    from filmless.dicom.pixels.render.files import still
+
+    pixels = icon(task["label"], task["side"])
+    Path(task["into"]).write_bytes(still(pixels, task["media_type"], quality=90))
+    return {
+        "media_type": task["media_type"],
+        "width": task["side"],
+        "height": task["side"],
+        "frames": 1,
+        "warnings": [],
+    }
+
+
+@contextmanager
+def _mapped(part: dict[str, Any]) -> Iterator[Buffer]:
+    """A data set without reading all of it: of many frames a picture needs one. With a corrected header, read."""
+    if part.get("head") or not part["size"]:
+        yield _read(part)
+        return
+    with Path(part["path"]).open("rb") as file:
+        if os.fstat(file.fileno()).st_size < part["offset"] + part["size"]:
+            raise EOFError("the file is too short")
+        # not closed here: whatever still points into it (an error's frames) keeps it until the garbage is collected
+        mapped = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
+    yield memoryview(mapped)[part["offset"] : part["offset"] + part["size"]]
+
+
+_TASKS = {"transcode": _transcode, "same": _same, "render": _render, "icon": _icon}
 
 
 def answer(line: bytes) -> dict[str, Any]:

@@ -25,6 +25,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+from filmless.dicom.rendering import Wish
 from filmless.kit import ids
 from filmless.kit.errors import Conflict, Defect, FilmlessError, Refused, Unavailable
 
@@ -79,6 +80,23 @@ class Transcoded:
         self.path.unlink(missing_ok=True)
 
 
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A rendered object: a temporary file, its size in pixels, what could not be done as asked. Whoever got it discards
+    it."""
+
+    path: Path
+    media_type: str
+    width: int
+    height: int
+    frames: int
+    warnings: tuple[str, ...]
+
+    def discard(self) -> None:
+        """Delete the temporary file; again is harmless."""
+        self.path.unlink(missing_ok=True)
+
+
 class Codecs:
     """Codec processes behind a bounded queue; safe to use from any thread and from asyncio.
 
@@ -122,6 +140,20 @@ class Codecs:
     ) -> Transcoded:
         """`transcode` for threads."""
         return self._submit_transcode(DataSet(str(path), offset, size, from_ts, head), to_ts).result()
+
+    async def render(self, image: DataSet, wish: Wish, state: DataSet | None = None) -> Picture:
+        """An image as a picture (dicom.pixels.render), `state`: through a presentation state. Discard it."""
+        task = {
+            "task": "render",
+            "from": image.as_json(),
+            "state": state.as_json() if state else None,
+            "wish": wish.as_json(),
+        }
+        return await self._picture(task)
+
+    async def icon(self, label: str, side: int, media_type: str = "image/png") -> Picture:
+        """A picture for an object that is no image, with a word of ASCII on it. Discard it."""
+        return await self._picture({"task": "icon", "label": label, "side": side, "media_type": media_type})
 
     async def same(self, a: DataSet, b: DataSet) -> str | None:
         """None where both are one object (elements and pixels, in whatever syntax), else the difference."""
@@ -229,6 +261,23 @@ class Codecs:
             raise
         return Transcoded(into, 0, answer["size"], to_ts)
 
+    async def _picture(self, task: dict[str, Any]) -> Picture:
+        future = self._submit(lambda process: self._draw(process, task))
+        try:
+            return await asyncio.wrap_future(future)
+        except asyncio.CancelledError:
+            future.add_done_callback(_discard_result)
+            raise
+
+    def _draw(self, process: "_Process", task: dict[str, Any]) -> Picture:
+        into = self._results() / ids.new_version_key()
+        try:
+            answer = process.ask({**task, "into": str(into)}, self.settings.timeout)
+        except FilmlessError:
+            into.unlink(missing_ok=True)
+            raise
+        return Picture(into, **{**answer, "warnings": tuple(answer["warnings"])})
+
     def _same(self, process: "_Process", a: DataSet, b: DataSet) -> str | None:
         difference = process.ask({"task": "same", "a": a.as_json(), "b": b.as_json()}, self.settings.timeout)[
             "difference"
@@ -320,7 +369,7 @@ class _Process:
             self._popen.wait()
 
 
-def _discard_result(future: Future[Transcoded]) -> None:
+def _discard_result(future: Future[Any]) -> None:
     if not future.cancelled() and future.exception() is None:
         future.result().discard()
 

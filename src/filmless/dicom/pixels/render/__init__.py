@@ -19,26 +19,28 @@ from collections.abc import Iterator
 import numpy as np
 
 from filmless.dicom.elements import Buffer
+from filmless.dicom.frames import is_video
 from filmless.dicom.pixels.render.colour import managed, profile_of
 from filmless.dicom.pixels.render.files import still
 from filmless.dicom.pixels.render.icons import icon
 from filmless.dicom.pixels.render.image import Image, open_image
-from filmless.dicom.pixels.render.model import (
+from filmless.dicom.pixels.render.picture import Painter, common_range
+from filmless.dicom.pixels.render.state import State, open_state
+from filmless.dicom.pixels.render.timing import frame_times
+from filmless.dicom.pixels.render.values import Array
+from filmless.dicom.rendering import (
     MAX_FRAMES,
     MAX_MOVING_PIXELS,
     MAX_SIDE,
     MIDDLE,
     MOVING,
+    STATES,
     STILL,
     Rendered,
     Viewport,
     Window,
     Wish,
 )
-from filmless.dicom.pixels.render.picture import Painter, common_range
-from filmless.dicom.pixels.render.state import STATES, State, open_state
-from filmless.dicom.pixels.render.timing import frame_times
-from filmless.dicom.pixels.render.values import Array
 from filmless.kit.errors import Refused
 
 __all__ = [
@@ -58,6 +60,8 @@ __all__ = [
     "pixels",
     "render",
 ]
+
+_FAR = 50
 
 #: a data set and its transfer syntax UID
 Encoded = tuple[Buffer, str]
@@ -100,7 +104,10 @@ def render(
 def _frame(image: Image, wish: Wish) -> int:
     if wish.frame is None:
         return 0
-    return image.frames // 2 if wish.frame == MIDDLE else wish.frame
+    if wish.frame != MIDDLE:
+        return wish.frame
+    # a video is decoded from its start
+    return min(image.frames // 2, _FAR) if is_video(image.transfer_syntax_uid) else image.frames // 2
 
 
 def _moving(image: Image, wish: Wish, state: State | None) -> Rendered:

@@ -8,9 +8,9 @@ from filmless.dicom.frames import PixelFacts
 from filmless.dicom.header import Header
 from filmless.dicom.pixels.render.image import Image
 from filmless.dicom.pixels.render.lut import Floats, Lut, read_lut
-from filmless.dicom.pixels.render.model import Function, Window
 from filmless.dicom.pixels.render.values import Array, first_item, number, numbers, word
 from filmless.dicom.pixels.render.voi import eight_bits, spread, windowed
+from filmless.dicom.rendering import Function, Window
 
 _INTERCEPT, _SLOPE, _MODALITY_SEQUENCE = 0x00281052, 0x00281053, 0x00283000
 _CENTER, _WIDTH, _FUNCTION, _VOI_SEQUENCE = 0x00281050, 0x00281051, 0x00281056, 0x00283010

@@ -12,13 +12,13 @@ from filmless.dicom.pixels.render.colour import rgb
 from filmless.dicom.pixels.render.drawing import Canvas
 from filmless.dicom.pixels.render.image import Image, stored_values
 from filmless.dicom.pixels.render.lut import Lut
-from filmless.dicom.pixels.render.model import Window, Wish
 from filmless.dicom.pixels.render.overlays import overlays_of
 from filmless.dicom.pixels.render.palette import read_palette
 from filmless.dicom.pixels.render.placing import Cut, Mirror, Step, Turn, through, viewing
 from filmless.dicom.pixels.render.shutters import FRAME_SHUTTER, bitmap_group, hidden, shutter_grey
 from filmless.dicom.pixels.render.state import State
 from filmless.dicom.pixels.render.values import Array, numbers, word
+from filmless.dicom.rendering import Window, Wish
 from filmless.kit.errors import Refused
 
 #: X-ray angiography and fluoroscopy: their modality LUT leads to intensities, not to what is shown

@@ -9,10 +9,10 @@ from typing import Protocol
 
 import numpy as np
 
-from filmless.dicom.pixels.render.model import MAX_SIDE, Viewport
 from filmless.dicom.pixels.render.raster import Point
 from filmless.dicom.pixels.render.resample import scaled
 from filmless.dicom.pixels.render.values import Array
+from filmless.dicom.rendering import MAX_SIDE, Viewport
 from filmless.kit.errors import Refused
 
 

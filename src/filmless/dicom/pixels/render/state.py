@@ -9,16 +9,12 @@ from filmless.dicom.header import Header, text
 from filmless.dicom.pixels.render.grey import Modality, modality_of, presentation_of, voi_of
 from filmless.dicom.pixels.render.image import OVERLAY_GROUPS
 from filmless.dicom.pixels.render.lut import Lut
-from filmless.dicom.pixels.render.model import Window
 from filmless.dicom.pixels.render.raster import Point
 from filmless.dicom.pixels.render.values import number, numbers, word, words
+from filmless.dicom.rendering import STATES, Window
 from filmless.dicom.rewrite import inflate
 from filmless.dicom.scan import scan, sequence_items
 from filmless.kit.errors import Refused
-
-GREYSCALE_STATE, COLOR_STATE = "1.2.840.10008.5.1.4.1.1.11.1", "1.2.840.10008.5.1.4.1.1.11.2"
-#: the classes that are understood
-STATES = (GREYSCALE_STATE, COLOR_STATE)
 
 _REFERENCED_SERIES, _REFERENCED_IMAGES = 0x00081115, 0x00081140
 _INSTANCE, _FRAMES = 0x00081155, 0x00081160

@@ -3,8 +3,8 @@
 import numpy as np
 
 from filmless.dicom.pixels.render.lut import Floats
-from filmless.dicom.pixels.render.model import Window
 from filmless.dicom.pixels.render.values import Array
+from filmless.dicom.rendering import Window
 
 
 def windowed(values: Array, window: Window) -> Floats:

@@ -1,7 +1,8 @@
-"""What may be asked of a rendering, and what it gives (PS3.18 8.3.5, 8.7.4)."""
+"""What may be asked of a rendering, and what it gives (PS3.18 8.3.5, 8.7.4). What renders is dicom/pixels/render."""
 
-from dataclasses import dataclass, field
-from typing import Literal
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
 
 from filmless.kit.errors import Refused
 
@@ -18,6 +19,8 @@ MAX_SIDE = 8192
 #: frames of one moving picture, and their pixels all together
 MAX_FRAMES = 2000
 MAX_MOVING_PIXELS = 1 << 31
+#: presentation states that are understood: grayscale and color softcopy
+STATES = ("1.2.840.10008.5.1.4.1.1.11.1", "1.2.840.10008.5.1.4.1.1.11.2")
 #: colour spaces that `iccprofile` may ask for (PS3.18 8.3.5.1.5), beside "no" and "yes"
 COLOUR_SPACES = ("srgb", "adobergb", "rommrgb", "displayp3")
 
@@ -80,6 +83,22 @@ class Wish:
         port = self.viewport
         if port is not None and not (1 <= port.width <= MAX_SIDE and 1 <= port.height <= MAX_SIDE):
             raise Refused(f"The viewport must be of 1 to {MAX_SIDE} pixels a side.", code="bad-viewport")
+
+    def as_json(self) -> dict[str, Any]:
+        """For a codec process, and for what is kept under this wish."""
+        return asdict(self)
+
+    @classmethod
+    def of(cls, content: Mapping[str, Any]) -> "Wish":
+        """Back from `as_json`."""
+        window, viewport = content["window"], content["viewport"]
+        return cls(
+            **{
+                **content,
+                "window": Window(**window) if window else None,
+                "viewport": Viewport(**viewport) if viewport else None,
+            }
+        )
 
 
 @dataclass(frozen=True, slots=True)
