@@ -11,6 +11,10 @@ from typing import Any
 
 from sqlalchemy import Engine
 
+from filmless.access.audit.model import Entry, Kind
+from filmless.access.audit.repeats import Repeats
+from filmless.access.audit.trail import Trail
+from filmless.access.model import Principal
 from filmless.app.calling import tls_for_devices
 from filmless.app.services import Policies, StorageAsAllowed, answer_extended, table
 from filmless.app.settings import Settings
@@ -23,6 +27,7 @@ from filmless.archive.model import Outcome, Source
 from filmless.archive.move import MoveHandler
 from filmless.archive.retrieve.sending import Sender
 from filmless.archive.store import Archive
+from filmless.archive.told import Arrivals
 from filmless.db.work import reading
 from filmless.devices import service as devices
 from filmless.devices.model import Device, Refusal
@@ -42,20 +47,25 @@ def servers(
     archive: Archive,
     sender: Sender,
     received: Counter[str],
+    trail: Trail,
     stack: AsyncExitStack,
 ) -> list[Server]:
     def count(_source: Source, outcome: Outcome | None) -> None:
         received[outcome.kind.value if outcome is not None else "failed"] += 1
 
     provided = table(settings.archive)
-    storage = StorageAsAllowed(StorageService(archive, count), provided)
+    arrivals = Arrivals(trail)
+    stack.callback(arrivals.close)
+    repeats = Repeats(trail)
+    stack.callback(repeats.close)
+    storage = StorageAsAllowed(StorageService(archive, count, arrivals), provided)
     services = Services(storage, status_of=error_status)
-    handlers = _handlers(settings, engine, sender, stack)
+    handlers = _handlers(settings, engine, sender, trail, stack)
     for service in provided:
         for request in service.requests:
             if request in handlers:
                 services.add(service.sop_classes, (request,), handlers[request])
-    admit = _admission(settings, engine, Policies(provided, settings.net, answer_extended))
+    admit = _admission(settings, engine, Policies(provided, settings.net, answer_extended), repeats)
     found = [Server(settings.net, services, admit)]
     if settings.tls.port:
         found.append(Server(settings.net, services, admit, _tls(settings)))
@@ -63,17 +73,17 @@ def servers(
 
 
 def _handlers(
-    settings: Settings, engine: Engine, sender: Sender, stack: AsyncExitStack
+    settings: Settings, engine: Engine, sender: Sender, trail: Trail, stack: AsyncExitStack
 ) -> dict[CommandField, RequestHandler]:
     """Who answers each service of the table; Verification and Storage are net's and the archive's own."""
-    find = FindHandler(engine, settings.find)
+    find = FindHandler(engine, settings.find, trail)
     stack.callback(find.close)
     commitment = CommitmentHandler(engine, settings.store, settings.server.aet)
     stack.push_async_callback(commitment.stop)
     return {
         CommandField.C_FIND_RQ: find,
-        CommandField.C_MOVE_RQ: MoveHandler(engine, sender, settings.net, tls_for_devices(settings)),
-        CommandField.C_GET_RQ: GetHandler(engine, sender),
+        CommandField.C_MOVE_RQ: MoveHandler(engine, sender, settings.net, trail, tls_for_devices(settings)),
+        CommandField.C_GET_RQ: GetHandler(engine, sender, trail),
         CommandField.N_ACTION_RQ: commitment,
         CommandField.N_EVENT_REPORT_RQ: CommitmentResultHandler(engine),
     }
@@ -93,7 +103,7 @@ def _tls(settings: Settings) -> ssl.SSLContext:
 
 
 def _admission(
-    settings: Settings, engine: Engine, policies: Policies
+    settings: Settings, engine: Engine, policies: Policies, refused: Repeats
 ) -> Callable[[AssociateRequest, Peer], Any]:
     """Asked at each association request, so that changes to the list of devices act at once."""
 
@@ -112,6 +122,17 @@ def _admission(
         decision = await asyncio.to_thread(decide, request, peer)
         if isinstance(decision, Refusal):
             log.info("%s (%s) is not admitted: %s", request.calling_ae, peer.host, decision.words)
+            refused.tell(
+                Entry(
+                    Kind.NETWORK,
+                    Principal("device", request.calling_ae.strip(" \0")),
+                    "refused",
+                    peer.host,
+                    what="association",
+                    detail={"called": request.called_ae.strip(" \0"), "tls": peer.tls},
+                    reason=decision.words,
+                )
+            )
             return Rejection(*decision.rejection)
         if peer.user_identity is not None:
             # there are no accounts yet to check it against

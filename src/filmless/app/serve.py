@@ -91,7 +91,7 @@ async def _serve(settings: Settings, say: Callable[[str], None]) -> None:
         stack.callback(sender.close)
 
         received: Counter[str] = Counter()
-        servers = dicom.servers(settings, engine, archive, sender, received, stack)
+        servers = dicom.servers(settings, engine, archive, sender, received, trail, stack)
         dicom_port = await _listen(
             servers[0], settings.server.bind, settings.server.dicom_port, stack, settings
         )

@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from filmless.archive.model import Arrival, Cause, Kind, Outcome, Source
 from filmless.archive.reception import Reception
 from filmless.archive.store import Archive
+from filmless.archive.told import Arrivals
 from filmless.dicom.dimse import Command
 from filmless.dicom.ul.negotiation import Context
 from filmless.kit.errors import Conflict, Defect, FilmlessError, Refused, Unavailable
@@ -124,12 +125,27 @@ class _Mailbox:
                 future.set_exception(result)
 
 
+#: (study, SOP class, what became of it) of each object
+Tell = Callable[[str, str, str], None]
+
+
+def _nobody(_study_uid: str, _sop_class: str, _became: str) -> None:
+    """Where somebody else tells the audit trail."""
+
+
 class StorageService:
     """Takes objects from associations into the archive (net.server.StoreHandler)."""
 
-    def __init__(self, archive: Archive, on_outcome: Callable[[Source, Outcome | None], None]) -> None:
-        """`on_outcome` is told of every object: its outcome, or None where it failed (metrics)."""
+    def __init__(
+        self,
+        archive: Archive,
+        on_outcome: Callable[[Source, Outcome | None], None],
+        arrivals: Arrivals | None = None,
+    ) -> None:
+        """`on_outcome` is told of every object: its outcome, or None where it failed (metrics). `arrivals` tells the
+        audit trail, unless the caller does (the command line, of what it asked for itself)."""
         self._archive = archive
+        self._arrivals = arrivals
         self._on_outcome = on_outcome
         self._mailbox: _Mailbox | None = None
 
@@ -143,7 +159,10 @@ class StorageService:
         )
         if self._mailbox is None:
             self._mailbox = _Mailbox(asyncio.get_running_loop())
-        return _Sink(self._archive, arrival, self._on_outcome, self._mailbox)
+        tell: Tell = _nobody
+        if self._arrivals is not None:
+            tell = partial(self._arrivals.count, association)
+        return _Sink(self._archive, arrival, self._on_outcome, tell, self._mailbox)
 
 
 class _Sink:
@@ -154,12 +173,15 @@ class _Sink:
         archive: Archive,
         arrival: Arrival,
         on_outcome: Callable[[Source, Outcome | None], None],
+        tell: Tell,
         mailbox: _Mailbox,
     ) -> None:
         self.on_ready: Callable[[], None] | None = None
         self._loop = asyncio.get_running_loop()
         self._mailbox = mailbox
         self._source = arrival.source
+        self._sop_class = arrival.sop_class_uid
+        self._told = tell
         self._on_outcome = on_outcome
         self._refused: FilmlessError | None = None
         self._reception: Reception | None = None
@@ -194,9 +216,15 @@ class _Sink:
             outcome = await answer
         except FilmlessError as error:
             self._on_outcome(self._source, None)
+            self._told(self._study_uid, self._sop_class, "failed")
             return error_status(error)
         self._on_outcome(self._source, outcome)
+        self._told(self._study_uid, self._sop_class, outcome.kind.value)
         return store_status(outcome)
+
+    @property
+    def _study_uid(self) -> str:
+        return self._reception.study_uid if self._reception is not None else ""
 
     def abort(self) -> None:
         if self._reception is not None:

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import threading
+from base64 import b64encode
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AsyncExitStack, ExitStack, aclosing, suppress
@@ -14,6 +15,8 @@ from weakref import WeakValueDictionary
 from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
+from filmless.access.audit.model import Entry, Kind
+from filmless.access.audit.trail import Trail
 from filmless.access.model import Principal
 from filmless.archive.query import (
     LEVELS,
@@ -27,12 +30,14 @@ from filmless.archive.query import (
     understand,
 )
 from filmless.archive.query.identifier import AnswerWriter, Request, read_request
+from filmless.archive.query.words import patients_in, query_words
 from filmless.db.work import reading
 from filmless.devices.model import Device
 from filmless.dicom.dimse import Command
 from filmless.dicom.sopclasses import PATIENT_ROOT_FIND, PATIENT_STUDY_ONLY_FIND, STUDY_ROOT_FIND
 from filmless.dicom.statuses import CANCELLED, OUT_OF_RESOURCES, PENDING, PENDING_WARNING, SUCCESS
 from filmless.dicom.ul.negotiation import Context
+from filmless.kit.errors import Unavailable
 from filmless.net.association import Association
 from filmless.net.model import Reply
 
@@ -44,6 +49,9 @@ UNABLE_TO_PROCESS = 0xC001
 
 #: identifiers up to so many bytes are read in the event loop, which larger ones would hold up
 _SMALL = 16 * 1024
+
+#: bytes of an identifier that are kept in the audit trail; of a longer one, its beginning
+_KEPT_IDENTIFIER = 8 * 1024
 
 #: the levels of each information model, from the top down
 MODELS: dict[str, tuple[Level, ...]] = {
@@ -102,9 +110,10 @@ def _read(dataset: bytes, context: Context, device: Device) -> tuple[Request, Un
 class FindHandler:
     """Answers C-FIND requests. One per process: its threads are few, so that searches wait instead of piling up."""
 
-    def __init__(self, engine: Engine, settings: FindSettings) -> None:
+    def __init__(self, engine: Engine, settings: FindSettings, trail: Trail) -> None:
         self._engine = engine
         self._settings = settings
+        self._trail = trail
         self._threads = ThreadPoolExecutor(settings.threads, thread_name_prefix="find")
         # an open search has a connection to the index, whether its device takes the answers or not: without a
         # bound, slow devices would take them all, and nobody could store or call any more
@@ -131,8 +140,12 @@ class FindHandler:
                 request, understood = await asyncio.to_thread(_read, dataset, context, device)
             else:
                 request, understood = _read(dataset or b"", context, device)
+            self._trail.require()
         except BadRequest as error:
             yield Reply(IDENTIFIER_DOES_NOT_MATCH, comment=error.message[:64])
+            return
+        except Unavailable as error:
+            yield Reply(OUT_OF_RESOURCES, comment=error.message[:64])
             return
         except BadKey as error:
             fields = {"OffendingElement": [error.tag]}
@@ -151,11 +164,47 @@ class FindHandler:
             busy = Reply(OUT_OF_RESOURCES, comment="too many searches at once: try again later")
             yield Reply(CANCELLED) if cancelled.is_set() else busy
             return
+        count, status = 0, SUCCESS
         async with AsyncExitStack() as stack:
             stack.callback(self._leave, place)
+            # whatever ends it: what was answered until then was seen
+            stack.callback(lambda: self._tell(association, context, request, dataset, count, status))
             answers = self._answers(device, understood.query, writer, pending, cancelled)
             async for reply in await stack.enter_async_context(aclosing(answers)):
+                count += reply.status == pending
+                status = reply.status
                 yield reply
+
+    def _tell(
+        self,
+        association: Association,
+        context: Context,
+        request: Request,
+        dataset: bytes | None,
+        count: int,
+        status: int,
+    ) -> None:
+        """Into the audit trail: who searched for what, with the identifier itself as PS3.15 A.5.3.10 wants it."""
+        detail = {
+            "level": request.level,
+            "answers": count,
+            "sop_class": context.abstract_syntax,
+            "transfer_syntax": context.transfer_syntax,
+            "dataset": b64encode((dataset or b"")[:_KEPT_IDENTIFIER]).decode(),
+        }
+        passing = (SUCCESS, PENDING, PENDING_WARNING, CANCELLED)
+        self._trail.record_late(
+            Entry(
+                Kind.SEARCH,
+                association.who.principal,
+                "success" if status in passing else "failed",
+                association.peer.host,
+                what="C-FIND",
+                patients=patients_in(request.asked),
+                query=query_words(request.asked),
+                detail=detail,
+            )
+        )
 
     async def _answers(
         self, device: Device, query: Query, writer: AnswerWriter, pending: int, cancelled: asyncio.Event

@@ -6,17 +6,19 @@ from ssl import SSLContext
 
 from sqlalchemy import Engine
 
+from filmless.access.audit.trail import Trail
 from filmless.archive.query import StoredInstance
 from filmless.archive.retrieve.asked import asked_for, final, pending
 from filmless.archive.retrieve.delivery import Delivery
 from filmless.archive.retrieve.sending import Sender
-from filmless.archive.retrieve.tally import DESTINATION_UNKNOWN, Tally
+from filmless.archive.retrieve.tally import DESTINATION_UNKNOWN, UNABLE_TO_PERFORM, Tally
+from filmless.archive.told import NOTHING_FOUND, Departures
 from filmless.db.work import reading
 from filmless.devices import service as devices
 from filmless.devices.model import Device
 from filmless.dicom.dimse import Command
 from filmless.dicom.ul.negotiation import Context
-from filmless.kit.errors import Refused
+from filmless.kit.errors import Refused, Unavailable
 from filmless.net.association import Association
 from filmless.net.model import NetSettings, Reply
 
@@ -29,10 +31,12 @@ class MoveHandler:
         engine: Engine,
         sender: Sender,
         net: NetSettings,
+        trail: Trail,
         tls: Callable[[Device], SSLContext | None] = lambda device: None,
     ) -> None:
         """`tls`: the context to call a device with, None for a device without TLS."""
         self._engine = engine
+        self._trail = trail
         self._sender = sender
         self._net = net
         self._tls = tls
@@ -49,18 +53,34 @@ class MoveHandler:
 
         Closed before its end (the requestor's association is lost), it ends the associations to the destination.
         """
-        asked = await asked_for(self._engine, association, context, dataset)
-        if isinstance(asked, Reply):
-            yield asked
+        found = await asked_for(self._engine, association, context, dataset)
+        if isinstance(found, Reply):
+            yield found
             return
+        asked, wanted = found
+        told = Departures(
+            self._trail,
+            association.who.principal,
+            association.peer.host,
+            "C-MOVE",
+            destination=command.move_destination,
+        )
         try:
             destination = await asyncio.to_thread(self._destination, command.move_destination)
+            self._trail.require()
         except Refused as error:
+            told.refused(wanted.study_uids, error.message)
             yield Reply(DESTINATION_UNKNOWN, comment=error.message[:64])
             return
+        except Unavailable as error:
+            yield Reply(UNABLE_TO_PERFORM, comment=error.message[:64])
+            return
+        told.address = destination.host
+        if not asked:
+            told.refused(wanted.study_uids, NOTHING_FOUND)
         tally = Tally(len(asked))
         sending = asyncio.create_task(
-            self._deliver(destination, asked, tally, association, command, cancelled)
+            self._deliver(destination, asked, tally, told, association, command, cancelled)
         )
         try:
             while not sending.done():
@@ -72,6 +92,7 @@ class MoveHandler:
             if not sending.done():
                 sending.cancel()
                 await asyncio.gather(sending, return_exceptions=True)
+            told.tell()
         yield final(tally, context, command, cancelled=cancelled)
 
     def _destination(self, ae_title: str) -> Device:
@@ -83,6 +104,7 @@ class MoveHandler:
         destination: Device,
         asked: Sequence[StoredInstance],
         tally: Tally,
+        told: Departures,
         association: Association,
         command: Command,
         cancelled: asyncio.Event,
@@ -98,3 +120,4 @@ class MoveHandler:
         )
         async for one in delivery.send(asked):
             tally.count(one.result, one.instance.sop_instance, one.reason)
+            told.count(one)

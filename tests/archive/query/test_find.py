@@ -13,7 +13,9 @@ from pynetdicom.pdu_primitives import SOPClassExtendedNegotiation
 from sqlalchemy import Engine, text
 from tests.archive.query import objects, oracle
 from tests.raw import RawAssociation, element
+from tests.trails import keys as keys_of_trail
 
+from filmless.access.audit.trail import Trail
 from filmless.archive import find
 from filmless.archive.find import FindHandler, FindSettings, negotiate
 from filmless.devices.model import Device
@@ -32,7 +34,8 @@ Answers = list[tuple[Dataset, Dataset | None]]
 
 @asynccontextmanager
 async def serving(engine: Engine, settings: FindSettings, device: Device) -> AsyncIterator[int]:
-    handler = FindHandler(engine, settings)
+    trail = Trail(engine, keys_of_trail())
+    handler = FindHandler(engine, settings, trail)
     services = Services()
     services.add(FIND_MODELS, (CommandField.C_FIND_RQ,), handler)
     policy = NegotiationPolicy(dict.fromkeys(FIND_MODELS, (*UNCOMPRESSED, BIG)), extended=negotiate)
@@ -44,6 +47,7 @@ async def serving(engine: Engine, settings: FindSettings, device: Device) -> Asy
     yield await server.start("127.0.0.1", 0)
     await server.stop(grace=0)
     handler.close()
+    await asyncio.to_thread(trail.close)
 
 
 def keys(level: str, **values: Any) -> Dataset:
@@ -327,7 +331,8 @@ async def test_a_slow_device_leaves_room_for_others(filled: Engine, monkeypatch:
         yield from really(connection, principal, query)
 
     monkeypatch.setattr(find, "search", search)
-    handler = FindHandler(filled, FindSettings(threads=2))
+    trail = Trail(filled, keys_of_trail())
+    handler = FindHandler(filled, FindSettings(threads=2), trail)
     services = Services()
     services.add(FIND_MODELS, (CommandField.C_FIND_RQ,), handler)
 
@@ -367,11 +372,12 @@ async def test_a_slow_device_leaves_room_for_others(filled: Engine, monkeypatch:
         proceed.set()
         await server.stop(grace=0)
         handler.close()
+        await asyncio.to_thread(trail.close)
 
 
 async def test_no_place_in_time_is_said(filled: Engine) -> None:
     handler_settings = FindSettings(threads=1, timeout=0.2)
-    handler = FindHandler(filled, handler_settings)
+    handler = FindHandler(filled, handler_settings, Trail(filled, keys_of_trail()))
     cancelled = asyncio.Event()
     place = await handler._place("SLOW", cancelled)
     assert place is not None

@@ -14,13 +14,16 @@ from pydicom.filebase import DicomBytesIO
 from pydicom.filewriter import write_dataset
 from pydicom.uid import RLELossless
 from sqlalchemy import Engine
+from tests.trails import keys
 
+from filmless.access.audit.trail import Trail
 from filmless.archive.codecs import Codecs
 from filmless.archive.get import GetHandler
 from filmless.archive.model import ArchiveSettings, Arrival, Kind, Source
 from filmless.archive.move import MoveHandler
 from filmless.archive.retrieve.sending import RetrieveSettings, Sender
 from filmless.archive.store import Archive
+from filmless.archive.whose import patients_of
 from filmless.db.engine import open_engine
 from filmless.db.work import writing
 from filmless.devices import service as devices
@@ -149,9 +152,10 @@ async def home(
     archive.start()
     net = NetSettings(connect_timeout=5, response_timeout=10, send_timeout=5, acse_timeout=5)
     sender = Sender(tmp_path / "store", codecs, retrieve_settings)
+    trail = Trail(engine, keys(), patients_of=patients_of)
     services = Services()
-    services.add(MOVE_MODELS, [CommandField.C_MOVE_RQ], MoveHandler(engine, sender, net))
-    services.add(GET_MODELS, [CommandField.C_GET_RQ], GetHandler(engine, sender))
+    services.add(MOVE_MODELS, [CommandField.C_MOVE_RQ], MoveHandler(engine, sender, net, trail))
+    services.add(GET_MODELS, [CommandField.C_GET_RQ], GetHandler(engine, sender, trail))
 
     async def admit(request: AssociateRequest, peer: Peer) -> Admission:
         return Admission(caller, policy())
@@ -161,6 +165,7 @@ async def home(
     yield Home(engine, archive, codecs, port, server)
     await server.stop(grace=0)
     sender.close()
+    await asyncio.to_thread(trail.close)
     await asyncio.to_thread(archive.stop)
     codecs.close()
     assert not [path for path in (tmp_path / "scratch").rglob("*") if path.is_file()]

@@ -22,8 +22,8 @@ class AuditSettings:
     #: certificates (PEM) of the authorities that the collector's certificate is checked against; empty: the system's
     authorities: str = ""
     #: our certificate and key (PEM) for a collector that asks for one (IHE ATNA does)
-    certificate: str = ""
-    key: str = ""
+    client_certificate: str = ""
+    client_key: str = ""
     #: seconds that connecting to the collector, and each sending, may take
     timeout: float = 10.0
     #: name of this site in the messages (AuditEnterpriseSiteID)
@@ -32,7 +32,7 @@ class AuditSettings:
     def __post_init__(self) -> None:
         if not 0 < self.collector_port <= 65535:
             raise ValueError("collector_port must be a port number from 1 to 65535")
-        if bool(self.certificate) != bool(self.key):
-            raise ValueError("certificate and key belong together")
-        if self.transport != "tls" and (self.certificate or self.authorities):
-            raise ValueError('certificate and authorities are for transport = "tls"')
+        if bool(self.client_certificate) != bool(self.client_key):
+            raise ValueError("client_certificate and client_key belong together")
+        if self.transport != "tls" and (self.client_certificate or self.authorities):
+            raise ValueError('client_certificate and authorities are for transport = "tls"')

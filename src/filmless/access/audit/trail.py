@@ -85,6 +85,19 @@ class Trail:
                 self._thread.start()
             self._changed.notify_all()
 
+    def require(self) -> None:
+        """Raises Unavailable where nothing more can be kept: asked before what is told only at its end."""
+        with self._changed:
+            if self._closing or len(self._waiting) >= _WAITING:
+                raise Unavailable("What is done now could not be kept in the audit trail.", code="audit")
+
+    def record_late(self, entry: Entry) -> None:
+        """Keep an entry about what has happened already, so that there is nothing left to refuse: never raises."""
+        try:
+            self.record(entry)
+        except Unavailable:
+            log.error("an entry (%s) of the audit trail could not be kept", entry.kind)
+
     def record_in(self, connection: Connection, entry: Entry) -> None:
         """Keep an entry in the caller's write transaction: with it, or not at all. Best as its last statement."""
         if connection.dialect.name == "postgresql":

@@ -25,8 +25,9 @@ _log = logging.getLogger(__name__)
 
 async def asked_for(
     engine: Engine, association: Association, context: Context, dataset: bytes | None
-) -> list[StoredInstance] | Reply:
-    """The objects that an identifier asks for and its sender may have; the final response where it is refused.
+) -> tuple[list[StoredInstance], Wanted] | Reply:
+    """The objects that an identifier asks for and its sender may have, and what it asks for; the final response where
+    it is refused.
 
     Relational where negotiated (PS3.4 C.5.2.1, first byte) or where the device's quirk "relational" says so.
     """
@@ -34,7 +35,7 @@ async def asked_for(
     assert isinstance(device, Device)
     relational = context.extended[:1] == b"\x01" or "relational" in device.quirks
 
-    def look_up() -> list[StoredInstance]:
+    def look_up() -> tuple[list[StoredInstance], Wanted]:
         wanted = read_identifier(
             dataset or b"",
             context.transfer_syntax,
@@ -42,7 +43,7 @@ async def asked_for(
             relational=relational,
             character_set=device.character_set,
         )
-        return _look_up(engine, device, wanted)
+        return _look_up(engine, device, wanted), wanted
 
     try:
         # the identifier too in the thread: a long list of UIDs would hold up everybody else
