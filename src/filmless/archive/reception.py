@@ -23,7 +23,7 @@ from filmless.archive.publish import Item
 from filmless.dicom import scan
 from filmless.dicom.uids import transfer_syntax
 from filmless.kit import clock
-from filmless.kit.errors import Defect, FilmlessError, Unavailable
+from filmless.kit.errors import Defect, FilmlessError, Refused, Unavailable
 
 log = logging.getLogger(__name__)
 
@@ -104,6 +104,8 @@ class Reception:
         self._error: FilmlessError | None = None
         self._handover = _HANDOVER_ALONE if archive.alone() else _HANDOVER
         self._done: Done = _nobody
+        #: of the object, once its header was read
+        self.study_uid = ""
         # owned by the writer thread
         self._folder: Folder | None = None
         self._fd = -1
@@ -258,6 +260,8 @@ class Reception:
                 written = self._seal_file()
             except OSError as broken:
                 error = disk_error(broken)
+            except Refused as refused:
+                error = refused
             except Exception as broken:
                 log.exception("finishing an object failed")
                 error = Defect(f"the object could not be read: {type(broken).__name__}")
@@ -300,6 +304,9 @@ class Reception:
             self._head = bytearray()
         file = File(self._key, self._path, self._offset, self._size, digest, self._at)
         entry = read_entry(self._arrival, file, self._scanned)
+        self.study_uid = entry.study_uid
+        if self._arrival.study_uid and entry.study_uid not in ("", self._arrival.study_uid):
+            raise Refused("the object is of another study than was announced", code="other-study")
         return Written(Item(entry), self._folder, self._done)
 
     def _sync(self, written: Written, *, folder: bool) -> None:
