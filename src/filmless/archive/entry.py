@@ -50,6 +50,8 @@ class Entry:
     cause: Cause | None
     note: RejectionNote | None = None
     warnings: list[tuple[str, str]] = field(default_factory=list)
+    #: values of search keys (archive/searchable.py), filled in by the index's writer, who knows the keys
+    search_values: list[tuple[str, dict[str, str]]] = field(default_factory=list)
 
     def warn(self, tag: int, text: str) -> None:
         """Note what was taken leniently, once per attribute."""
@@ -113,24 +115,31 @@ def read_entry(arrival: Arrival, file: File, header: scan.Header) -> Entry:
     if header.truncated:
         entry.warn(0, "the data set ends before its last element does")
     if sop_class_uid == KEY_OBJECT_SELECTION:
-        entry.note = _rejection_note(header)
+        entry.note = rejection_note(header)
     return entry
 
 
-def scan_file(path: Path, offset: int, size: int, transfer_syntax_uid: str) -> scan.Header:
+def scan_file(
+    path: Path,
+    offset: int,
+    size: int,
+    transfer_syntax_uid: str,
+    wanted: frozenset[int] = levels.WANTED,
+) -> scan.Header:
     """The header of the data set at `offset` of a file, reading no more of it than needed."""
     limit = 256 << 10
     with path.open("rb") as file:
         while True:
             file.seek(offset)
             head = file.read(min(size, limit))
-            header = scan.scan(head, transfer_syntax_uid, levels.WANTED, total=size)
+            header = scan.scan(head, transfer_syntax_uid, wanted, total=size)
             if header.ended or len(head) >= size or limit >= 64 << 20:
                 return header
             limit = min(limit * 8, 64 << 20)
 
 
-def _rejection_note(header: scan.Header) -> RejectionNote | None:
+def rejection_note(header: scan.Header) -> RejectionNote | None:
+    """What a key object selection document rejects; None where its title is no reason for a rejection."""
     titles = scan.sequence_items(header, 0x0040A043)
     if not titles or scan.text(titles[0], 0x00080102) != "DCM":
         return None
@@ -283,8 +292,8 @@ def _short(uid: str) -> str:
 
 
 def sequence_values(entry: Entry) -> list[tuple[str, Mapping[str, str]]]:
-    """Values inside matched sequences: (level, row without owner)."""
-    found: list[tuple[str, Mapping[str, str]]] = []
+    """Values inside matched sequences, and of search keys: (level, row without owner)."""
+    found: list[tuple[str, Mapping[str, str]]] = [*entry.search_values]
     for tag, (level, path, inside) in levels.SEQUENCES.items():
         if tag not in entry.header.values:
             continue

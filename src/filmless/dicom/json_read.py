@@ -26,13 +26,19 @@ def to_data_set(content: Mapping[str, Any], *, bulk: Bulk | None = None, warn: W
     `bulk` gives the bytes of a BulkDataURI, in little endian; without it such values are left out. `warn` hears
     (tag, words) of each element that was left out; elements whose name is no tag count under tag 0.
     """
+    return b"".join(to_elements(content, bulk=bulk, warn=warn).values())
+
+
+def to_elements(
+    content: Mapping[str, Any], *, bulk: Bulk | None = None, warn: Warn | None = None
+) -> dict[int, bytes]:
+    """The same element by element, in the order of tags: for who puts others between them."""
     warn = warn or (lambda tag, words: None)
     encoded = _elements(content, bulk, warn, 0)
     encoded.pop(SPECIFIC_CHARACTER_SET, None)
-    whole = b"".join(encoded.values())
-    if f"{SPECIFIC_CHARACTER_SET:08X}" in content or not whole.isascii():
+    if f"{SPECIFIC_CHARACTER_SET:08X}" in content or not all(one.isascii() for one in encoded.values()):
         encoded[SPECIFIC_CHARACTER_SET] = element(SPECIFIC_CHARACTER_SET, "CS", UTF_8.encode())
-    return b"".join(one for _, one in sorted(encoded.items()))
+    return dict(sorted(encoded.items()))
 
 
 def _elements(content: Mapping[str, Any], bulk: Bulk | None, warn: Warn, depth: int) -> dict[int, bytes]:

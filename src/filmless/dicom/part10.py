@@ -96,6 +96,15 @@ def read_meta(source: bytes | bytearray | memoryview | BinaryIO) -> Meta:
     return meta
 
 
+def meta_so_far(head: bytes, *, last: bool = False) -> Meta | None:
+    """The file meta information of a file of which `head` has come; None where more of it is needed.
+
+    With `last` that is all there is, and None where it does not look like DICOM at all. So it also is where `head`
+    has MAX_META bytes.
+    """
+    return _read(head, last=last or len(head) >= MAX_META)
+
+
 def _read(head: bytes, *, last: bool = False) -> Meta | None:
     """None where the head does not hold the whole group; with `last`, what it does hold is all there is."""
     if head[128:132] == b"DICM":

@@ -21,6 +21,12 @@ class TrailLike(Protocol):
     def record(self, entry: Any) -> None:
         """Keep an entry; raises Unavailable where it cannot be kept."""
 
+    def require(self) -> None:
+        """Raises Unavailable where nothing can be kept: before what is told only at its end."""
+
+    def record_late(self, entry: Any) -> None:
+        """Keep an entry about what has happened already; never raises."""
+
     def viewed(self, who: Principal, host: str, study_uid: str, what: str) -> None:
         """That `who` looked at a study; cheap on repeats."""
 
