@@ -18,6 +18,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from filmless.access.audit.model import Entry, Kind
 from filmless.access.audit.trail import Trail
 from filmless.access.model import Principal
+from filmless.archive import searchable
 from filmless.archive.query import (
     LEVELS,
     BadKey,
@@ -31,6 +32,7 @@ from filmless.archive.query import (
 )
 from filmless.archive.query.identifier import AnswerWriter, Request, read_request
 from filmless.archive.query.words import patients_in, query_words
+from filmless.archive.searchable import SearchKeys
 from filmless.db.work import reading
 from filmless.devices.model import Device
 from filmless.dicom.dimse import Command
@@ -100,11 +102,11 @@ def options_of(context: Context, device: Device) -> Options:
     )
 
 
-def _read(dataset: bytes, context: Context, device: Device) -> tuple[Request, Understood]:
+def _read(dataset: bytes, context: Context, device: Device, extras: SearchKeys) -> tuple[Request, Understood]:
     """The identifier, and the query that it asks for. Raises BadRequest and BadKey."""
     request = read_request(dataset, context.transfer_syntax, device.character_set)
     levels = MODELS[context.abstract_syntax]
-    return request, understand(request.level, levels, request.asked, options_of(context, device))
+    return request, understand(request.level, levels, request.asked, options_of(context, device), extras)
 
 
 class FindHandler:
@@ -112,6 +114,7 @@ class FindHandler:
 
     def __init__(self, engine: Engine, settings: FindSettings, trail: Trail) -> None:
         self._engine = engine
+        self._keys = searchable.Known(engine)
         self._settings = settings
         self._trail = trail
         self._threads = ThreadPoolExecutor(settings.threads, thread_name_prefix="find")
@@ -136,10 +139,16 @@ class FindHandler:
         device = association.who
         assert isinstance(device, Device)
         try:
+            extras = await asyncio.to_thread(self._keys.now) if self._keys.stale else self._keys.now()
+        except SQLAlchemyError as error:
+            _log.error("the search keys cannot be read: %s", type(getattr(error, "orig", error)).__name__)
+            yield Reply(OUT_OF_RESOURCES, comment="the index is not available")
+            return
+        try:
             if dataset is not None and len(dataset) > _SMALL:
-                request, understood = await asyncio.to_thread(_read, dataset, context, device)
+                request, understood = await asyncio.to_thread(_read, dataset, context, device, extras)
             else:
-                request, understood = _read(dataset or b"", context, device)
+                request, understood = _read(dataset or b"", context, device, extras)
             self._trail.require()
         except BadRequest as error:
             yield Reply(IDENTIFIER_DOES_NOT_MATCH, comment=error.message[:64])

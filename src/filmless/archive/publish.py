@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Engine, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError, OperationalError, SQLAlchemyError
 
 from filmless.archive import entry as entries
-from filmless.archive import filing, ledger, rejection
+from filmless.archive import filing, ledger, rejection, search_keys
 from filmless.archive.entry import Entry
 from filmless.archive.filing import Filing, Known, Place, Work
 from filmless.archive.model import CAUSES, ArchiveSettings, Cause, Kind, Outcome
@@ -186,6 +186,7 @@ class Publisher:
         with self._writing() as connection:
             uids = [item.entry.sop_instance_uid for item in items if item.entry.cause is None]
             rejection.lock(connection, alone=any(item.entry.note is not None for item in items))
+            search_keys.read_for(connection, self._root, [item.entry for item in items])
             known = filing.known(connection, uids)
             rejected = rejection.codes_in_force(connection, uids) if uids else {}
             results: list[Result] = []

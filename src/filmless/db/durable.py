@@ -33,7 +33,7 @@ _APPLICATION = "filmless"
 _STEPS_VERSION = "1"
 
 #: queue -> how many of its jobs run at once for one device. Long sends do not hold up short notices.
-QUEUES: dict[str, int] = {"sends": 1, "notices": 4}
+QUEUES: dict[str, int] = {"sends": 1, "notices": 4, "indexing": 1}
 
 State = Literal["waiting", "running", "retrying", "done", "failed", "cancelled"]
 STATES: tuple[State, ...] = ("waiting", "running", "retrying", "done", "failed", "cancelled")
@@ -315,7 +315,7 @@ def _words(error: Exception) -> str:
 
 
 #: which queue each kind of job waits in, for resuming
-_KIND_QUEUES: dict[str, str] = {"send": "sends"}
+_KIND_QUEUES: dict[str, str] = {"send": "sends", "index-key": "indexing"}
 
 
 def queue_of(kind_name: str) -> str:

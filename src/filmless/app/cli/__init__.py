@@ -30,6 +30,10 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "quarantine": ("archive", "Objects that were set aside: list, show, accept, discard."),
     "reject": ("archive", "Take images out of use, with a reason: add, list, show, revoke."),
     "flags": ("flags", "Doubts about identity, for a steward; values taken leniently: list, show."),
+    "search-keys": (
+        "search_keys",
+        "Attributes that searches find besides the usual ones: add, list, remove.",
+    ),
     "purge": ("upkeep", "Delete for good what was rejected, replaced or discarded long ago."),
     "check": ("upkeep", "Compare the index with the files, both ways."),
     "rebuild": ("upkeep", "Make the whole index again from the files."),
@@ -49,7 +53,9 @@ class _Commands(click.Group):
         if cmd_name not in COMMANDS:
             return None
         module = importlib.import_module(f"filmless.app.cli.{COMMANDS[cmd_name][0]}")
-        command: click.Command = getattr(module, "import_" if cmd_name == "import" else cmd_name)
+        command: click.Command = getattr(
+            module, "import_" if cmd_name == "import" else cmd_name.replace("-", "_")
+        )
         return command
 
     def invoke(self, ctx: click.Context) -> Any:
