@@ -22,9 +22,11 @@ _MOST: Final = 50
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """An open session. `id` names it among those of its account; it opens nothing."""
+    """An open session. `id` names it among the open ones of its account; it opens nothing."""
 
     id: int
+    #: the hash of its secret: what is really its own, as SQLite gives numbers again
+    key: str
     account_id: int
     method: str
     host: str
@@ -92,7 +94,7 @@ def find(
 
 def seen(connection: Connection, session: Session) -> None:
     """Keep that it was used now."""
-    connection.execute(update(sessions).where(sessions.c.id == session.id).values(seen_at=clock.now()))
+    connection.execute(update(sessions).where(sessions.c.id_hash == session.key).values(seen_at=clock.now()))
 
 
 def list_sessions(connection: Connection, account_id: int, settings: AccessSettings) -> list[Session]:
@@ -101,6 +103,11 @@ def list_sessions(connection: Connection, account_id: int, settings: AccessSetti
     now, idle = clock.now(), timedelta(minutes=settings.session_idle_minutes)
     found = [_session(row) for row in connection.execute(query)]
     return [one for one in found if one.ends_at > now and one.seen_at + idle > now]
+
+
+def end_this(connection: Connection, session: Session) -> None:
+    """End one session."""
+    connection.execute(delete(sessions).where(sessions.c.id_hash == session.key))
 
 
 def end(connection: Connection, account_id: int, session_id: int | None = None) -> int:
@@ -119,6 +126,7 @@ def forget_ended(connection: Connection) -> int:
 def _session(row: Row[Any]) -> Session:
     return Session(
         row.id,
+        row.id_hash,
         row.account_id,
         row.method,
         row.host,

@@ -214,7 +214,7 @@ def opened(at: Gate, request: Request, response: Response, secret: str) -> Whoam
     before: SignedIn | None = request.scope["state"]["signed_in"]
     if before is not None and before.session is not None:
         with writing(at.engine) as connection:
-            sessions.end(connection, before.account.id, before.session.id)
+            sessions.end_this(connection, before.session)
     at.forget()
     set_cookie(at, request, response, secret)
     found = at.by_session(secret)
@@ -233,6 +233,6 @@ def set_cookie(at: Gate, request: Request, response: Response, secret: str) -> N
 def _end_this(at: Gate, found: SignedIn, host: str) -> None:
     assert found.session is not None
     with writing(at.engine) as connection:
-        sessions.end(connection, found.account.id, found.session.id)
+        sessions.end_this(connection, found.session)
         at.acting(found.principal, host).note(connection, "session", kind=Kind.SIGN_OUT)
     at.forget()
