@@ -15,7 +15,9 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from filmless.dicom.elements import Buffer
+from filmless.dicom.json_text import mapped
 from filmless.dicom.pixels import transcode
+from filmless.dicom.pixels.one_frame import transcode_frame
 from filmless.dicom.same import same_object
 from filmless.kit.errors import FilmlessError
 
@@ -94,7 +96,19 @@ def _mapped(part: dict[str, Any]) -> Iterator[Buffer]:
     yield memoryview(mapped)[part["offset"] : part["offset"] + part["size"]]
 
 
-_TASKS = {"transcode": _transcode, "same": _same, "render": _render, "icon": _icon}
+def _frame(task: dict[str, Any]) -> dict[str, Any]:
+    part = task["from"]
+    with mapped(Path(part["path"]), part["offset"], part["size"]) as data:
+        place = tuple(
+            number - part["offset"] if even % 2 == 0 else number for even, number in enumerate(task["place"])
+        )
+        result = transcode_frame(data, part["transfer_syntax_uid"], task["number"], place, task["to"])
+    with Path(task["into"]).open("wb") as file:
+        file.write(result)
+    return {"size": len(result)}
+
+
+_TASKS = {"frame": _frame, "transcode": _transcode, "same": _same, "render": _render, "icon": _icon}
 
 
 def answer(line: bytes) -> dict[str, Any]:

@@ -155,6 +155,30 @@ class Codecs:
         """A picture for an object that is no image, with a word of ASCII on it. Discard it."""
         return await self._picture({"task": "icon", "label": label, "side": side, "media_type": media_type})
 
+    async def frame(self, source: DataSet, number: int, place: tuple[int, ...], to_ts: str) -> bytes:
+        """One frame (`number` from 0, at `place` of the file) in another transfer syntax, never lossy.
+
+        Without a place the frame is looked for (deflated data sets).
+        """
+
+        def work(process: _Process) -> bytes:
+            into = self._results() / ids.new_version_key()
+            task = {
+                "task": "frame",
+                "from": source.as_json(),
+                "number": number,
+                "place": place,
+                "to": to_ts,
+                "into": str(into),
+            }
+            try:
+                process.ask(task, self.settings.timeout)
+                return into.read_bytes()
+            finally:
+                into.unlink(missing_ok=True)
+
+        return await asyncio.wrap_future(self._submit(work))
+
     async def same(self, a: DataSet, b: DataSet) -> str | None:
         """None where both are one object (elements and pixels, in whatever syntax), else the difference."""
         return await asyncio.wrap_future(self._submit(lambda process: self._same(process, a, b)))

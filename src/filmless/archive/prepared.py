@@ -195,10 +195,10 @@ class EvenPlaces(Sequence[Place]):
 
     offset: int
     length: int
-    count: int
+    total: int
 
     def __len__(self) -> int:
-        return self.count
+        return self.total
 
     @overload
     def __getitem__(self, index: int) -> Place: ...
@@ -206,7 +206,7 @@ class EvenPlaces(Sequence[Place]):
     def __getitem__(self, index: slice) -> Sequence[Place]: ...
     def __getitem__(self, index: int | slice) -> Place | Sequence[Place]:
         if isinstance(index, slice):
-            return [self[number] for number in range(*index.indices(self.count))]
-        if not -self.count <= index < self.count:
+            return [self[number] for number in range(*index.indices(self.total))]
+        if not -self.total <= index < self.total:
             raise IndexError(index)
-        return (self.offset + index % self.count * self.length, self.length)
+        return (self.offset + index % self.total * self.length, self.length)

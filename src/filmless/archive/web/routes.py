@@ -4,11 +4,11 @@ from collections.abc import Callable, Sequence
 
 from starlette.routing import BaseRoute
 
-from filmless.archive.web import qido
+from filmless.archive.web import retrieve
 from filmless.archive.web.context import ArchiveWeb
 
-#: one function for each file with routes, in the order in which they are tried
-_FILES: tuple[Callable[[ArchiveWeb], Sequence[BaseRoute]], ...] = (qido.routes,)
+#: one function for each file with routes, in the order in which they are tried: frames are asked for most
+_FILES: tuple[Callable[[ArchiveWeb], Sequence[BaseRoute]], ...] = (retrieve.routes,)
 
 
 def routes(context: ArchiveWeb) -> list[BaseRoute]:

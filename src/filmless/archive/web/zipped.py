@@ -1,0 +1,110 @@
+"""Studies as ZIP archives (PS3.18 8.7.3.6): a file-set with its DICOMDIR (PS3.10 8), made while it is sent.
+
+Nothing is compressed: what could be is compressed within the objects. The check sum of a file stands before it, so each
+is read twice, small ones once; the second time from the system's memory.
+"""
+
+import asyncio
+import logging
+import mmap
+import zlib
+from collections.abc import AsyncIterator, Sequence
+from contextlib import aclosing
+from typing import Final
+
+from starlette.responses import Response
+
+from filmless.access.audit.model import Entry, Kind
+from filmless.archive.web.asking import Asked
+from filmless.archive.web.context import ArchiveWeb
+from filmless.archive.web.outgoing import Making, Outgoing, file_head
+from filmless.dicom.builders.dicomdir import RECORD_TAGS, Directory
+from filmless.dicom.header import Header
+from filmless.dicom.scan import scan
+from filmless.dicom.web.media_types import ZIP
+from filmless.kit.errors import Refused
+from filmless.kit.zip64 import Zip
+from filmless.net.http.streams import FileSlice, Segment, Segments
+
+log = logging.getLogger(__name__)
+
+#: read at a time for check sums; bytes
+_CHUNK: Final = 1 << 20
+
+
+def answer(context: ArchiveWeb, ask: Asked, outgoing: Sequence[Outgoing]) -> Response:
+    """The archive of these objects. Recorded as an export before its first byte."""
+    studies = tuple(dict.fromkeys(one.one.study_uid for one in outgoing))
+    context.trail.record(
+        Entry(
+            Kind.EXPORT,
+            ask.principal,
+            host=ask.host,
+            studies=studies,
+            what="ZIP",
+            detail={"instances": len(outgoing), "series": ask.series, "instance": ask.instance},
+        )
+    )
+    name = ask.instance or ask.series or ask.study
+    headers = {
+        "Cache-Control": "private, no-store",
+        "Content-Disposition": f'attachment; filename="{name}.zip"',
+        "Vary": "Accept",
+    }
+    return Segments(_files(context, outgoing), media_type=ZIP, headers=headers)
+
+
+async def _files(context: ArchiveWeb, outgoing: Sequence[Outgoing]) -> AsyncIterator[Segment]:
+    """The archive in pieces. One that cannot be read ends it: half an archive is not taken for a whole."""
+    archive, directory = Zip(), Directory()
+    async with aclosing(Making(context).each(outgoing)) as objects:
+        async for one, out in objects:
+            head, segments = file_head(one), out.segments
+            header, crc = await asyncio.to_thread(_read, one, head, segments)
+            try:
+                file_id = directory.add(
+                    header,
+                    sop_class_uid=one.one.sop_class,
+                    sop_instance_uid=one.one.sop_instance,
+                    transfer_syntax_uid=one.syntax,
+                )
+            except Refused:
+                # two rows of one object: a file-set holds each once
+                continue
+            yield archive.begin("/".join(file_id), len(head) + out.size, crc)
+            yield head
+            for segment in segments:
+                yield segment
+    content = await asyncio.to_thread(directory.build)
+    yield archive.begin("DICOMDIR", len(content), zlib.crc32(content))
+    yield content
+    yield archive.end()
+
+
+def _read(one: Outgoing, head: bytes, segments: Sequence[Segment]) -> tuple[Header, int]:
+    """(what the directory needs of the header, CRC-32 of the file). Raises OSError, EOFError."""
+    crc = zlib.crc32(head)
+    header: Header | None = None
+    for segment in segments:
+        if not isinstance(segment, FileSlice):
+            header = header or scan(segment, one.syntax, RECORD_TAGS)
+            crc = zlib.crc32(segment, crc)
+            continue
+        if not segment.length:
+            continue
+        with (
+            open(segment.path, "rb", buffering=0) as file,  # noqa: PTH123
+            mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped,
+        ):
+            view = memoryview(mapped)
+            part = view[segment.offset : segment.offset + segment.length]
+            try:
+                if len(part) != segment.length:
+                    raise EOFError("a stored file is shorter than the index says")
+                header = header or scan(part, one.syntax, RECORD_TAGS)
+                for at in range(0, len(part), _CHUNK):
+                    crc = zlib.crc32(part[at : at + _CHUNK], crc)
+            finally:
+                part.release()
+                view.release()
+    return header or scan(b"", one.syntax, RECORD_TAGS), crc
