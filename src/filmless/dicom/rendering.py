@@ -12,6 +12,8 @@ Function = Literal["LINEAR", "LINEAR_EXACT", "SIGMOID"]
 STILL = ("image/jpeg", "image/png", "image/gif")
 MOVING = ("video/mp4", "image/gif")
 
+#: of a thumbnail where nothing else is asked; pixels
+THUMBNAIL_SIDE = 128
 #: of Wish.frame
 MIDDLE = -1
 #: neither side of a picture may be longer; pixels
