@@ -124,7 +124,12 @@ def _no_json() -> Refused:
 
 
 def _store_one(intake: Intake, content: Json, bulk: Bulk) -> None:
-    result = Result()
+    result = Result(
+        _uid(content, "00080016"),
+        _uid(content, "00080018"),
+        _uid(content, "0020000D"),
+        _uid(content, "0020000E"),
+    )
     intake.results.append(result)
     try:
         made = assemble(content, bulk)
@@ -137,6 +142,13 @@ def _store_one(intake: Intake, content: Json, bulk: Bulk) -> None:
         result.conclude(intake.archive.store_blocking(arrival, made.chunks()))
     except FilmlessError as error:
         result.fail(error)
+
+
+def _uid(content: Json, tag: str) -> str:
+    """What the metadata say of themselves, for the answer."""
+    values = content.get(tag, {}).get("Value")
+    said = values[0] if isinstance(values, list) and values else ""
+    return levels.uid_value(said) if isinstance(said, str) else ""
 
 
 @dataclass(frozen=True, slots=True)
