@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from typing import Any, Literal
 
@@ -89,3 +90,47 @@ class Entry:
     detail: Mapping[str, Any] = field(default_factory=dict)
     #: why: given by the person, or why it was refused
     reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """An entry as it is in the trail. `body`: what has no column, see chain.append."""
+
+    seq: int
+    at: datetime
+    kind: str
+    outcome: str
+    who_kind: str
+    who: str
+    host: str
+    body: Mapping[str, Any]
+
+    @property
+    def studies(self) -> tuple[str, ...]:
+        return tuple(self.body.get("studies", ()))
+
+    @property
+    def patients(self) -> tuple[str, ...]:
+        return tuple(self.body.get("patients", ()))
+
+    @property
+    def what(self) -> str:
+        return str(self.body.get("what", ""))
+
+    @property
+    def query(self) -> str:
+        return str(self.body.get("query", ""))
+
+    @property
+    def reason(self) -> str:
+        return str(self.body.get("reason", ""))
+
+    @property
+    def detail(self) -> Mapping[str, Any]:
+        found = self.body.get("detail", {})
+        return found if isinstance(found, Mapping) else {}
+
+    @property
+    def server(self) -> str:
+        """ "host/process/process number" of who wrote it."""
+        return str(self.body.get("server", ""))
