@@ -24,6 +24,7 @@ from sqlalchemy import (
     true,
     union,
 )
+from sqlalchemy.sql.elements import False_
 
 from filmless.access.model import Action, Principal, Scope
 from filmless.access.tables import break_glass, patient_care, shared_studies, study_access
@@ -64,6 +65,8 @@ def visible_at(
         return exists(select(study.c.id).where(study.c.patient == own.c.id, condition))
     own = _table(level) if table is None else table
     condition = in_force(level, principal, own)
+    if isinstance(seen(principal, action=action), False_):
+        return false()
     if not restricted(principal, action):
         return condition
     if level == "STUDY":
@@ -85,15 +88,16 @@ def in_force(level: Level, principal: Principal, table: FromClause | None = None
     Not enough by itself: `seen` must hold of the study. For most principals the counts that ingest and rejection keep
     answer it; for quality control the instances.
     """
-    own = _table(level) if table is None else table
+    return _in_force(level, _table(level) if table is None else table, quality=principal.quality_control)
+
+
+def _in_force(level: Level, own: FromClause, *, quality: bool) -> Condition:
     if level == "IMAGE":
-        if principal.quality_control:
-            return own.c.rejected.in_(("", QUALITY_CODE))
-        return own.c.rejected == ""
-    if not principal.quality_control:
+        return own.c.rejected.in_(("", QUALITY_CODE)) if quality else own.c.rejected == ""
+    if not quality:
         return own.c.instance_count > 0
     instance = instances.alias()
-    inside: Select[Any] = select(instance.c.id).where(in_force("IMAGE", principal, instance))
+    inside: Select[Any] = select(instance.c.id).where(_in_force("IMAGE", instance, quality=True))
     if level == "SERIES":
         return exists(inside.where(instance.c.series == own.c.id))
     one = series.alias()
@@ -121,7 +125,7 @@ def seen(principal: Principal, study: FromClause = studies, *, action: Action = 
     if principal.unlimited:
         return true()
     scopes = frozenset(grant.effective_scope for grant in principal.granting(action))
-    return _seen(scopes, principal.account, principal.wards, study)
+    return _seen(scopes, principal.account, principal.wards, principal.quality_control, study)
 
 
 def _little(principal: Principal, action: Action) -> bool:
@@ -137,7 +141,9 @@ def _is_everything(scope: Scope) -> bool:
 
 
 @lru_cache(maxsize=1024)
-def _seen(scopes: frozenset[Scope], account: int, wards: frozenset[str], study: FromClause) -> Condition:
+def _seen(
+    scopes: frozenset[Scope], account: int, wards: frozenset[str], quality: bool, study: FromClause
+) -> Condition:
     """What any of the scopes allows, or was opened to the account besides.
 
     What may be much (a site, a department, a modality) is asked of each study; what is little (own patients, studies
@@ -154,27 +160,28 @@ def _seen(scopes: frozenset[Scope], account: int, wards: frozenset[str], study: 
     for scope in scopes:
         if scope.shared_only:
             continue
-        within = _within(scope, study)
+        within = _within(scope, study, quality)
         if scope.own_patients:
             if within is None:
                 found += own
             elif own:
                 asked.append(and_(study.c.id.in_(_union(own)), within))
             continue
-        plain = true() if scope.sensitive else ~_marked(study)
-        asked.append(plain if within is None else and_(within, plain))
-        if not scope.sensitive and own:
+        if scope.sensitive:
+            plain: Condition = true()
+        elif own and within is not None:
             # the care relation opens what is sensitive
-            if within is None:
-                found += own
-            else:
-                asked.append(and_(study.c.id.in_(_union(own)), within))
+            plain = or_(~_marked(study), study.c.id.in_(_union(own)))
+        else:
+            plain = ~_marked(study)
+            found += own
+        asked.append(plain if within is None else and_(within, plain))
     if found:
         asked.append(study.c.id.in_(_union(found)))
     return or_(false(), *asked)
 
 
-def _within(scope: Scope, study: FromClause) -> Condition | None:
+def _within(scope: Scope, study: FromClause, quality: bool) -> Condition | None:
     """Site, department and modality; None where the scope restricts none of them."""
     conditions: list[Condition] = []
     written: list[Condition] = []
@@ -188,7 +195,9 @@ def _within(scope: Scope, study: FromClause) -> Condition | None:
     if scope.modalities is not None:
         one = _SERIES_IN_STUDY
         inside = select(one.c.id).where(
-            one.c.study == study.c.id, one.c.modality.in_(sorted(scope.modalities))
+            one.c.study == study.c.id,
+            one.c.modality.in_(sorted(scope.modalities)),
+            _in_force("SERIES", one, quality=quality),
         )
         conditions.append(exists(inside.correlate(study)))
     return and_(*conditions) if conditions else None
