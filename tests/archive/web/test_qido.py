@@ -70,15 +70,16 @@ def parameters(keys: dict[int, Any]) -> str:
 QUESTIONS = [(level if level != "PATIENT" else "STUDY", keys) for level, keys in QUERIES]
 
 
-@pytest.mark.parametrize(
-    ("level", "keys"), QUESTIONS, ids=[f"{level}-{number}" for number, (level, _) in enumerate(QUESTIONS)]
-)
-async def test_every_question_finds_what_brute_force_finds(
-    client: Client, level: str, keys: dict[int, Any]
-) -> None:
-    found = await client.uids(level, PATHS[level], parameters(keys))
-    assert len(found) == len(set(found))
-    assert set(found) == oracle.answer(HOSPITAL, level, keys, combined=True)
+@pytest.mark.parametrize("level", ["STUDY", "SERIES", "IMAGE"])
+async def test_every_question_finds_what_brute_force_finds(client: Client, level: str) -> None:
+    asked = [keys for at, keys in QUESTIONS if at == level]
+    assert asked
+    wrong = []
+    for keys in asked:
+        found = await client.uids(level, PATHS[level], parameters(keys))
+        if sorted(found) != sorted(oracle.answer(HOSPITAL, level, keys, combined=True)):
+            wrong.append(keys)
+    assert wrong == []
 
 
 async def test_resources_below_a_study_and_a_series(client: Client) -> None:
