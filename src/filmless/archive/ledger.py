@@ -9,8 +9,10 @@ decides again.
     {"at": "...", "what": "reject" | "revoke", "note": "<SOP Instance UID>", "by": "...", "reason": "..."}
     {"at": "...", "what": "purge", "key": "...", "by": "...", "reason": "..."}
     {"at": "...", "what": "rejected", "note": "...", "code": "...", "rejected_at": "...", "objects": ["..."], ...}
+    {"at": "...", "what": "correct", "key": "...", "level": "STUDY", "study_uid": "...", "changes": {...}, ...}
+    {"at": "...", "what": "undo-correction", "key": "...", "by": "...", "reason": "..."}
 
-The last is written when a rejection note itself is purged: what it rejects stays rejected. `at` is the moment that the
+"rejected" is written when a rejection note itself is purged: what it rejects stays rejected. `at` is the moment that the
 index has for the decision, where it has one.
 """
 

@@ -17,6 +17,7 @@ from sqlalchemy.exc import IntegrityError, OperationalError, SQLAlchemyError
 
 from filmless.archive import entry as entries
 from filmless.archive import filing, ledger, rejection, search_keys
+from filmless.archive.corrections.applying import Corrections, NotCorrectable
 from filmless.archive.entry import Entry
 from filmless.archive.filing import Filing, Known, Place, Work
 from filmless.archive.model import CAUSES, ArchiveSettings, Cause, Kind, Outcome
@@ -88,6 +89,7 @@ class Publisher:
         self._root = root
         self._settings = settings
         self._filing = Filing()
+        self._corrections = Corrections(root)
         self._connection: Connection | None = None
         #: the last transaction got as far as its commit
         self._committing = False
@@ -186,6 +188,9 @@ class Publisher:
         with self._writing() as connection:
             uids = [item.entry.sop_instance_uid for item in items if item.entry.cause is None]
             rejection.lock(connection, alone=any(item.entry.note is not None for item in items))
+            if self._corrections.begin(connection):
+                # studies may have moved to other patients
+                self._filing.forget()
             search_keys.read_for(connection, self._root, [item.entry for item in items])
             known = filing.known(connection, uids)
             rejected = rejection.codes_in_force(connection, uids) if uids else {}
@@ -218,9 +223,19 @@ class Publisher:
     def _decide(
         self, connection: Connection, item: Item, known: Known | None, rejected: str, work: Work
     ) -> Result:
-        entry, hidden = item.entry, bool(rejected)
+        entry = item.entry
         if entry.cause is not None:
             return self._quarantine(connection, entry, entry.cause, Kind.QUARANTINED, work)
+        try:
+            return self._file(connection, item, known, rejected, work)
+        except NotCorrectable:
+            # it would leave with the errors that were put right
+            return self._quarantine(connection, entry, Cause.UNREADABLE, Kind.QUARANTINED, work)
+
+    def _file(
+        self, connection: Connection, item: Item, known: Known | None, rejected: str, work: Work
+    ) -> Result:
+        entry, hidden = item.entry, bool(rejected)
         if known is None:
             if item.decided in ("quarantine", "keep-first"):
                 # read back from the ledger: the first object was purged since
@@ -293,6 +308,7 @@ class Publisher:
     # placing
 
     def _add(self, connection: Connection, entry: Entry, rejected: str, work: Work) -> None:
+        entry, correction = self._corrections.over(connection, entry)
         place = self._filing.place(connection, entry, work)
         version = ids.new_number()
         work.version_rows.append({"id": version, **entries.version_row(entry)})
@@ -302,7 +318,7 @@ class Publisher:
                 "series": place.series,
                 "version": version,
                 "rejected": rejected,
-                "correction": 0,
+                "correction": correction,
                 "created_at": entry.file.received_at,
             }
         )
@@ -318,6 +334,7 @@ class Publisher:
         *,
         old_state: str = "superseded",
     ) -> None:
+        entry, correction = self._corrections.over(connection, entry)
         place = self._filing.place(connection, entry, work)
         version = ids.new_number()
         connection.execute(update(versions).where(versions.c.id == known.version).values(state=old_state))
@@ -326,7 +343,7 @@ class Publisher:
         connection.execute(
             update(instances)
             .where(instances.c.id == known.instance)
-            .values(**row, series=place.series, version=version, rejected=rejected)
+            .values(**row, series=place.series, version=version, rejected=rejected, correction=correction)
         )
         connection.execute(
             delete(attribute_values).where(

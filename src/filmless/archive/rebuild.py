@@ -12,11 +12,13 @@ from sqlalchemy import Engine, delete, select, update
 from filmless.archive import blobs, ledger, rejection
 from filmless.archive.blobs import BlobStore, read_label
 from filmless.archive.codecs import Codecs, DataSet
+from filmless.archive.corrections import ledgered
 from filmless.archive.entry import File, read_entry, scan_file
 from filmless.archive.model import ArchiveSettings, Arrival, Cause, Kind, Source
 from filmless.archive.publish import Item, Publisher, Result
 from filmless.archive.tables import (
     attribute_values,
+    corrections,
     instance_warnings,
     instances,
     quarantine,
@@ -33,7 +35,7 @@ from filmless.patients.tables import identity_flags, patient_sounds, patients
 _BATCH = 500
 #: in an order that foreign keys allow
 _TABLES = (
-    attribute_values, instance_warnings, quarantine, rejections, instances, versions, series, studies,
+    attribute_values, instance_warnings, corrections, quarantine, rejections, instances, versions, series, studies,
     identity_flags, patient_sounds, patients,
 )  # fmt: skip
 
@@ -63,6 +65,8 @@ def rebuild(
     with writing(engine) as connection:
         for table in _TABLES:
             connection.execute(delete(table))
+        # first, so that objects are filed with them
+        ledgered.bring_back(connection, acts)
     done = Rebuilt()
     publisher = Publisher(engine, root, settings)
     codecs = Codecs(root.parent / "scratch")

@@ -36,6 +36,8 @@ _FORMS = {
     "UI": re.compile(r"[0-9.]+"),
 }
 
+TOO_LONG = "too long"
+
 #: DICOM JSON of elements (PS3.18 annex F) by tag; None takes the element out
 Changes = Mapping[int, Mapping[str, Any] | None]
 
@@ -215,15 +217,17 @@ def _conforms(vr: str, value: bytes, character_set: str) -> bool:
     text, fault = decode(value, character_set, name=vr == "PN")
     if fault:
         return False
-    longest, form = _LONGEST[vr], _FORMS.get(vr)
-    for part in (text,) if vr in ("LT", "ST") else text.split("\\"):
-        one = part.rstrip("\0 ") if vr == "UI" else part.rstrip(" ")
-        groups = one.split("=") if vr == "PN" else [one]
-        if len(groups) > 3 or any(len(group) > longest for group in groups):
-            return False
-        if one and form is not None and not form.fullmatch(one):
-            return False
-    return True
+    parts = (text.rstrip(" "),) if vr in ("LT", "ST") else text.split("\\")
+    return not any(wrong_form(vr, part.rstrip("\0 " if vr == "UI" else " ")) for part in parts)
+
+
+def wrong_form(vr: str, text: str) -> str:
+    """What is wrong with one value without padding (PS3.5 table 6.2-1): TOO_LONG, "form", or "" where nothing is."""
+    groups = text.split("=") if vr == "PN" else [text]
+    if vr in _LONGEST and (len(groups) > 3 or any(len(group) > _LONGEST[vr] for group in groups)):
+        return TOO_LONG
+    form = _FORMS.get(vr)
+    return "form" if text and form is not None and not form.fullmatch(text) else ""
 
 
 def _nonconforming(lost: Sequence[Lost], encoding: Encoding, before: bytes = b"") -> bytes:

@@ -1,15 +1,15 @@
 """Whose object is this? Identity is patient ID plus issuer; differences are flagged for a steward, never merged."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, insert, select, update
+from sqlalchemy import Connection, Row, and_, delete, insert, or_, select, update
 
 from filmless.kit import clock
 from filmless.patients import names, sounds
-from filmless.patients.tables import identity_flags, patients
+from filmless.patients.tables import identity_flags, patient_sounds, patients
 
 #: characters of a text that an index of PostgreSQL takes, whatever they are: 2,704 bytes at most
 INDEXED = 500
@@ -54,10 +54,74 @@ def find_or_create(connection: Connection, identity: Identity, study_uid: str) -
         if same_person(row.name, row.birth_date, identity.name, identity.birth_date):
             _fill_blanks(connection, row, identity)
             return row.id, False
-    made = _create(connection, identity, anonymous_key, len(rows))
+    # of those that are gone no number is used again beside one that is there
+    made = _create(connection, identity, anonymous_key, rows[-1].variant + 1 if rows else 0)
     if rows:
         flag(connection, "same-id", rows[0].id, made, "")
     return made, True
+
+
+def place(connection: Connection, identity: Identity, study_uid: str, leaving: set[int]) -> int:
+    """The patient to whom a study belongs now that its identity was corrected, in the caller's write transaction.
+
+    `leaving`: patients whose studies are all being placed anew. One of them under the same ID and issuer is renamed
+    where no other is that person, instead of being told apart from itself; who is found is no longer in `leaving`.
+    """
+    anonymous_key = "" if identity.patient_id else study_uid
+    rows = connection.execute(
+        select(patients)
+        .where(
+            patients.c.patient_id == identity.patient_id,
+            patients.c.issuer == identity.issuer,
+            patients.c.anonymous_key == anonymous_key,
+        )
+        .order_by(patients.c.variant)
+        .with_for_update()
+    ).all()
+    staying = [row for row in rows if row.id not in leaving]
+    free = [row for row in rows if row.id in leaving]
+    made: int
+    for row in [*staying, *free]:
+        if same_person(row.name, row.birth_date, identity.name, identity.birth_date):
+            made = row.id
+            leaving.discard(made)
+            _fill_blanks(connection, row, identity)
+            return made
+    if free:
+        made = free[0].id
+        leaving.discard(made)
+        connection.execute(update(patients).where(patients.c.id == made).values(**_told(identity)))
+        sounds.write(connection, made, identity.name)
+    else:
+        made = _create(connection, identity, anonymous_key, rows[-1].variant + 1 if rows else 0)
+    if staying:
+        flag(connection, "same-id", staying[0].id, made, "")
+    return made
+
+
+def tell_again(connection: Connection, patient: int, identities: Sequence[Identity]) -> None:
+    """Make a patient's row what objects with these identities would have made of it, in their order."""
+    if not identities:
+        return
+    connection.execute(update(patients).where(patients.c.id == patient).values(**_told(identities[0])))
+    sounds.write(connection, patient, identities[0].name)
+    for identity in identities[1:]:
+        row = connection.execute(select(patients).where(patients.c.id == patient)).one()
+        _fill_blanks(connection, row, identity)
+
+
+def forget(connection: Connection, patient: int, *, reason: str) -> None:
+    """Remove a patient to whom no study belongs any more; doubts about him are settled by it."""
+    connection.execute(
+        update(identity_flags)
+        .where(
+            or_(identity_flags.c.patient_id == patient, identity_flags.c.other_patient_id == patient),
+            identity_flags.c.resolved_at.is_(None),
+        )
+        .values(resolved_at=clock.now(), resolved_by="filmless", reason=reason)
+    )
+    connection.execute(delete(patient_sounds).where(patient_sounds.c.patient == patient))
+    connection.execute(delete(patients).where(patients.c.id == patient))
 
 
 def same_person(name: str, birth_date: str, other_name: str, other_birth_date: str) -> bool:
@@ -75,7 +139,6 @@ def same_person(name: str, birth_date: str, other_name: str, other_birth_date: s
 
 
 def _create(connection: Connection, identity: Identity, anonymous_key: str, variant: int) -> int:
-    keys = names.keys(identity.name)
     made: int = connection.execute(
         insert(patients)
         .values(
@@ -83,21 +146,29 @@ def _create(connection: Connection, identity: Identity, anonymous_key: str, vari
             issuer=identity.issuer,
             variant=variant,
             anonymous_key=anonymous_key,
-            name=identity.name,
-            name_alphabetic=keys.alphabetic[:INDEXED],
-            name_ideographic=keys.ideographic[:INDEXED],
-            name_phonetic=keys.phonetic[:INDEXED],
-            birth_date=identity.birth_date,
-            birth_time=identity.birth_time,
-            sex=identity.sex,
-            other_ids=[list(pair) for pair in identity.other_ids],
-            attributes=dict(identity.attributes),
             created_at=clock.now(),
+            **_told(identity),
         )
         .returning(patients.c.id)
     ).scalar_one()
     sounds.write(connection, made, identity.name)
     return made
+
+
+def _told(identity: Identity) -> dict[str, Any]:
+    """Columns that an object tells besides whose it is."""
+    keys = names.keys(identity.name)
+    return {
+        "name": identity.name,
+        "name_alphabetic": keys.alphabetic[:INDEXED],
+        "name_ideographic": keys.ideographic[:INDEXED],
+        "name_phonetic": keys.phonetic[:INDEXED],
+        "birth_date": identity.birth_date,
+        "birth_time": identity.birth_time,
+        "sex": identity.sex,
+        "other_ids": [list(pair) for pair in identity.other_ids],
+        "attributes": dict(identity.attributes),
+    }
 
 
 def _fill_blanks(connection: Connection, row: Row[Any], identity: Identity) -> None:
