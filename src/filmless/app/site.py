@@ -77,6 +77,7 @@ async def open_site(settings: Settings) -> AsyncIterator[Site]:
                 trail=trail,
                 archive=archive,
                 settings=settings.archive,
+                http=settings.http,
             )
             yield Site(assemble(settings, gate, archive_routes.routes(context), routers(context)))
         finally:

@@ -9,8 +9,8 @@ from typing import Any
 from sqlalchemy import Connection, select, update
 
 from filmless.access.model import Principal
-from filmless.archive import ledger, rejection
-from filmless.archive.entry import scan_file
+from filmless.archive import ledger, levels, rejection
+from filmless.archive.leaving import leaving
 from filmless.archive.model import REJECTION_CODES, Arrival, Kind, Source
 from filmless.archive.query.instances import StoredInstance, instances_of
 from filmless.archive.store import Archive
@@ -94,7 +94,8 @@ def _notes_among(connection: Connection, sop_instance_uids: Sequence[str]) -> se
 
 def _reject_in_study(archive: Archive, found: list[StoredInstance], code: str, by: str, reason: str) -> str:
     first = found[0]
-    header = scan_file(archive.root / first.path, first.offset, first.size, first.ts)
+    # of the patient as corrected: the note stands beside what it names
+    header = leaving(first, archive.root).header(levels.WANTED)
     note = rejection_note(
         header,
         [Reference(one.series_uid, one.sop_class, one.sop_instance) for one in found],

@@ -4,11 +4,18 @@ from collections.abc import Callable, Sequence
 
 from starlette.routing import BaseRoute
 
-from filmless.archive.web import retrieve
+from filmless.archive.web import original, qido, reject, rendered, retrieve, stow
 from filmless.archive.web.context import ArchiveWeb
 
 #: one function for each file with routes, in the order in which they are tried: frames are asked for most
-_FILES: tuple[Callable[[ArchiveWeb], Sequence[BaseRoute]], ...] = (retrieve.routes,)
+_FILES: tuple[Callable[[ArchiveWeb], Sequence[BaseRoute]], ...] = (
+    retrieve.routes,
+    rendered.routes,
+    qido.routes,
+    stow.routes,
+    reject.routes,
+    original.routes,
+)
 
 
 def routes(context: ArchiveWeb) -> list[BaseRoute]:

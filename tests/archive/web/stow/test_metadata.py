@@ -9,7 +9,8 @@ import pydicom
 import pytest
 from pydicom.encaps import generate_frames
 from tests import made
-from tests.archive.web.stow.conftest import RESIDENT, Place, Post, one, series, values
+from tests.archive.web.place import RESIDENT, Place, multipart, one, series, values
+from tests.archive.web.stow.conftest import Post
 
 from filmless.access.model import SYSTEM
 from filmless.archive.query.instances import instances_of
@@ -155,8 +156,6 @@ async def test_the_study_of_the_address_and_rejection_notes_count_here_too(place
         },
     }
     async with place.client(RESIDENT) as resident:
-        from tests.archive.web.stow.conftest import multipart
-
         request = multipart(parts_of("json", [note]), root="application/dicom+json")
         answer = (await resident.post("/studies", **request)).json()
         assert one(one(answer, "00081198"), "00081197") == 0x0124

@@ -11,17 +11,17 @@ import pydicom
 import pytest
 from pydicom.uid import DeflatedExplicitVRLittleEndian, ImplicitVRLittleEndian
 from tests import made
-from tests.archive.web.stow.conftest import (
+from tests.archive.web.place import (
     CLERK,
     RESIDENT,
     Place,
-    Post,
     dicom_parts,
     multipart,
     one,
     series,
     values,
 )
+from tests.archive.web.stow.conftest import Post
 
 from filmless.access.model import SYSTEM
 from filmless.archive.query.instances import instances_of
