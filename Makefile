@@ -52,8 +52,11 @@ run: install web
 
 # --- test ----------------------------------------------------------------------------------------------------
 
-toolkits:
+toolkits: tests/web/node_modules/.installed
 	@scripts/toolkits
+
+tests/web/node_modules/.installed: tests/web/package.json tests/web/package-lock.json | $(BIN)/python
+	@scripts/web tools
 
 check: $(VENV)/.installed-test web/node_modules/.installed
 	$(BIN)/ruff check .
@@ -82,4 +85,4 @@ locks: | $(BIN)/python
 		--custom-compile-command "make locks" --extra test -c requirements.lock pyproject.toml -o requirements-test.lock
 
 clean:
-	rm -rf web/node_modules src/filmless/app/static $(VENV) $(TRIAL) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf web/node_modules tests/web/node_modules src/filmless/app/static $(VENV) $(TRIAL) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

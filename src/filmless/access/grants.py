@@ -127,7 +127,8 @@ def revoke(connection: Connection, name: str, grant_id: int, acting: Acting) -> 
     if row is None:
         raise Refused(f"{account.name} has no grant {grant_id}.", code="not-found")
     connection.execute(delete(table).where(table.c.id == grant_id))
-    keep_an_administrator(connection)
+    if row.role == Role.ADM.value:
+        keep_an_administrator(connection)
     acting.note(connection, "role revoked", account=account.name, role=row.role, scope=row.scope)
 
 
@@ -151,11 +152,12 @@ def set_enabled(connection: Connection, name: str, acting: Acting, *, enabled: b
     Raises Refused (code "not-found"), Conflict (code "last-administrator").
     """
     account = get(connection, name)
-    if account.enabled != enabled:
+    if account.enabled is not enabled:
         connection.execute(update(accounts).where(accounts.c.id == account.id).values(enabled=enabled))
         if not enabled:
             connection.execute(delete(sessions).where(sessions.c.account_id == account.id))
-            keep_an_administrator(connection)
+            if any(given.grant.role is Role.ADM for given in list_grants(connection, account)):
+                keep_an_administrator(connection)
         acting.note(connection, "account enabled" if enabled else "account disabled", account=account.name)
     return get(connection, name)
 

@@ -9,7 +9,7 @@ import logging
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import urlsplit
+from urllib.parse import quote_plus, urlsplit
 
 from filmless.access.keys import new_secret
 from filmless.access.settings import AccessSettings
@@ -163,7 +163,11 @@ class Provider:
             "authorization_code", "", redirect_uri, code=code, code_verifier=verifier
         )
         headers = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "application/json"}
-        auth = ClientAuth(self._settings.oidc_client_id, secret, method)
+        client_id = self._settings.oidc_client_id
+        if method == "client_secret_basic":
+            # RFC 6749 2.3.1 wants both encoded as in a form; Authlib leaves that to its caller
+            client_id, secret = quote_plus(client_id), quote_plus(secret)
+        auth = ClientAuth(client_id, secret, method)
         url, headers, body = auth.prepare("POST", metadata["token_endpoint"], headers, body)
         try:
             response = await client.post(url, content=body, headers=headers)

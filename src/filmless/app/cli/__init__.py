@@ -19,6 +19,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "settings": ("serve", "Show the settings in force and where they come from."),
     "associations": ("serve", "DICOM connections of the running server: list, show, abort."),
     "devices": ("devices", "Devices that may talk to us: list, show, add, change, remove, check, history."),
+    "users": ("users", "Who may sign in, and as what: list, show, add, change, grant, password, unlock, ..."),
+    "tokens": ("tokens", "API tokens of programs: list, add, revoke."),
     "echo": ("peers", "Ask a device whether it answers (C-ECHO)."),
     "send": ("peers", "Send studies, or files, to a device."),
     "find": ("peers", "Ask a device what it has (C-FIND)."),
