@@ -11,7 +11,9 @@ from sqlalchemy import Engine, select
 
 from filmless import __version__
 from filmless.access.audit.anchors import Anchors
+from filmless.access.audit.forwarding import Forwarder
 from filmless.access.audit.keys import Keys
+from filmless.access.audit.messages import Reporter
 from filmless.access.audit.model import Entry, Kind
 from filmless.access.audit.tables import audit
 from filmless.access.audit.trail import Trail
@@ -53,6 +55,12 @@ def open_trail(settings: Settings, engine: Engine, process: str) -> Iterator[Tra
         yield trail
     finally:
         trail.close()
+
+
+def forwarder(settings: Settings, engine: Engine) -> Forwarder:
+    """What tells the collector of the settings. Raises Unavailable where its certificates cannot be read."""
+    reporter = Reporter(settings.server.aet, settings.audit.site)
+    return Forwarder(engine, keys_of(settings), settings.audit, reporter, host=socket.gethostname())
 
 
 def began(trail: Trail, engine: Engine, settings: Settings) -> None:

@@ -3,9 +3,9 @@
     python -m filmless.app.worker        (settings as for `filmless serve`: FILMLESS_HOME and so on)
 
 It runs the durable jobs (sends, notifications, results of commitments); hands the event log to them; settles
-series; asks devices whether they answer. `filmless serve` starts it and starts it again when it ends. It may be
-killed at any moment: all that it has to remember is in the databases. It ends by itself at the end of its standard
-input, where that is a pipe: then the server that started it is gone.
+series; asks devices whether they answer; anchors the audit trail and tells its collector. `filmless serve` starts it
+and starts it again when it ends. It may be killed at any moment: all that it has to remember is in the databases. It
+ends by itself at the end of its standard input, where that is a pipe: then the server that started it is gone.
 """
 
 import asyncio
@@ -29,6 +29,7 @@ from filmless.app import logs
 from filmless.app.calling import tls_for_devices
 from filmless.app.index import open_index
 from filmless.app.settings import Settings, load
+from filmless.app.trail import forwarder, open_trail
 from filmless.archive import search_keys, settle
 from filmless.archive.codecs import Codecs
 from filmless.archive.commitment import jobs as commitment_jobs
@@ -231,6 +232,7 @@ def work(settings: Settings, stop: threading.Event, *, poll: float = 1.0) -> Non
     with ExitStack() as stack:
         stack.enter_context(only_one(settings.home))
         engine = stack.enter_context(open_index(settings, create=True))
+        trail = stack.enter_context(open_trail(settings, engine, "worker"))
         codecs = Codecs(settings.home / "scratch", settings.codecs)
         stack.callback(codecs.close)
         sender = Sender(settings.store, codecs, settings.retrieve)
@@ -251,11 +253,20 @@ def work(settings: Settings, stop: threading.Event, *, poll: float = 1.0) -> Non
             ("settle", poll, Settler(engine, settings).run_once),
             ("tidy", 3600.0, Tidier(settings.home, jobs).run_once),
             ("statistics", 3600.0, partial(refresh_statistics, engine)),
+            (
+                "anchor",
+                settings.audit.anchor_seconds,
+                partial(trail.anchor, seconds=settings.audit.anchor_seconds / 2),
+            ),
         ):
             stack.enter_context(_repeatedly(name, seconds, once, stop))
         if settings.devices.check_interval > 0:
             every = min(5.0, settings.devices.check_interval)
             stack.enter_context(_repeatedly("check", every, Checker(engine, settings).run_once, stop))
+        if settings.audit.collector:
+            told = forwarder(settings, engine)
+            stack.callback(told.close)
+            stack.enter_context(_repeatedly("collector", poll, told.run_once, stop))
         log.info("the worker works")
         stop.wait()
     log.info("the worker has ended")
