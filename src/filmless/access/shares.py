@@ -186,10 +186,14 @@ def may_try(connection: Connection, link: ShareLink) -> bool:
     return locked is None or locked <= clock.now()
 
 
-def right_password(connection: Connection, link: ShareLink, password: str) -> bool:
-    """Whether it is the link's password; about 20 ms of work. Read only: `opened` or `tried` keeps the outcome."""
-    kept = connection.scalar(select(share_links.c.password_hash).where(share_links.c.name == link.name))
-    return passwords.check(kept or "", password)
+def kept_password(connection: Connection, link: ShareLink) -> str:
+    """What `is_password` compares with."""
+    return connection.scalar(select(share_links.c.password_hash).where(share_links.c.name == link.name)) or ""
+
+
+def is_password(kept: str, password: str) -> bool:
+    """Whether it is the link's password; about 20 ms of work: outside a transaction."""
+    return passwords.check(kept, password)
 
 
 def tried(connection: Connection, link: ShareLink, acting: Acting) -> None:
@@ -285,12 +289,12 @@ def share_with(
         account=account,
         until=until.isoformat(),
     )
-    return _shared(connection, made)
+    return get_share(connection, made)
 
 
 def stop_sharing(connection: Connection, number: int, acting: Acting) -> SharedStudy:
     """From now on it is open to the account no more. Raises Refused (code "not-found")."""
-    found = _shared(connection, number)
+    found = get_share(connection, number)
     if found.revoked_at is None:
         values = {"revoked_at": clock.now(), "revoked_by": acting.who.name[:80]}
         connection.execute(update(shared_studies).where(shared_studies.c.id == number).values(**values))
@@ -301,7 +305,7 @@ def stop_sharing(connection: Connection, number: int, acting: Acting) -> SharedS
             studies=(found.study_uid,),
             account=found.account,
         )
-    return _shared(connection, number)
+    return get_share(connection, number)
 
 
 def shared(connection: Connection, *, study_uid: str = "", account: str = "") -> list[SharedStudy]:
@@ -323,7 +327,8 @@ def _select_shared() -> Any:
     )
 
 
-def _shared(connection: Connection, number: int) -> SharedStudy:
+def get_share(connection: Connection, number: int) -> SharedStudy:
+    """Raises Refused (code "not-found")."""
     row = connection.execute(_select_shared().where(shared_studies.c.id == number)).first()
     if row is None:
         raise Refused("That is not shared with an account.", code="not-found")
