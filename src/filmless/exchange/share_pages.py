@@ -33,7 +33,16 @@ _SECRET: Final = re.compile(r"[A-Za-z0-9_-]{43}")
 _NAME: Final = re.compile(r"[0-9a-f]{32}")
 _UID: Final = re.compile(r"[0-9.]{1,64}")
 #: nothing runs in these pages; styles, images and forms are ours
-_POLICY: Final = "default-src 'none'; img-src 'self'; style-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+_POLICY: Final = "; ".join(
+    (
+        "default-src 'none'",
+        "img-src 'self'",
+        "style-src 'self'",
+        "form-action 'self'",
+        "frame-ancestors 'none'",
+        "base-uri 'none'",
+    )
+)
 #: bytes of the form with the password
 _LONGEST_FORM: Final = 4096
 
