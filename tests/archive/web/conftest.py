@@ -81,7 +81,7 @@ class Web:
         source = Source("CT1", duplicates="replace")
         arrival = Arrival(meta.sop_class_uid, meta.sop_instance_uid, meta.transfer_syntax_uid, source)
         outcome = self.archive.store_blocking(arrival, [data])
-        assert outcome.kind in (Kind.STORED, Kind.REPLACED, Kind.SAME), (outcome.kind, outcome.cause)
+        assert outcome.kind in (Kind.STORED, Kind.REPLACED), (outcome.kind, outcome.cause)
         return self.address(meta.sop_instance_uid), data
 
     def address(self, sop_instance_uid: str) -> str:

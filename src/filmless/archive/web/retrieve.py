@@ -2,7 +2,7 @@
 
 from starlette.routing import BaseRoute
 
-from filmless.archive.web import frames, metadata, objects
+from filmless.archive.web import bulkdata, frames, metadata, objects
 from filmless.archive.web.context import ArchiveWeb
 from filmless.archive.web.lookup import Lookup
 from filmless.archive.web.offsets import Offsets
@@ -16,5 +16,6 @@ def routes(context: ArchiveWeb) -> list[BaseRoute]:
     return [
         *frames.routes(frame),
         *metadata.routes(metadata.Metadata(context, lookup)),
+        *bulkdata.routes(bulkdata.BulkData(context, lookup, frame)),
         *objects.routes(objects.Objects(context, lookup)),
     ]

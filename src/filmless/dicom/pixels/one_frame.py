@@ -69,4 +69,8 @@ def _native(data: Buffer, facts: PixelFacts, number: int, place: Place, swapped:
         raw = frames.read(data, place)
     if shift := number * facts.frame_bits % 8:
         raw = (int.from_bytes(raw, "little") >> shift).to_bytes(len(raw), "little")
-    return raw[: (facts.frame_bits + 7) // 8]
+    raw = raw[: (facts.frame_bits + 7) // 8]
+    if rest := facts.frame_bits % 8:
+        # the bits behind it are the next frame's
+        raw = raw[:-1] + bytes([raw[-1] & ((1 << rest) - 1)])
+    return raw
