@@ -33,13 +33,13 @@ def patient_name(number: int) -> str:
     return f"{FAMILIES[number % len(FAMILIES)]}{number // 7:06d}^Given{number % 97}"
 
 
-def data_set(number: int) -> tuple[str, bytes]:
-    """SOP Instance UID and data set (implicit VR LE) of the only image of study `number`."""
+def data_set(number: int, instance: int = 1) -> tuple[str, bytes]:
+    """SOP Instance UID and data set (implicit VR LE) of an image of study `number`: the only one, else `instance`."""
     study = f"{ROOT}.{number}"
     values = [
         (0x00080005, "ISO_IR 100"),
         (0x00080016, CT),
-        (0x00080018, study + ".1.1"),
+        (0x00080018, f"{study}.1.{instance}"),
         (0x00080020, day(number)),
         (0x00080030, f"{number % 24:02d}{number % 60:02d}00"),
         (0x00080050, f"ACC{number:08d}"),
@@ -54,9 +54,9 @@ def data_set(number: int) -> tuple[str, bytes]:
         (0x0020000E, study + ".1"),
         (0x00200010, str(number)),
         (0x00200011, "1"),
-        (0x00200013, "1"),
+        (0x00200013, str(instance)),
     ]
-    return study + ".1.1", b"".join(element(tag, value) for tag, value in values)
+    return f"{study}.1.{instance}", b"".join(element(tag, value) for tag, value in values)
 
 
 def fill(port: int, studies: int) -> None:
@@ -67,3 +67,14 @@ def fill(port: int, studies: int) -> None:
             if answer.status != 0:
                 raise AssertionError(f"object {number} was answered with status {answer.status:04X}")
         association.release()
+
+
+def one_study(port: int, instances: int) -> str:
+    """Sends one study with so many objects; returns its UID."""
+    with RawAssociation(port, [(CT, [IMPLICIT])], calling="BENCH", seconds=120) as association:
+        for instance in range(1, instances + 1):
+            answer = association.store(CT, *data_set(0, instance))
+            if answer.status != 0:
+                raise AssertionError(f"object {instance} was answered with status {answer.status:04X}")
+        association.release()
+    return f"{ROOT}.0"
