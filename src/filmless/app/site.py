@@ -27,6 +27,7 @@ from filmless.app.index import open_index
 from filmless.app.pages import Application
 from filmless.app.settings import Settings
 from filmless.app.trail import open_trail
+from filmless.archive import api as archive_api
 from filmless.archive.codecs import Codecs
 from filmless.archive.store import Archive
 from filmless.archive.web import routes as archive_routes
@@ -85,9 +86,9 @@ async def open_site(settings: Settings) -> AsyncIterator[Site]:
             codecs.close()
 
 
-def routers(_context: ArchiveWeb | None) -> list[APIRouter]:
+def routers(context: ArchiveWeb | None) -> list[APIRouter]:
     """Our API, room by room. None for what they work with is enough to describe them."""
-    return [access_api.router]
+    return [access_api.router, archive_api.router(context)]
 
 
 def assemble(

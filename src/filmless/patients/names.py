@@ -149,6 +149,15 @@ def sounds_wanted(name: str) -> list[list[list[str]]]:
     return [conditions for conditions in conditions_by_alternative if conditions]
 
 
+def beginnings(name: str) -> list[str]:
+    """What the sounds of names that begin like this begin with: "w:wangxi" for "Wang Xi", one for each group.
+
+    For a search while a name is typed: words and syllables in the order of the stored name, without what parts them.
+    """
+    words = [_words(group) for group in keys(name) if group]
+    return ["w:" + _spelling(each) for each in words if each]
+
+
 def _rotations(words: list[str]) -> list[str]:
     units: list[str] = []
     for word in words:

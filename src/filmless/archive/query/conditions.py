@@ -137,7 +137,7 @@ class Conditions:
             return literal_match
         # one list of patients from several indexes: an OR with subqueries would read every patient
         spelled = select(patients.c.id).where(literal_match).correlate(None)
-        return patients.c.id.in_(union(spelled, *_sounding_like(match.fuzzy)))
+        return patients.c.id.in_(union(spelled, *sounding_like(match.fuzzy)))
 
     def _name_in(self, columns: list[ColumnElement[Any]], match: Name) -> Condition:
         """That the component groups in these columns are as asked for."""
@@ -346,7 +346,7 @@ def _plain_number(text: str) -> str:
         return text
 
 
-def _sounding_like(name: str) -> list[Select[Any]]:
+def sounding_like(name: str) -> list[Select[Any]]:
     """The patients whose names sound like `name`, one SELECT per alternative (patients.names.sounds_wanted)."""
     alternatives = []
     for conditions in names.sounds_wanted(name):
