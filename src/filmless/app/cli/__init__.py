@@ -21,6 +21,8 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "devices": ("devices", "Devices that may talk to us: list, show, add, change, remove, check, history."),
     "users": ("users", "Who may sign in, and as what: list, show, add, change, grant, password, unlock, ..."),
     "tokens": ("tokens", "API tokens of programs: list, add, revoke."),
+    "access": ("access", "To whom studies belong, who cares for whom: show, assign, care, emergencies, ..."),
+    "shares": ("shares", "Studies open to others for a time: link, list, revoke, with, stop."),
     "echo": ("peers", "Ask a device whether it answers (C-ECHO)."),
     "send": ("peers", "Send studies, or files, to a device."),
     "find": ("peers", "Ask a device what it has (C-FIND)."),
