@@ -28,10 +28,13 @@ from filmless.app.pages import Application
 from filmless.app.settings import Settings
 from filmless.app.trail import open_trail
 from filmless.archive import api as archive_api
+from filmless.archive import assigning
 from filmless.archive.codecs import Codecs
 from filmless.archive.store import Archive
 from filmless.archive.web import routes as archive_routes
 from filmless.archive.web.context import ArchiveWeb
+from filmless.exchange import api as exchange_api
+from filmless.exchange import share_pages, sharing
 from filmless.kit.errors import FilmlessError, Unavailable
 from filmless.net.http.bodies import BoundedBodies
 from filmless.net.http.problems import of_error, problem
@@ -88,7 +91,7 @@ async def open_site(settings: Settings) -> AsyncIterator[Site]:
 
 def routers(context: ArchiveWeb | None) -> list[APIRouter]:
     """Our API, room by room. None for what they work with is enough to describe them."""
-    return [access_api.router, archive_api.router(context)]
+    return [access_api.router, archive_api.router(context), assigning.router, exchange_api.router]
 
 
 def assemble(
@@ -103,6 +106,7 @@ def assemble(
     }
     allowed = list(settings.http.allowed_origins)
     web: ASGIApp = Starlette(routes=list(dicom_web), exception_handlers=handlers)
+    links = share_pages.routes(gate.engine, gate.trail, settings.http, web)
     if allowed:
         # with a token, never with the cookie of somebody who is signed in here
         web = CORSMiddleware(
@@ -114,6 +118,7 @@ def assemble(
             Route("/metrics", _Told(settings, "metrics")),
             Mount(DICOM_WEB, Authenticate(web, gate)),
             Mount(API, Authenticate(api(routers, handlers), gate)),
+            Mount(sharing.PAGES, routes=links),
             Mount("/", Application()),
         ],
         exception_handlers=handlers,
