@@ -2,9 +2,9 @@
 
 from fastapi import APIRouter
 
-from filmless.access.api import emergencies, own, provider, session, users
+from filmless.access.api import audit, emergencies, own, provider, session, users
 from filmless.access.api.words import PROBLEMS
 
 router = APIRouter(responses=PROBLEMS)
-for part in (session, provider, own, users, emergencies):
+for part in (session, provider, own, users, audit, emergencies):
     router.include_router(part.router)

@@ -12,7 +12,7 @@ from filmless.access.model import Action, permit
 from filmless.db.work import reading, writing
 from filmless.kit.errors import Refused
 
-router = APIRouter(prefix="/me", tags=["me"])
+router = APIRouter(prefix="/me", tags=["me"], route_class=Told)
 
 _Key = Annotated[str, Path(pattern="^[a-z0-9][a-z0-9._-]{0,99}$")]
 

@@ -9,6 +9,7 @@ from pydantic import AwareDatetime, BaseModel, Field
 from filmless.access import accounts, grants, sessions, tokens, totp
 from filmless.access.accounts import Account
 from filmless.access.api.own import Sessions, Tokens
+from filmless.access.api.told import Told
 from filmless.access.api.words import (
     AccountName,
     AccountWords,
@@ -34,7 +35,7 @@ from filmless.access.model import Action, Principal, Role, may, permit
 from filmless.db.work import reading, writing
 from filmless.kit.errors import Refused
 
-router = APIRouter(tags=["users"])
+router = APIRouter(tags=["users"], route_class=Told)
 
 
 def _manager(who: Who) -> Principal:

@@ -83,6 +83,7 @@ _ALERTS: dict[Kind, Code] = {
     Kind.CONFIG: _SOFTWARE,
     Kind.BACKUP: _RESTRICTED,
     Kind.RESTORE: _RESTRICTED,
+    Kind.REFUSAL: _RESTRICTED,
     Kind.ALERT: _SECURITY,
 }
 

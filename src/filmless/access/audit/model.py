@@ -62,6 +62,8 @@ class Kind(StrEnum):
     RESTORE = "restore"
     #: the trail itself was read, exported or verified
     AUDIT = "audit"
+    #: somebody asked for what they have no right to, where it has no kind of its own; `what`: the route
+    REFUSAL = "refusal"
     #: something that a privacy officer should look at at once
     ALERT = "alert"
 

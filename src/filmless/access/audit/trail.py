@@ -5,6 +5,7 @@ import logging
 import threading
 import time
 from collections import OrderedDict, deque
+from collections.abc import Callable
 
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import SQLAlchemyError
@@ -14,6 +15,7 @@ from filmless.access.audit.anchors import Anchors
 from filmless.access.audit.chain import Draft, PatientsOf
 from filmless.access.audit.keys import Keys
 from filmless.access.audit.model import Entry, Kind
+from filmless.access.audit.verify import Report, verify
 from filmless.access.model import Principal
 from filmless.db import events
 from filmless.db.work import reading, writing
@@ -136,6 +138,10 @@ class Trail:
         """Raises Refused (code "audit-key") where the chain cannot be continued with the key that is here."""
         with reading(self._engine) as connection:
             chain.check_key(connection, self._keys)
+
+    def verify(self, *, progress: Callable[[int], None] | None = None) -> Report:
+        """Whether the trail is whole: see verify.verify."""
+        return verify(self._engine, self._keys, self._anchors, progress=progress)
 
     def anchor(self, *, seconds: float = 0.0) -> int:
         """Anchor the chain's end beside the database, unless that was done less than `seconds` ago; returns 0."""
