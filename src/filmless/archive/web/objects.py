@@ -96,7 +96,7 @@ class Objects:
         headers = {"Cache-Control": CACHE, "Vary": "Accept"}
         if ask.instance:
             one = outgoing[0]
-            headers["ETag"] = f'"{one.one.version}-{one.one.correction}-{one.syntax}-{form}"'
+            headers["ETag"] = _etag(one, form)
             if (same := unchanged(request, headers["ETag"])) is not None:
                 return same
         self._context.trail.viewed(ask.principal, ask.host, ask.study, "pixels")
@@ -134,6 +134,14 @@ class Objects:
             media_type=content_type(boundary, DICOM),
             headers=headers,
         )
+
+    async def single(self, request: Request, ask: Asked, one: Outgoing) -> Response:
+        """One object as one body, recorded as seen."""
+        headers = {"Cache-Control": CACHE, "Vary": "Accept", "ETag": _etag(one, "single")}
+        if (same := unchanged(request, headers["ETag"])) is not None:
+            return same
+        self._context.trail.viewed(ask.principal, ask.host, one.one.study_uid, "pixels")
+        return await self._single(one, headers)
 
     async def _single(self, one: Outgoing, headers: dict[str, str]) -> Response:
         out = await self._making.made(one)
@@ -178,6 +186,10 @@ class Objects:
 
     def _head(self, boundary: str, one: Outgoing, *, first: bool) -> bytes:
         return part_head(boundary, f"{DICOM}; transfer-syntax={one.syntax}", first=first) + file_head(one)
+
+
+def _etag(one: Outgoing, form: str) -> str:
+    return f'"{one.one.version}-{one.one.correction}-{one.syntax}-{form}"'
 
 
 def routes(objects: Objects) -> Iterator[BaseRoute]:

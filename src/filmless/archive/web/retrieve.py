@@ -2,7 +2,7 @@
 
 from starlette.routing import BaseRoute
 
-from filmless.archive.web import bulkdata, frames, metadata, objects
+from filmless.archive.web import bulkdata, frames, metadata, objects, uri
 from filmless.archive.web.context import ArchiveWeb
 from filmless.archive.web.lookup import Lookup
 from filmless.archive.web.offsets import Offsets
@@ -13,9 +13,11 @@ def routes(context: ArchiveWeb) -> list[BaseRoute]:
     lookup = Lookup(context.engine)
     offsets = Offsets(context.home, context.store)
     frame = frames.Frames(context, lookup, offsets)
+    whole = objects.Objects(context, lookup)
     return [
         *frames.routes(frame),
         *metadata.routes(metadata.Metadata(context, lookup)),
         *bulkdata.routes(bulkdata.BulkData(context, lookup, frame)),
-        *objects.routes(objects.Objects(context, lookup)),
+        *objects.routes(whole),
+        *uri.routes(uri.Uri(context, whole)),
     ]
