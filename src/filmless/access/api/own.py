@@ -6,6 +6,7 @@ from fastapi import APIRouter, Path
 from pydantic import BaseModel, Field
 
 from filmless.access import preferences, sessions, tokens
+from filmless.access.api.told import Told
 from filmless.access.api.words import At, Host, In, InSession, Line, Number, Own, SessionWords, TokenWords
 from filmless.access.audit.model import Kind
 from filmless.access.model import Action, permit
