@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
 
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 from starlette.requests import Request
 
 from filmless.access.model import Principal
@@ -26,6 +26,9 @@ class TrailLike(Protocol):
 
     def record_late(self, entry: Any) -> None:
         """Keep an entry about what has happened already; never raises."""
+
+    def record_in(self, connection: Connection, entry: Any) -> None:
+        """Keep an entry in the caller's write transaction."""
 
     def viewed(self, who: Principal, host: str, study_uid: str, what: str) -> None:
         """That `who` looked at a study; cheap on repeats."""

@@ -1,0 +1,122 @@
+"""Corrections over HTTP, signed in as whoever may and may not."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine, select
+from starlette.testclient import TestClient
+from tests.access.conftest import Site, code_of, signed_in
+from tests.archive.conftest import Put, ct
+
+from filmless.access import api as access_api
+from filmless.access.audit.keys import Keys
+from filmless.access.audit.trail import Trail
+from filmless.access.gate import Gate
+from filmless.access.model import Role
+from filmless.access.settings import AccessSettings
+from filmless.app.settings import load
+from filmless.app.site import assemble
+from filmless.archive.codecs import Codecs
+from filmless.archive.corrections.api import router
+from filmless.archive.store import Archive
+from filmless.archive.tables import studies
+from filmless.archive.web.context import ArchiveWeb
+from filmless.db.work import reading
+from filmless.net.http.model import HttpSettings
+
+WISH = {
+    "level": "STUDY",
+    "uid": "1.2.3.1",
+    "changes": [
+        {"attribute": "StudyDescription", "value": "Thorax"},
+        {"attribute": "AccessionNumber", "value": ""},
+    ],
+}
+
+
+@pytest.fixture
+def site(archive: Archive, tmp_path: Path) -> Iterator[Site]:
+    engine: Engine = archive.engine
+    trail = Trail(engine, Keys(tmp_path / "audit.key"), server="test")
+    gate = Gate(engine, AccessSettings(), HttpSettings(), trail)
+    web = ArchiveWeb(engine, archive.root.parent, archive.root, Codecs(tmp_path / "scratch"), trail, archive)
+    app = assemble(load(tmp_path, environment={}), gate, [], [access_api.router, router(web)])
+    made = Site(engine, trail, gate, app)
+    yield made
+    for client in made.clients:
+        client.close()
+    trail.close()
+
+
+def steward(site: Site) -> TestClient:
+    site.account("wang", Role.PAD)
+    client = site.browser()
+    signed_in(client, "wang")
+    return client
+
+
+def test_a_steward_previews_corrects_lists_and_undoes(site: Site, put: Put) -> None:
+    put(ct(StudyDescription="Torax"))
+    client = steward(site)
+
+    shown = client.post("/api/corrections/preview", json=WISH)
+    assert shown.status_code == 200, shown.text
+    assert [(one["keyword"], one["old"], one["new"]) for one in shown.json()["changed"]] == [
+        ("AccessionNumber", ["A1"], ""),
+        ("StudyDescription", ["Torax"], "Thorax"),
+    ]
+
+    made = client.post("/api/corrections", json={**WISH, "reason": "typo"})
+    assert made.status_code == 201, made.text
+    key = made.json()["correction"]["key"]
+    assert (made.json()["studies"], made.json()["instances"]) == (["1.2.3.1"], 1)
+    with reading(site.engine) as connection:
+        assert connection.execute(select(studies.c.study_description, studies.c.accession_number)).one() == (
+            "Thorax",
+            "",
+        )
+
+    (listed,) = client.get("/api/corrections", params={"study": "1.2.3.1"}).json()["corrections"]
+    assert (listed["key"], listed["by"], listed["reason"], listed["undone_at"]) == (key, "wang", "typo", None)
+
+    undone = client.post(f"/api/corrections/{key}/undo", json={"reason": "was right"})
+    assert undone.status_code == 200, undone.text
+    with reading(site.engine) as connection:
+        assert connection.scalar(select(studies.c.study_description)) == "Torax"
+    assert client.get("/api/corrections").json()["corrections"] == []
+    assert len(client.get("/api/corrections", params={"undone": True}).json()["corrections"]) == 1
+    assert code_of(client.post(f"/api/corrections/{key}/undo", json={"reason": "x"})) == (409, "undone")
+    told = site.told(kind="correct")
+    assert [row.who for row in told] == ["wang", "wang"]
+
+
+def test_others_may_not_and_nobody_learns_of_what_he_may_not_see(site: Site, put: Put) -> None:
+    put(ct())
+    client = site.browser()
+    assert code_of(client.post("/api/corrections/preview", json=WISH))[0] == 401
+    site.account("res", Role.RES)
+    signed_in(client, "res")
+    assert code_of(client.post("/api/corrections/preview", json=WISH)) == (403, "not-permitted")
+    assert code_of(client.post("/api/corrections", json={**WISH, "reason": "x"})) == (403, "not-permitted")
+    assert code_of(client.get("/api/corrections")) == (403, "not-permitted")
+    with reading(site.engine) as connection:
+        assert connection.scalar(select(studies.c.study_description)) == ""
+
+
+def test_wrong_wishes_are_told_in_words(site: Site, put: Put) -> None:
+    put(ct())
+    client = steward(site)
+
+    def ask(**other: object) -> tuple[int, str]:
+        return code_of(client.post("/api/corrections", json={**WISH, "reason": "x", **other}))
+
+    assert ask(uid="1.2.9") == (404, "not-found")
+    assert ask(level="PATIENT") == (400, "bad-target")
+    assert ask(changes=[{"attribute": "SOPInstanceUID", "value": "1.2"}]) == (400, "not-correctable")
+    assert ask(changes=[{"attribute": "NoSuchThing", "value": "1.2"}]) == (400, "unknown-attribute")
+    assert ask(changes=[{"attribute": "StudyID", "value": "1", "remove": True}]) == (400, "bad-value")
+    assert ask(changes=[{"attribute": "PatientName", "items": [{}]}]) == (400, "bad-value")
+    assert ask(changes=[]) == (422, "invalid")
+    assert ask(reason="") == (422, "invalid")
+    assert ask(extra=1) == (422, "invalid")
