@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 
 from starlette.routing import BaseRoute
 
-from filmless.archive.web import original, qido, reject, rendered, retrieve, stow
+from filmless.archive.web import capabilities, original, qido, reject, rendered, retrieve, stow
 from filmless.archive.web.context import ArchiveWeb
 
 #: one function for each file with routes, in the order in which they are tried: frames are asked for most
@@ -20,4 +20,5 @@ _FILES: tuple[Callable[[ArchiveWeb], Sequence[BaseRoute]], ...] = (
 
 def routes(context: ArchiveWeb) -> list[BaseRoute]:
     """All of them."""
-    return [route for file in _FILES for route in file(context)]
+    made = [route for file in _FILES for route in file(context)]
+    return [*made, *capabilities.routes(context, made)]
