@@ -109,14 +109,23 @@ class Receiver:
 def test_echo_and_user_identity(filmless_server: FilmlessServer) -> None:
     from pynetdicom.pdu_primitives import UserIdentityNegotiation
 
+    filmless_server.cli("users", "add", "rita", "--no-password", "--role", "ATT")
+    said = filmless_server.cli("tokens", "add", "rita", "--label", "workstation", "--scope", "search")
+    token = said.output.splitlines()[-1]
     identity = UserIdentityNegotiation()
     identity.user_identity_type = 2
     identity.primary_field = b"rita"
-    identity.secondary_field = b"secret"
+    identity.secondary_field = token.encode()
     identity.positive_response_requested = True
     with association(filmless_server, Verification, ext_neg=[identity]) as opened:
         assert opened.send_c_echo().Status == 0
-    assert "secret" not in filmless_server.running.output()
+    identity.secondary_field = b"secret"
+    ae = AE("PYNETDICOM")
+    ae.add_requested_context(Verification)
+    refused = ae.associate(HOST, filmless_server.dicom_port, ae_title=filmless_server.aet, ext_neg=[identity])
+    assert refused.is_rejected
+    output = filmless_server.running.output()
+    assert "secret" not in output and token not in output
 
 
 def test_find_answers_what_was_stored(filmless_server: FilmlessServer, tmp_path: Path) -> None:

@@ -177,6 +177,22 @@ class Scope:
     sensitive: bool = False
 
 
+    def within(self, other: "Scope") -> "Scope":
+        """What is in both. Of modalities the common ones: never wider than either."""
+
+        def common(one: frozenset[str] | None, two: frozenset[str] | None) -> frozenset[str] | None:
+            return two if one is None else one if two is None else one & two
+
+        return Scope(
+            common(self.sites, other.sites),
+            common(self.departments, other.departments),
+            common(self.modalities, other.modalities),
+            own_patients=self.own_patients or other.own_patients,
+            shared_only=self.shared_only or other.shared_only,
+            sensitive=self.sensitive and other.sensitive,
+        )
+
+
 EVERYWHERE = Scope()
 
 
@@ -240,6 +256,17 @@ ENGINEER = Principal("user", "engineer", quality_control=True, unlimited=True)
 def device_principal(ae_title: str, *, quality_control: bool = False, scope: Scope = EVERYWHERE) -> Principal:
     """The principal of a DICOM device."""
     return Principal("device", ae_title, quality_control, grants=(Grant(Role.DEV, scope),))
+
+
+def used_by(user: Principal, *, scope: Scope, quality_control: bool) -> Principal:
+    """The principal of a user at a device of this scope: what both may."""
+    device = ALLOWED[Role.DEV]
+    return replace(
+        user,
+        quality_control=user.quality_control and quality_control,
+        grants=tuple(replace(grant, scope=grant.effective_scope.within(scope)) for grant in user.grants),
+        only=device if user.only is None else user.only & device,
+    )
 
 
 def account_principal(

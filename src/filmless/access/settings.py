@@ -32,6 +32,9 @@ class AccessSettings:
     #: days after which a share link ends at the latest
     share_days: int = 90
 
+    #: what becomes of a user and passcode that a DICOM association carries: checked, or not looked at
+    dicom_users: Literal["check", "ignore"] = "check"
+
     #: the OpenID provider's issuer, e.g. https://login.hospital.example/realms/main; empty: no such sign-in
     oidc_issuer: str = ""
     oidc_client_id: str = ""

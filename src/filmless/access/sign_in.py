@@ -97,6 +97,8 @@ def check_passcode(at: SigningIn, name: str, password: str, *, host: str) -> Acc
     """
     found = _checked(at, name, password, "", host=host, way="association", opened=None)
     assert found.account is not None
+    if found.account.must_change_password:
+        raise Refused("This password has to be changed before it opens anything.", code="change-password")
     return found.account
 
 

@@ -1,6 +1,7 @@
 """Wires the DICOM servers: who is admitted, who answers which request, TLS."""
 
 import asyncio
+import dataclasses
 import logging
 import ssl
 from collections import Counter
@@ -14,6 +15,7 @@ from sqlalchemy import Engine
 from filmless.access.audit.model import Entry, Kind
 from filmless.access.audit.repeats import Repeats
 from filmless.access.audit.trail import Trail
+from filmless.access.gate import Gate
 from filmless.access.model import Principal
 from filmless.app.calling import tls_for_devices
 from filmless.app.services import Policies, StorageAsAllowed, answer_extended, table
@@ -31,6 +33,7 @@ from filmless.archive.told import Arrivals
 from filmless.db.work import reading
 from filmless.devices import service as devices
 from filmless.devices.model import Device, Refusal
+from filmless.devices.users import Users
 from filmless.dicom.dimse import CommandField
 from filmless.dicom.ul.pdu import AssociateRequest
 from filmless.net import tls
@@ -65,7 +68,8 @@ def servers(
         for request in service.requests:
             if request in handlers:
                 services.add(service.sop_classes, (request,), handlers[request])
-    admit = _admission(settings, engine, Policies(provided, settings.net, answer_extended), repeats)
+    users = Users(Gate(engine, settings.access, settings.http, trail))
+    admit = _admission(settings, engine, Policies(provided, settings.net, answer_extended), repeats, users)
     found = [Server(settings.net, services, admit)]
     if settings.tls.port:
         found.append(Server(settings.net, services, admit, _tls(settings)))
@@ -103,7 +107,7 @@ def _tls(settings: Settings) -> ssl.SSLContext:
 
 
 def _admission(
-    settings: Settings, engine: Engine, policies: Policies, refused: Repeats
+    settings: Settings, engine: Engine, policies: Policies, refused: Repeats, users: Users
 ) -> Callable[[AssociateRequest, Peer], Any]:
     """Asked at each association request, so that changes to the list of devices act at once."""
 
@@ -134,9 +138,13 @@ def _admission(
                 )
             )
             return Rejection(*decision.rejection)
-        if peer.user_identity is not None:
-            # there are no accounts yet to check it against
-            log.info("%s identifies its user (form %d)", request.calling_ae, peer.user_identity.kind)
-        return Admission(decision, policies.of(decision))
+        user = await asyncio.to_thread(users.who, peer)
+        if isinstance(user, Refusal):
+            log.info("%s (%s) is not admitted: %s", request.calling_ae, peer.host, user.words)
+            return Rejection(*user.rejection)
+        if user is not None:
+            decision = dataclasses.replace(decision, user=user)
+        # only what was checked is answered (PS3.7 D.3.3.7.1)
+        return Admission(decision, policies.of(decision), b"" if user is not None else None)
 
     return admit

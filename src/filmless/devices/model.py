@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from filmless.access.model import EVERYWHERE, Principal, Scope, device_principal
+from filmless.access.model import EVERYWHERE, Principal, Scope, device_principal, used_by
 from filmless.kit.errors import Refused
 
 UnknownCallers = Literal["refuse", "quarantine", "accept"]
@@ -100,10 +100,14 @@ class Device:
     known: bool = True
     #: everything that it sends goes to quarantine (unknown callers under the policy "quarantine")
     quarantined: bool = False
+    #: who uses it on this association, where that was negotiated and checked (PS3.7 D.3.3.7)
+    user: Principal | None = None
 
     @property
     def principal(self) -> Principal:
-        """On whose behalf its requests are carried out."""
+        """On whose behalf its requests are carried out: its own, or its user's within what it may itself."""
+        if self.user is not None:
+            return used_by(self.user, scope=self.scope, quality_control=self.quality_control)
         return device_principal(self.ae_title, quality_control=self.quality_control, scope=self.scope)
 
     @property
@@ -132,6 +136,8 @@ class Refusal:
 REFUSALS: dict[str, tuple[str, tuple[int, int, int]]] = {
     "unknown-caller": ("its AE title is not in the list of devices", (1, 1, 3)),
     "disabled": ("the device is switched off in the list of devices", (1, 1, 3)),
+    "wrong-user": ("the user whom it identifies is not known here by that passcode", (1, 1, 1)),
+    "user-later": ("users are not checked at this moment", (2, 1, 1)),
     "wrong-called-ae": ("it calls us by an AE title that is not ours", (1, 1, 7)),
 }
 

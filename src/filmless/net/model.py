@@ -64,8 +64,9 @@ class Admission:
 
     who: Any
     policy: NegotiationPolicy
-    #: server response to a user identity that asked for one (PS3.7 D.3.3.7.2); empty for passcodes
-    identity_response: bytes = b""
+    #: server response to a user identity that asked for one (PS3.7 D.3.3.7.2); empty for passcodes, None: no answer,
+    #: because nobody has checked it
+    identity_response: bytes | None = b""
 
 
 @dataclass(frozen=True, slots=True)

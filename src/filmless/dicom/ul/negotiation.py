@@ -85,9 +85,11 @@ def negotiate(
     *,
     implementation_class_uid: str,
     implementation_version: str,
-    identity_response: bytes = b"",
+    identity_response: bytes | None = b"",
 ) -> tuple[AssociateAccept, dict[int, Context]]:
     """The acceptor's answer and the contexts that it opens, by ID, seen from the acceptor.
+
+    `identity_response` answers a user identity that asked for an answer; None where it was not checked.
 
     Every proposed context gets a result, in the order of the request. Roles, extended negotiation and the
     asynchronous window are answered only where they were proposed.
