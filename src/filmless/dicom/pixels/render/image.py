@@ -1,7 +1,7 @@
 """An image object opened for rendering: its header, its frames decoded one at a time, its functional groups."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 import numpy as np
@@ -82,7 +82,11 @@ class Image:
         if shift:
             raw = (int.from_bytes(raw, "little") >> shift).to_bytes(len(raw), "little")
         syntax = self.transfer_syntax_uid if self.index.encapsulated else uids.EXPLICIT_VR_LE
-        return decode_frame(raw, self.facts, syntax)
+        facts = self.facts
+        if self.index.encapsulated and not facts.signed and stream_facts(raw).signed:
+            # a JPEG 2000 stream of negative values in an object that knows none: the values are what is shown
+            facts = replace(facts, signed=True)
+        return decode_frame(raw, facts, syntax)
 
     def at_zero(self, frame: int) -> bool:
         """Whether the codec has put the values at bit 0, whatever the high bit says: it codes fewer bits than a cell

@@ -144,7 +144,7 @@ class State:
         for item in items:
             grey = layers.get(word(item, 0x00700002), (0, 255))[1]
             for one in sequence_items(item, _FIGURES):
-                values = numbers(one, 0x00700022)
+                values = numbers(one, 0x00700022, finite=False)
                 figures.append(
                     Figure(
                         kind=word(one, 0x00700023),

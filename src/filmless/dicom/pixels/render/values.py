@@ -18,10 +18,11 @@ Array = NDArray[Any]
 _BINARY = {"US": "H", "SS": "h", "UL": "I", "SL": "i", "UV": "Q", "SV": "q", "FL": "f", "FD": "d", "OW": "H"}
 
 
-def numbers(header: Header, tag: int, *, signed: bool = False) -> list[float]:
+def numbers(header: Header, tag: int, *, signed: bool = False, finite: bool = True) -> list[float]:
     """All values that are numbers; `signed` decides between US and SS where none was sent.
 
-    Text of any length is taken (a DS of more than 16 characters is a number too); what is no number is left out.
+    Text of any length is taken (a DS of more than 16 characters is a number too); what is no number is left out;
+    `finite` False keeps binary ones that are infinite or no number, so that pairs stay pairs.
     """
     found = header.values.get(tag)
     if found is None or not found[1]:
@@ -31,7 +32,7 @@ def numbers(header: Header, tag: int, *, signed: bool = False) -> list[float]:
     if letter is not None:
         order = "<" if header.little else ">"
         plain = unpack_from(f"{order}{len(value) // calcsize(letter)}{letter}", value)
-        return [float(number) for number in plain if isfinite(number)]
+        return [float(number) for number in plain if not finite or isfinite(number)]
     out = []
     for part in value.split(b"\\"):
         try:
