@@ -24,8 +24,8 @@ from filmless.archive import settle
 from filmless.archive.codecs import Codecs
 from filmless.archive.model import ArchiveSettings, Arrival, Kind, Source
 from filmless.archive.store import Archive
-from filmless.archive.web import retrieve
 from filmless.archive.web.context import ArchiveWeb
+from filmless.archive.web.routes import routes
 from filmless.db.work import reading
 from filmless.dicom import part10
 from filmless.kit.errors import FilmlessError
@@ -63,7 +63,7 @@ class Web:
 
     def app(self, principal: Principal | None = STEWARD) -> ASGIApp:
         inner = Starlette(
-            routes=[Mount("/dicom-web", routes=retrieve.routes(self.context))],
+            routes=[Mount("/dicom-web", routes=routes(self.context))],
             exception_handlers={FilmlessError: _problem},
         )
         return As(inner, principal)
