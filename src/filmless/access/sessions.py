@@ -53,7 +53,8 @@ def open_session(
     """A new session; returns the secret for the cookie, which is kept nowhere."""
     secret, now = new_secret(), clock.now()
     mine = sessions.c.account_id == account_id
-    connection.execute(delete(sessions).where(mine, sessions.c.ends_at <= now))
+    # everybody's that are over: nothing else tidies up
+    connection.execute(delete(sessions).where(sessions.c.ends_at <= now))
     oldest_kept = connection.scalar(
         select(sessions.c.id).where(mine).order_by(sessions.c.id.desc()).offset(_MOST - 1).limit(1)
     )
@@ -116,11 +117,6 @@ def end(connection: Connection, account_id: int, session_id: int | None = None) 
     if session_id is not None:
         ended = ended.where(sessions.c.id == session_id)
     return connection.execute(ended).rowcount
-
-
-def forget_ended(connection: Connection) -> int:
-    """Delete what is over for all accounts; returns how many."""
-    return connection.execute(delete(sessions).where(sessions.c.ends_at <= clock.now())).rowcount
 
 
 def _session(row: Row[Any]) -> Session:

@@ -91,12 +91,6 @@ def remove(connection: Connection, account: Account, acting: Acting) -> None:
     acting.note(connection, "second factor removed", account=account.name)
 
 
-def recovery_codes_left(connection: Connection, account_id: int) -> int:
-    """How many recovery codes there are still."""
-    query = select(recovery_codes.c.id).where(recovery_codes.c.account_id == account_id)
-    return len(connection.execute(query).all())
-
-
 def _take_code(connection: Connection, account_id: int, code: str) -> bool:
     from pyotp import TOTP
 
