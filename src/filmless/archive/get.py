@@ -9,6 +9,7 @@ from sqlalchemy import Engine
 
 from filmless.access.audit.trail import Trail
 from filmless.archive.retrieve.asked import asked_for, final, pending
+from filmless.archive.retrieve.presence import as_now
 from filmless.archive.retrieve.sending import Sender
 from filmless.archive.retrieve.tally import UNABLE_TO_PERFORM, Tally
 from filmless.archive.told import NOTHING_FOUND, Departures
@@ -59,7 +60,13 @@ class GetHandler:
             told.refused(wanted.study_uids, NOTHING_FOUND)
         tally = Tally(len(asked))
         said = time.monotonic()
-        sent = self._sender.send(association, asked, priority=command.priority, stop=cancelled)
+        sent = self._sender.send(
+            association,
+            asked,
+            priority=command.priority,
+            stop=cancelled,
+            now=as_now(self._engine, association.who.principal),
+        )
         async with AsyncExitStack() as stack:
             stack.callback(told.tell)
             await stack.enter_async_context(aclosing(sent))

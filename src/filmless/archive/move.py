@@ -10,6 +10,7 @@ from filmless.access.audit.trail import Trail
 from filmless.archive.query import StoredInstance
 from filmless.archive.retrieve.asked import asked_for, final, pending
 from filmless.archive.retrieve.delivery import Delivery
+from filmless.archive.retrieve.presence import as_now
 from filmless.archive.retrieve.sending import Sender
 from filmless.archive.retrieve.tally import DESTINATION_UNKNOWN, UNABLE_TO_PERFORM, Tally
 from filmless.archive.told import NOTHING_FOUND, Departures
@@ -117,6 +118,7 @@ class MoveHandler:
             priority=command.priority,
             originator=(association.calling_ae, command.message_id),
             stop=cancelled,
+            now=as_now(self._engine, association.who.principal),
         )
         async for one in delivery.send(asked):
             tally.count(one.result, one.instance.sop_instance, one.reason)

@@ -9,6 +9,7 @@ from ssl import SSLContext
 
 from filmless.archive.query import StoredInstance
 from filmless.archive.retrieve.planning import proposals
+from filmless.archive.retrieve.presence import Now
 from filmless.archive.retrieve.sending import Sender, SubOperation
 from filmless.archive.retrieve.tally import Result
 from filmless.devices.model import Device
@@ -39,8 +40,10 @@ class Delivery:
         priority: int = 0,
         originator: tuple[str, int] | None = None,
         stop: asyncio.Event | None = None,
+        now: Now | None = None,
     ) -> None:
-        """`originator`: AE title and Message ID of the C-MOVE behind it. `stop`: begin no further object."""
+        """`originator`: AE title and Message ID of the C-MOVE behind it. `stop`: begin no further object. `now`: as
+        for Sender.send."""
         self._sender = sender
         self._net = net
         self._device = device
@@ -48,6 +51,7 @@ class Delivery:
         self._priority = priority
         self._originator = originator
         self._stop = stop or asyncio.Event()
+        self._now = now
 
     async def send(self, instances: Sequence[StoredInstance]) -> AsyncGenerator[SubOperation, None]:
         """What became of each object; all of them unless stopped. Never raises because of the device or an object."""
@@ -88,6 +92,7 @@ class Delivery:
                         priority=self._priority,
                         originator=self._originator,
                         stop=self._stop,
+                        now=self._now,
                     )
                     async with aclosing(sent):
                         async for one in sent:

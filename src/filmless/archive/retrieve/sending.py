@@ -15,6 +15,7 @@ from filmless.archive.codecs import Codecs, Transcoded
 from filmless.archive.leaving import Leaving, leaving
 from filmless.archive.query import StoredInstance
 from filmless.archive.retrieve.planning import Route, route
+from filmless.archive.retrieve.presence import UNKNOWN, Now, current
 from filmless.archive.retrieve.tally import Result, result_of
 from filmless.dicom.statuses import words
 from filmless.kit.errors import FilmlessError, Unavailable
@@ -35,6 +36,8 @@ class RetrieveSettings:
     read_ahead: int = 3
     #: an object up to this size is read whole while the one before is sent; a larger one streams from its file
     whole_object_bytes: int = 4 << 20
+    #: how long it is believed that objects may leave; then they are looked up again, some hundred at once
+    believed_seconds: float = 0.5
     #: threads that read files
     reader_threads: int = 4
 
@@ -89,6 +92,7 @@ class Sender:
         priority: int = 0,
         originator: tuple[str, int] | None = None,
         stop: asyncio.Event | None = None,
+        now: Now | None = None,
     ) -> AsyncGenerator[SubOperation, None]:
         """Send objects in their order, and say what became of each, in the same order.
 
@@ -96,9 +100,12 @@ class Sender:
         under way are still answered for. An object that cannot be sent costs itself only. Raises what the
         association raises when it is lost: the object next in order has then failed, of later ones nothing is
         known. Closing the iterator leaves nothing behind on disk.
+
+        `now` is asked shortly before each object is made ready: what is not there any more has failed, what was
+        corrected or replaced leaves as it is by then.
         """
         ready: asyncio.Queue[_Ready | None] = asyncio.Queue(self.settings.read_ahead)
-        preparing = asyncio.create_task(self._prepare_all(association, instances, ready))
+        preparing = asyncio.create_task(self._prepare_all(association, instances, ready, now))
         stop = stop or asyncio.Event()
         stopping = asyncio.create_task(stop.wait())
 
@@ -161,14 +168,18 @@ class Sender:
         association: Association,
         instances: Iterable[StoredInstance],
         ready: "asyncio.Queue[_Ready | None]",
+        now: Now | None,
     ) -> None:
         contexts = list(association.contexts.values())
         routes: dict[tuple[str, str], Route | None] = {}
-        for instance in instances:
+        async for instance, why_not in current(instances, now, self._readers, self.settings.believed_seconds):
             kind = (instance.sop_class, instance.ts)
             if kind not in routes:
                 routes[kind] = route(*kind, contexts)
-            item = await self._prepare(instance, routes[kind])
+            if why_not:
+                item = _Ready(instance, reason=why_not, passing=why_not == UNKNOWN)
+            else:
+                item = await self._prepare(instance, routes[kind])
             try:
                 await ready.put(item)
             except asyncio.CancelledError:
