@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, Select, select
+from sqlalchemy import Connection, Select, select, true
 
 from filmless.access.model import Principal
 from filmless.archive.query.keys import Level
@@ -108,8 +108,11 @@ def _statement(
     return statement.order_by(studies.c.id, series.c.id, instances.c.id)
 
 
-def stored(principal: Principal) -> Select[Any]:
-    """The columns of StoredInstance, of what the principal may see."""
+def stored(principal: Principal, *, of_any_study: bool = False) -> Select[Any]:
+    """The columns of StoredInstance, of what the principal may see.
+
+    `of_any_study`: the caller asks by itself whether the study is seen (visibility.seen).
+    """
     return (
         select(
             instances.c.sop_class_uid,
@@ -132,7 +135,7 @@ def stored(principal: Principal) -> Select[Any]:
         )
         .where(
             in_force("IMAGE", principal),
-            seen(principal),
+            true() if of_any_study else seen(principal),
             versions.c.state == "current",
         )
     )

@@ -1,28 +1,33 @@
-"""The rows behind an address, asked anew at each request: who may see what is never remembered.
+"""The rows behind an address, asked anew at each request.
 
 The statements are compiled once for each principal (as narrowed by `permit`, so that a grant that ends is another
-principal); what the statement itself asks of time and rows is asked each time.
+principal); what a statement asks of time and rows is asked each time. One answer is remembered on SQLite: whether a
+principal with a restricted scope sees a study, for a second at most, and only until anything at all is written to the
+database. It costs more than all else at a frame, and grows with what the principal may see.
 """
 
 import asyncio
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import Connection, Engine, bindparam, exists, literal, select
+from sqlalchemy import Connection, Engine, Select, bindparam, exists, literal, select
 
 from filmless.access.model import Principal
 from filmless.archive.model import QUALITY_CODE
 from filmless.archive.query.instances import StoredInstance, stored
-from filmless.archive.query.visibility import visible_at
+from filmless.archive.query.visibility import restricted, seen, visible_at
 from filmless.archive.tables import instances, series, studies
 from filmless.db.prepared import Prepared
 from filmless.db.work import reading
 
 #: principals whose statements are kept
 _PRINCIPALS: Final = 64
+#: seconds for which it is remembered that a study is seen: rights that are over are over
+_REMEMBERED: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,17 +64,24 @@ class Lookup:
         #: SQLite is asked on the event loop: it takes less time than a thread's start
         self._here = engine.dialect.name == "sqlite"
         self._connection: Connection | None = None
+        self._seen: dict[tuple[Principal, int], bool] = {}
+        self._state = -1
+        self._until = 0.0
 
     async def instance(self, principal: Principal, study: str, series_uid: str, sop: str) -> Found | None:
         """The object of this address; None where there is none that the principal sees."""
         key = {"study": study, "series": series_uid, "sop": sop}
-        if self._here:
+        if not self._here:
+            rows = await asyncio.to_thread(self._all, "instance", principal, key)
+        elif not restricted(principal):
             rows = self._statement("instance", principal).all(self._own(), key)
         else:
-            rows = await asyncio.to_thread(self._all, "instance", principal, key)
+            rows = self._statement("any instance", principal).all(self._own(), key)
+            if rows and not self._sees(principal, rows[0][-1]):
+                return None
         if not rows:
             return None
-        *columns, series_id, generation, settled, path = rows[0]
+        *columns, series_id, generation, settled, path, _ = rows[0]
         return Found(StoredInstance(*columns), series_id, path if generation == settled else "")
 
     def series(self, principal: Principal, study: str, series_uid: str = "") -> list[SeriesRow]:
@@ -90,6 +102,24 @@ class Lookup:
             for row_id, uid, study_uid, generation, settled, path, rejected in rows
         ]
 
+    def _sees(self, principal: Principal, study_id: int) -> bool:
+        """Whether the study (studies.id) is open to the principal."""
+        cursor: Any = self._own().connection.cursor()
+        try:
+            # another number as soon as any other connection has committed anything (sqlite.org, "PRAGMA data_version")
+            state = cursor.execute("PRAGMA data_version").fetchone()[0]
+        finally:
+            cursor.close()
+        now = time.monotonic()
+        if state != self._state or now > self._until:
+            self._seen.clear()
+            self._state, self._until = state, now + _REMEMBERED
+        found = self._seen.get((principal, study_id))
+        if found is None:
+            found = bool(self._statement("seen", principal).all(self._own(), {"study_id": study_id}))
+            self._seen[principal, study_id] = found
+        return found
+
     def _own(self) -> Connection:
         """A connection of the event loop's own, outside of transactions: each statement sees what is now."""
         if self._connection is None:
@@ -106,20 +136,28 @@ class Lookup:
             if found is not None:
                 self._statements.move_to_end((kind, principal))
                 return found
-        made = Prepared(
-            _instance(principal) if kind == "instance" else _series(principal, one=kind == "series")
-        )
+        made = Prepared(_expression(kind, principal))
         with self._lock:
             self._statements[kind, principal] = made
-            while len(self._statements) > 3 * _PRINCIPALS:
+            while len(self._statements) > 5 * _PRINCIPALS:
                 self._statements.popitem(last=False)
         return made
 
 
-def _instance(principal: Principal) -> Any:
+def _expression(kind: str, principal: Principal) -> Select[Any]:
+    if kind in ("series", "study"):
+        return _series(principal, one=kind == "series")
+    if kind == "seen":
+        return select(studies.c.id).where(studies.c.id == bindparam("study_id", 0), seen(principal))
     return (
-        stored(principal)
-        .add_columns(series.c.id, series.c.generation, series.c.settled_generation, series.c.metadata_path)
+        stored(principal, of_any_study=kind == "any instance")
+        .add_columns(
+            series.c.id,
+            series.c.generation,
+            series.c.settled_generation,
+            series.c.metadata_path,
+            studies.c.id,
+        )
         .where(
             instances.c.sop_instance_uid == bindparam("sop", ""),
             series.c.series_uid == bindparam("series", ""),
@@ -128,7 +166,7 @@ def _instance(principal: Principal) -> Any:
     )
 
 
-def _series(principal: Principal, *, one: bool) -> Any:
+def _series(principal: Principal, *, one: bool) -> Select[Any]:
     rejected: Any = literal(0)
     if principal.quality_control:
         inside = select(instances.c.id).where(
