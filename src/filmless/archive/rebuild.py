@@ -11,8 +11,8 @@ from sqlalchemy import Engine, delete, select, update
 
 from filmless.archive import blobs, ledger, rejection
 from filmless.archive.blobs import BlobStore, read_label
-from filmless.archive.codecs import Codecs, DataSet
-from filmless.archive.corrections import ledgered
+from filmless.archive.codecs import Codecs
+from filmless.archive.corrections import ledgered, returning
 from filmless.archive.entry import File, read_entry, scan_file
 from filmless.archive.model import ArchiveSettings, Arrival, Cause, Kind, Source
 from filmless.archive.publish import Item, Publisher, Result
@@ -80,7 +80,7 @@ def rebuild(
                     for path in by_time[start : start + _BATCH]
                     if (item := _item(root, path, decisions, done)) is not None
                 ]
-                _publish(publisher, codecs, root, items, done)
+                _publish(publisher, codecs, engine, root, items, done)
                 if progress is not None:
                     progress(done)
         _act(engine, publisher, root, acts, done)
@@ -128,7 +128,9 @@ def _item(root: Path, path: str, decisions: dict[str, dict[str, Any]], done: Reb
     return Item(entry, decided=what)
 
 
-def _publish(publisher: Publisher, codecs: Codecs, root: Path, items: list[Item], done: Rebuilt) -> None:
+def _publish(
+    publisher: Publisher, codecs: Codecs, engine: Engine, root: Path, items: list[Item], done: Rebuilt
+) -> None:
     waiting = items
     while waiting:
         again: list[Item] = []
@@ -136,7 +138,7 @@ def _publish(publisher: Publisher, codecs: Codecs, root: Path, items: list[Item]
             if result.later:
                 again.append(item)
             elif result.compare is not None:
-                _compare(codecs, root, item, result)
+                _compare(codecs, engine, root, item, result)
                 again.append(item)
             elif result.error is not None:
                 done.unused.append((item.entry.file.path, result.error.message))
@@ -149,24 +151,13 @@ def _publish(publisher: Publisher, codecs: Codecs, root: Path, items: list[Item]
         waiting = again
 
 
-def _compare(codecs: Codecs, root: Path, item: Item, result: Result) -> None:
-    known, file = result.compare, item.entry.file
+def _compare(codecs: Codecs, engine: Engine, root: Path, item: Item, result: Result) -> None:
+    known = result.compare
     assert known is not None
     item.compared_with = known.key
     try:
-        item.same = (
-            codecs.same_blocking(
-                DataSet(str(root / known.path), known.offset, known.size, known.transfer_syntax_uid),
-                DataSet(
-                    str(root / file.path),
-                    file.offset,
-                    file.size,
-                    item.entry.arrival.transfer_syntax_uid,
-                ),
-            )
-            is None
-        )
-    except FilmlessError:
+        item.same = returning.same_blocking(codecs, engine, root, item.entry, known)
+    except (FilmlessError, OSError):
         item.same = False
 
 

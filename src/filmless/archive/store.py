@@ -20,7 +20,8 @@ from pathlib import Path
 from sqlalchemy import Engine
 
 from filmless.archive.blobs import BlobStore
-from filmless.archive.codecs import Codecs, DataSet
+from filmless.archive.codecs import Codecs
+from filmless.archive.corrections import returning
 from filmless.archive.filing import Known
 from filmless.archive.index_process import IndexProcess
 from filmless.archive.model import ArchiveSettings, Arrival, Outcome
@@ -305,18 +306,10 @@ class Archive:
 
     def _compare(self, one: Written, known: Known) -> None:
         """Whether the arrived object is the known one in other bytes; then it goes to the committer again."""
-        file = one.item.entry.file
         try:
-            difference = self._codecs.same_blocking(
-                DataSet(str(self.root / known.path), known.offset, known.size, known.transfer_syntax_uid),
-                DataSet(
-                    str(self.root / file.path),
-                    file.offset,
-                    file.size,
-                    one.item.entry.arrival.transfer_syntax_uid,
-                ),
+            one.item.same = returning.same_blocking(
+                self._codecs, self.engine, self.root, one.item.entry, known
             )
-            one.item.same = difference is None
         except FilmlessError as error:
             # what cannot be shown to be the same is treated as another object: nothing is lost by it
             log.warning("could not compare with %s: %s", known.key, error.message)

@@ -37,6 +37,8 @@ _FORMS = {
 }
 
 TOO_LONG = "too long"
+#: how our corrections name themselves: Modifying System (0400,0563)
+SYSTEM = "Filmless"
 
 #: DICOM JSON of elements (PS3.18 annex F) by tag; None takes the element out
 Changes = Mapping[int, Mapping[str, Any] | None]
@@ -51,7 +53,7 @@ class Layer:
     #: Reason for the Attribute Modification: "CORRECT" or "COERCE"
     reason: str = "CORRECT"
     #: Modifying System, and Source of Previous Values ("" where not known)
-    system: str = "Filmless"
+    system: str = SYSTEM
     source: str = ""
 
 
