@@ -10,6 +10,7 @@ object away.
 import hashlib
 import json
 import os
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -101,3 +102,22 @@ def _content(corrections: Sequence[InForce]) -> bytes:
 def _number(content: bytes) -> int:
     """63 bits of the content's hash, so that it fits every integer column; never 0."""
     return int.from_bytes(hashlib.sha256(content).digest()[:8]) >> 1 or 1
+
+
+def copy(source: Path, target: Path) -> int:
+    """Bring the overlays of one store's root to another's, those that are not there; for backup and restore.
+
+    Returns how many. Whoever copies sees to it that they are on disk. Raises OSError.
+    """
+    if not (source / FOLDER).is_dir():
+        return 0
+    (target / FOLDER).mkdir(mode=0o750, parents=True, exist_ok=True)
+    copied = 0
+    for path in (source / FOLDER).glob("*.json"):
+        to = target / FOLDER / path.name
+        if not to.exists():
+            part = to.with_name(f"{ids.new_version_key()}.part")
+            shutil.copyfile(path, part)
+            part.rename(to)
+            copied += 1
+    return copied
