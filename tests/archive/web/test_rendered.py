@@ -1,6 +1,8 @@
 """Rendered resources, thumbnails and documents over HTTP, made in real codec processes."""
 
 import io
+from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +17,26 @@ from sqlalchemy import update
 from tests import made
 from tests.archive.web.conftest import READER, REGISTRAR, Web, parts_of
 
+from filmless.archive.codecs import Codecs
+from filmless.archive.kept_pictures import find, forget, keep, path_of, tidy
 from filmless.archive.tables import instances
-from filmless.archive.web.pictures import tidy
 from filmless.db.work import writing
 
 STUDY = "1.2.3"
+
+
+@pytest.fixture(scope="module")
+def codecs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Codecs]:
+    """One for all tests here: a codec process takes a second to start."""
+    made = Codecs(tmp_path_factory.mktemp("scratch"))
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def web(web: Web, codecs: Codecs) -> Web:
+    web.context = replace(web.context, codecs=codecs)
+    return web
 
 
 def image(number: int, *, series: int = 1, frames: int = 1, side: int = 32, **attributes: Any) -> Dataset:
@@ -279,6 +296,18 @@ def test_the_folder_of_pictures_is_bounded(tmp_path: Path) -> None:
     left = sorted(int(path.name) for path in tmp_path.glob("*/*"))
     assert left == list(range(12, 20))
     assert tidy(tmp_path, 100, young=20_000) == 0  # in use
+
+
+def test_pictures_go_with_their_object(tmp_path: Path) -> None:
+    mine, other = "ab" * 32, "ab" * 31 + "cd"
+    for sha256, name in ((mine, "1"), (mine, "2"), (other, "1")):
+        keep(path_of(tmp_path, sha256, name), b"picture", "image/png", ["a warning"])
+    kept = find(path_of(tmp_path, mine, "1"))
+    assert kept is not None
+    assert kept.path.read_bytes()[kept.offset : kept.offset + kept.length] == b"picture"
+    forget(tmp_path, [mine, "ff" * 32])
+    assert [find(path_of(tmp_path, mine, name)) for name in "12"] == [None, None]
+    assert find(path_of(tmp_path, other, "1")) is not None
 
 
 async def test_what_may_not_be_seen_is_not_there(web: Web) -> None:

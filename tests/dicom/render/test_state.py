@@ -85,6 +85,26 @@ def test_the_voi_lut_of_the_image_and_frame_counts() -> None:
     np.testing.assert_array_equal(shown(ds, Wish(frame=1), own), np.where(RAMP > 0.5, 255, 0))
 
 
+def test_a_state_for_some_frames_shows_those() -> None:
+    ds = image(np.stack([RAMP, RAMP + 10, RAMP + 15]), NumberOfFrames=3)
+    own = state()
+    own.ReferencedSeriesSequence[0].ReferencedImageSequence = [_reference(frames=[2, 3])]
+    np.testing.assert_array_equal(shown(ds, state=own), RAMP + 10)
+    np.testing.assert_array_equal(shown(ds, Wish(frame=2), own), RAMP + 15)
+    with pytest.raises(Refused):
+        shown(ds, Wish(frame=0), own)
+    moving = render(encoded(ds), LE, Wish("image/gif"), (encoded(own), LE))
+    assert moving.frames == 2
+
+
+def test_a_modality_lut_of_a_state_takes_the_images_sign() -> None:
+    item = lut(0, [0, 100, 200], 8)
+    item[0x00283002].value = [3, 65534, 8]
+    item.ModalityLUTType = "US"
+    own = state(ModalityLUTSequence=[item], SoftcopyVOILUTSequence=[_voi(100.5, 201)])
+    assert shown(image(np.array([[-2, -1, 0]], np.int16)), state=own).tolist() == [[0, 128, 255]]
+
+
 def test_it_decides_inversion_alone() -> None:
     inverted = image(RAMP, PhotometricInterpretation="MONOCHROME1")
     np.testing.assert_array_equal(shown(inverted, state=state()), RAMP)

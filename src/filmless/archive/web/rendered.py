@@ -145,7 +145,7 @@ class _Edge:
         if one.image:
             made = await self._pictures.thumbnail(name, one.stored, drawn, label)
         else:
-            made = await self._pictures.icon(name, drawn, label)
+            made = await self._pictures.icon(name, one.stored, drawn, label)
         return _answer(request, made, name, look)
 
     # --- finding ---------------------------------------------------------------------------------------------

@@ -74,7 +74,7 @@ def pixels(
     for colour. Colour profiles are not applied. Raises as `render` does."""
     wish = wish or Wish()
     painter = Painter(open_image(data, transfer_syntax_uid), wish, open_state(*state) if state else None)
-    return painter.paint(_frame(painter.image, wish))
+    return painter.paint(_frame(painter, wish))
 
 
 def render(
@@ -94,16 +94,18 @@ def render(
     ):
         return _moving(image, wish, opened)
     painter = Painter(image, wish, opened)
-    shown, profile = painter.paint(_frame(image, wish)), b""
+    shown, profile = painter.paint(_frame(painter, wish)), b""
     if shown.ndim == 3 or wish.icc not in ("", "no"):
         shown, profile = managed(shown, profile_of(image.header) if shown.ndim == 3 else b"", wish.icc)
     content = still(shown, wish.media_type, quality=wish.quality, profile=profile)
     return Rendered(content, wish.media_type, shown.shape[1], shown.shape[0], 1, painter.warnings)
 
 
-def _frame(image: Image, wish: Wish) -> int:
+def _frame(painter: Painter, wish: Wish) -> int:
+    image, state = painter.image, painter.state
     if wish.frame is None:
-        return 0
+        listed = state.references.get(painter.uid, ()) if state is not None else ()
+        return min(listed) - 1 if listed else 0
     if wish.frame != MIDDLE:
         return wish.frame
     # a video is decoded from its start
@@ -129,6 +131,8 @@ def _moving(image: Image, wish: Wish, state: State | None) -> Rendered:
     def pictures() -> Iterator[Array]:
         nonlocal shown
         for frame, decoded in enumerate(image.all_decoded()):
+            if state is not None and not state.shows(painter.uid, frame):
+                continue
             picture = np.ascontiguousarray(painter.paint(frame, decoded))
             if not shown:
                 shape[:] = picture.shape[:2]

@@ -7,7 +7,7 @@ import numpy as np
 from filmless.dicom.frames import PixelFacts
 from filmless.dicom.header import Header
 from filmless.dicom.pixels.render.image import Image
-from filmless.dicom.pixels.render.lut import Floats, Lut, read_lut
+from filmless.dicom.pixels.render.lut import Lut, read_lut
 from filmless.dicom.pixels.render.values import Array, first_item, number, numbers, word
 from filmless.dicom.pixels.render.voi import eight_bits, spread, windowed
 from filmless.dicom.rendering import Function, Window
@@ -186,22 +186,22 @@ def _as_stored(value: float, facts: PixelFacts) -> float:
 
 
 def shown(values: Array, modality: Modality, tones: Tones, facts: PixelFacts) -> Array:
-    """Stored values as display values: through a table of all values where there are few, else one by one."""
-    if np.issubdtype(values.dtype, np.integer) and values.dtype.itemsize * 8 <= _TABLE_BITS:
-        span = np.iinfo(values.dtype)
-        if facts.bits_stored <= 12 and values.size:  # most tables are short
-            low, high = int(values.min()), int(values.max())
-        else:
-            low, high = span.min, span.max
-        table = tones(modality(np.arange(low, high + 1, dtype=np.int64)))
-        if low == 0:
-            return table[values]
-        return table[values.astype(np.int32) - low]
+    """Stored values as display values: through a table of all values where there are few, else one by one. Works on
+    some rows at a time."""
+    out = np.empty(values.shape, np.uint8)
     rows = max(1, (1 << 20) // max(values.shape[-1], 1))
-    parts = [tones(modality(values[at : at + rows])) for at in range(0, len(values), rows)]
-    return np.concatenate(parts)
-
-
-def as_floats(values: Array) -> Floats:
-    """The values as float64."""
-    return values.astype(np.float64)
+    table: Array | None = None
+    low = 0
+    if np.issubdtype(values.dtype, np.integer) and values.dtype.itemsize * 8 <= _TABLE_BITS and values.size:
+        span = np.iinfo(values.dtype)
+        low, high = span.min, span.max
+        if facts.bits_stored <= 12:  # most tables are short
+            low, high = int(values.min()), int(values.max())
+        table = tones(modality(np.arange(low, high + 1, dtype=np.int64)))
+    for at in range(0, len(values), rows):
+        part = values[at : at + rows]
+        if table is None:
+            out[at : at + rows] = tones(modality(part))
+        else:
+            out[at : at + rows] = table[part.astype(np.int32) - low]
+    return out

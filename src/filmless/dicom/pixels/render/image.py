@@ -26,6 +26,9 @@ OVERLAY_GROUPS = range(0x6000, 0x6020, 2)
 #: encapsulated syntaxes whose decoders give whole cells
 _CELLS = (uids.RLE_LOSSLESS, uids.DEFLATED_FRAMES, uids.ENCAPSULATED_UNCOMPRESSED)
 
+#: pixels of one frame; larger ones are not rendered (slides come in tiles)
+MAX_PIXELS = 1 << 28
+
 #: what rendering needs of an image
 WANTED = frames.FACT_TAGS | frozenset(
     {
@@ -167,6 +170,8 @@ def open_image(data: Buffer, transfer_syntax_uid: str) -> Image:
         raise Refused("This object holds no pixels.", code="no-pixels")
     if not index.places or not index.facts.rows or not index.facts.columns:
         raise Refused(f"The frames cannot be read: {index.problem or 'there are none'}.", code="bad-pixels")
+    if index.facts.rows * index.facts.columns > MAX_PIXELS:
+        raise Refused("The image is too large to be rendered.", code="unsupported-pixels")
     return Image(data, uid, header, index)
 
 

@@ -44,6 +44,8 @@ class Painter:
 
     def paint(self, frame: int, decoded: Decoded | None = None) -> Array:
         """The finished picture of a frame: uint8, (rows, columns) or (rows, columns, 3)."""
+        if self.state is not None and not self.state.shows(self.uid, frame):
+            raise Refused("The presentation state is not for this frame.", code="not-acceptable")
         decoded = decoded or self.image.decode(frame)
         pixels, whole = self._toned(frame, decoded)
         pixels = self._covered(pixels, frame, whole)
@@ -94,7 +96,10 @@ class Painter:
     def transformations(self, frame: int) -> tuple[grey.Modality, Window | Lut | None]:
         """Modality LUT and VOI LUT in force: what was asked for, the state's, the image's."""
         if self.state is not None:
-            return self.state.modality, self.wish.window or self.state.voi(self.uid, frame)
+            signed = self.image.facts.signed
+            modality = self.state.modality(signed=signed)
+            negative = modality.lut is None and (signed or modality.intercept < 0)
+            return modality, self.wish.window or self.state.voi(self.uid, frame, signed=negative)
         modality = grey.image_modality(self.image, frame)
         header = self.image.header
         if word(header, 0x00080016) in _XRAY and word(header, 0x00281040) in ("LOG", "DISP"):

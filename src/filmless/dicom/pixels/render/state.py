@@ -71,17 +71,22 @@ class State:
             found.update(_images(series))
         return found
 
-    @property
-    def modality(self) -> Modality:
-        """Its own modality LUT; none in it means none, whatever the image has (PS3.3 A.33.1.3)."""
-        return modality_of(self.header, signed=False) or Modality()
+    def modality(self, *, signed: bool) -> Modality:
+        """Its own modality LUT; none in it means none, whatever the image has (PS3.3 A.33.1.3). `signed`: the image's
+        pixels are."""
+        return modality_of(self.header, signed=signed) or Modality()
 
-    def voi(self, sop_instance_uid: str, frame: int) -> Window | Lut | None:
-        """That of the item which is for this frame; None: none at all."""
+    def voi(self, sop_instance_uid: str, frame: int, *, signed: bool) -> Window | Lut | None:
+        """That of the item which is for this frame; None: none at all. `signed`: its input may be negative."""
         for item in sequence_items(self.header, _VOI_ITEMS):
             if _is_for(item, sop_instance_uid, frame):
-                return voi_of(item, signed=self.modality.lut is None)
+                return voi_of(item, signed=signed)
         return None
+
+    def shows(self, sop_instance_uid: str, frame: int) -> bool:
+        """Whether it is for this frame of this image."""
+        frames = self.references.get(sop_instance_uid)
+        return frames is not None and (not frames or frame + 1 in frames)
 
     @property
     def presentation(self) -> Lut | None:
