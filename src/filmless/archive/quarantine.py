@@ -5,7 +5,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Row, func, select, update
+from sqlalchemy import ColumnElement, Connection, Engine, Row, func, select, update
 
 from filmless.archive import ledger
 from filmless.archive.entry import File, read_entry, scan_file
@@ -43,10 +43,20 @@ _COLUMNS = [quarantine.c[name] for name in QuarantinedObject.__dataclass_fields_
 
 
 def objects(
-    connection: Connection, *, state: str = "waiting", limit: int = 100, after: int = 0
+    connection: Connection,
+    *,
+    state: str = "waiting",
+    limit: int = 100,
+    after: int = 0,
+    among: ColumnElement[bool] | None = None,
 ) -> list[QuarantinedObject]:
-    """Objects of that state ("" for all), oldest first, at most `limit`, those after id `after`."""
+    """Objects of that state ("" for all), oldest first, at most `limit`, those after id `after`.
+
+    `among`: a condition on rows of `quarantine`, for whom not all are to be seen.
+    """
     query = select(*_COLUMNS).where(quarantine.c.id > after).order_by(quarantine.c.id).limit(limit)
+    if among is not None:
+        query = query.where(among)
     if state:
         query = query.where(quarantine.c.state == state)
     return [QuarantinedObject(*row) for row in connection.execute(query)]
@@ -60,12 +70,29 @@ def count(connection: Connection) -> int:
     )
 
 
-def show(connection: Connection, item: int) -> QuarantinedObject:
-    """One object, or Refused where there is none of that number."""
-    row = connection.execute(select(*_COLUMNS).where(quarantine.c.id == item)).first()
+def show(connection: Connection, item: int, *, among: ColumnElement[bool] | None = None) -> QuarantinedObject:
+    """One object, or Refused where there is none of that number (`among`: see `objects`)."""
+    query = select(*_COLUMNS).where(quarantine.c.id == item)
+    row = connection.execute(query if among is None else query.where(among)).first()
     if row is None:
         raise Refused(f"There is no object number {item} in quarantine.", code="unknown-object")
     return QuarantinedObject(*row)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the data set of an object in quarantine is; `path` relative to the store's root."""
+
+    path: str
+    offset: int
+    size: int
+    transfer_syntax_uid: str
+
+
+def place(connection: Connection, item: int) -> Place:
+    """Where the bytes of one object are."""
+    columns = [quarantine.c[name] for name in Place.__dataclass_fields__]
+    return Place(*connection.execute(select(*columns).where(quarantine.c.id == item)).one())
 
 
 def accept(engine: Engine, publisher: Publisher, root: Path, item: int, *, by: str, reason: str) -> Outcome:

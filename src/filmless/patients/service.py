@@ -1,11 +1,22 @@
 """Whose object is this? Identity is patient ID plus issuer; differences are flagged for a steward, never merged."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, delete, insert, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    FromClause,
+    Row,
+    and_,
+    delete,
+    insert,
+    or_,
+    select,
+    update,
+)
 
 from filmless.kit import clock
 from filmless.patients import names, sounds
@@ -247,15 +258,24 @@ class Flag:
     raised_at: datetime
 
 
-def open_flags(connection: Connection, *, limit: int) -> list[Flag]:
-    """Doubts that wait for a steward, newest first, at most `limit`."""
+def open_flags(
+    connection: Connection,
+    *,
+    limit: int,
+    before: int = 0,
+    seen: Callable[[FromClause], ColumnElement[bool]] | None = None,
+) -> list[Flag]:
+    """Doubts that wait for a steward, newest first, at most `limit`, those before id `before` where it is given.
+
+    `seen`: the condition on rows of `patients` (an alias of it) that they may be known of; it must hold of both.
+    """
     one, other = patients.alias("one"), patients.alias("other")
     sides = [
         column
         for side in (one, other)
         for column in (side.c.patient_id, side.c.issuer, side.c.name, side.c.birth_date)
     ]
-    rows = connection.execute(
+    query = (
         select(
             identity_flags.c.id,
             identity_flags.c.kind,
@@ -269,4 +289,9 @@ def open_flags(connection: Connection, *, limit: int) -> list[Flag]:
         .order_by(identity_flags.c.id.desc())
         .limit(limit)
     )
+    if before:
+        query = query.where(identity_flags.c.id < before)
+    if seen is not None:
+        query = query.where(seen(one), seen(other))
+    rows = connection.execute(query)
     return [Flag(row[0], row[1], Flagged(*row[4:8]), Flagged(*row[8:12]), row[2], row[3]) for row in rows]

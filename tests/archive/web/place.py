@@ -50,7 +50,7 @@ class As:
         await self._app(scope, receive, send)
 
 
-async def _problem(_request: Any, error: Exception) -> Response:
+async def problem_of(_request: Any, error: Exception) -> Response:
     assert isinstance(error, FilmlessError)
     return of_error(error)
 
@@ -66,7 +66,7 @@ class Place:
     def app(self, principal: Principal | None = STEWARD, *, limit: int = 1 << 30) -> ASGIApp:
         inner = Starlette(
             routes=[Mount("/dicom-web", routes=routes(self.context))],
-            exception_handlers={FilmlessError: _problem},
+            exception_handlers={FilmlessError: problem_of},
         )
         return BoundedBodies(As(inner, principal), lambda _: limit, self.context.http.stall_timeout)
 

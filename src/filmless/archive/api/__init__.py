@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter
 
-from filmless.archive.api import changes, studies
+from filmless.archive.api import changes, flags, quarantine, rejections, studies
 from filmless.archive.web.context import ArchiveWeb
 
 
@@ -12,4 +12,6 @@ def router(context: ArchiveWeb | None) -> APIRouter:
     # before what has a study in its address
     made.include_router(changes.router(context))
     made.include_router(studies.router(context))
+    for part in (quarantine, rejections, flags):
+        made.include_router(part.router(context))
     return made

@@ -1,0 +1,117 @@
+"""Doubts about whose images these are, for stewards; and what was taken leniently of an object."""
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Path, Query, Request
+from pydantic import BaseModel, Field
+from sqlalchemy import ColumnElement, FromClause, select
+
+from filmless.access.audit.model import Kind
+from filmless.access.model import Action
+from filmless.archive.api.deciding import Caller, Desk
+from filmless.archive.api.words import PROBLEMS, Uid
+from filmless.archive.query.instances import instances_of
+from filmless.archive.query.visibility import visible_at
+from filmless.archive.tables import instance_warnings
+from filmless.archive.web.context import ArchiveWeb
+from filmless.db.work import reading
+from filmless.dicom.attributes import BY_TAG
+from filmless.kit.errors import Refused
+from filmless.patients import service
+
+Sop = Annotated[Uid, Path(description="SOP Instance UID.")]
+
+
+class FlagPatient(BaseModel):
+    """One side of a doubt."""
+
+    patient_id: str
+    issuer: str
+    name: str = Field(description="As DICOM writes it: three groups parted by =, components by ^.")
+    birth_date: str
+
+
+class FlagWords(BaseModel):
+    """A doubt: "same-id": one ID and issuer, another name or birth date; "study-two-patients": one study UID."""
+
+    id: int
+    kind: Literal["same-id", "study-two-patients"]
+    patient: FlagPatient
+    other: FlagPatient
+    study_uid: str
+    raised_at: datetime
+
+
+class Flags(BaseModel):
+    """Doubts that nobody has settled, the newest first."""
+
+    flags: list[FlagWords]
+    following: int = Field(description="`before` of the next page; 0 at the end.")
+
+
+class LenientValue(BaseModel):
+    """One value that was taken leniently when its object was stored."""
+
+    tag: str = Field(description="GGGGEEEE; empty for the object as a whole.")
+    keyword: str
+    text: str
+
+
+class LenientValues(BaseModel):
+    """What was taken leniently of an object."""
+
+    values: list[LenientValue]
+
+
+def router(context: ArchiveWeb | None) -> APIRouter:
+    """The routes. `context` None: only to be described."""
+    made = APIRouter(prefix="/flags", tags=["flags"], responses=PROBLEMS)
+    desk = Desk(context)
+
+    @made.get("", summary="Doubts about identity")
+    def list_flags(
+        request: Request,
+        principal: Caller,
+        limit: Annotated[int, Query(ge=1, le=500)] = 100,
+        before: Annotated[int, Query(ge=0, le=2**62)] = 0,
+    ) -> Flags:
+        with desk.told(request, principal, Action.FLAGS, Kind.SEARCH, "flags") as (allowed, _):
+
+            def seen(table: FromClause) -> ColumnElement[bool]:
+                return visible_at("PATIENT", allowed, table, action=Action.FLAGS)
+
+            with reading(desk.context.engine) as connection:
+                found = service.open_flags(connection, limit=limit + 1, before=before, seen=seen)
+        shown = found[:limit]
+        return Flags(
+            flags=[FlagWords.model_validate(one, from_attributes=True) for one in shown],
+            following=shown[-1].id if len(found) > limit else 0,
+        )
+
+    @made.get("/warnings/{sop_instance_uid}", summary="What was taken leniently of an object")
+    def instance_warnings_of(request: Request, principal: Caller, sop_instance_uid: Sop) -> LenientValues:
+        with desk.told(request, principal, Action.FLAGS, Kind.SEARCH, "warnings") as (allowed, detail):  # noqa: SIM117
+            with reading(desk.context.engine) as connection:
+                one = next(
+                    instances_of(connection, allowed, level="IMAGE", sop_uids=[sop_instance_uid]), None
+                )
+                if one is None:
+                    raise Refused("There is no such object.", code="not-found")
+                detail["studies"] = (one.study_uid,)
+                rows = connection.execute(
+                    select(instance_warnings.c.tag, instance_warnings.c.text)
+                    .where(instance_warnings.c.sop_instance_uid == sop_instance_uid)
+                    .order_by(instance_warnings.c.id)
+                    .limit(1000)
+                ).all()
+        return LenientValues(
+            values=[LenientValue(tag=row.tag, keyword=_keyword(row.tag), text=row.text) for row in rows]
+        )
+
+    return made
+
+
+def _keyword(tag: str) -> str:
+    known = BY_TAG.get(int(tag, 16)) if tag else None
+    return known.keyword if known is not None else ""
