@@ -95,6 +95,7 @@ def test_another_sites_page_cannot_sign_in_for_somebody(site: Site) -> None:
         headers={"Origin": "https://evil.example"},
     )
     assert code_of(answer) == (403, "csrf")
+    assert len(site.told(kind="refusal", outcome="refused")) == 1
 
 
 def test_idle_and_old_sessions_end(site: Site) -> None:
@@ -244,7 +245,7 @@ def test_disabled_accounts_are_out_at_once(site: Site) -> None:
 def test_programs_accounts_open_no_session(site: Site) -> None:
     site.account("ai-worker", Role.DEV)
     answer = site.browser().post("/api/session", json={"name": "ai-worker", "password": PASSWORD})
-    assert code_of(answer) == (403, "not-permitted")
+    assert code_of(answer) == (403, "no-sessions")
 
 
 class TestWithARequiredSecondFactor:

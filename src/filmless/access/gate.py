@@ -142,6 +142,17 @@ class Gate:
         self._note_use(token, principal, host)
         return self._believe("token", key, SignedIn(principal, account, token=token))
 
+    def tell_forgery(self, host: str, path: str) -> None:
+        """Another site's page had a browser ask something of us: into the trail, once a minute for an address."""
+        try:
+            self.rates.take("forgery", host, 1)
+        except Refused:
+            return
+        who = Principal("user", "unknown")
+        self.trail.record_late(
+            Entry(Kind.REFUSAL, who, "refused", host=host, what="forged", reason=path[:200])
+        )
+
     def _refuse_token(self, host: str) -> None:
         # counted before it is told, so that guessing fills no trail
         self.rates.take("token", host, self.settings.attempts_per_host)

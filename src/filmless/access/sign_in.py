@@ -195,7 +195,7 @@ def _decide(
             return _Found(account, Refused(why, code="wrong-code"), "wrong code", locked=locked)
     if interactive and {one.grant.role for one in grants.list_grants(connection, account)} == {Role.DEV}:
         why = "This account is a program's: it has API tokens, and no sessions."
-        return _Found(account, Refused(why, code="not-permitted"), "a program's account")
+        return _Found(account, Refused(why, code="no-sessions"), "a program's account")
     return _Found(account, None)
 
 

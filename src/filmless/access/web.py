@@ -43,6 +43,8 @@ class Authenticate:
         try:
             found = await self._who(request, host)
         except FilmlessError as error:
+            if error.code == "csrf":
+                await asyncio.to_thread(self._gate.tell_forgery, host, scope["path"])
             await of_error(error)(scope, receive, send)
             return
         # one that has to change its password first is nobody to all other routes

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field
 
 from filmless.access import model, sessions, sign_in, totp
+from filmless.access.api.told import Told
 from filmless.access.api.words import (
     AccountName,
     AccountWords,
@@ -26,7 +27,7 @@ from filmless.db.work import writing
 from filmless.kit.errors import Defect
 from filmless.net.http.origin import is_secure
 
-router = APIRouter(tags=["session"])
+router = APIRouter(tags=["session"], route_class=Told)
 
 
 class Credentials(In):

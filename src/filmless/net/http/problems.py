@@ -18,6 +18,7 @@ STATUS_OF_CODE: Final[dict[str, int]] = {
     "wrong-code": 401,
     "not-permitted": 403,
     "csrf": 403,
+    "no-sessions": 403,
     "change-password": 403,
     "add-second-factor": 403,
     "not-found": 404,
