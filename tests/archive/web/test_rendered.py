@@ -3,6 +3,7 @@
 import io
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,8 @@ from sqlalchemy import update
 from tests import made
 from tests.archive.web.conftest import READER, REGISTRAR, Web, parts_of
 
+from filmless.access.model import ENGINEER
+from filmless.archive import purge, reject
 from filmless.archive.codecs import Codecs
 from filmless.archive.kept_pictures import find, forget, keep, path_of, tidy
 from filmless.archive.tables import instances
@@ -296,6 +299,17 @@ def test_the_folder_of_pictures_is_bounded(tmp_path: Path) -> None:
     left = sorted(int(path.name) for path in tmp_path.glob("*/*"))
     assert left == list(range(12, 20))
     assert tidy(tmp_path, 100, young=20_000) == 0  # in use
+
+
+async def test_a_purge_leaves_no_picture(web: Web) -> None:
+    web.put(made.part10(image(1)))
+    async with web.client() as client:
+        assert (await get(client, f"/studies/{STUDY}/thumbnail")).status_code == 200
+    folder = web.context.home / "pictures"
+    assert [path for path in folder.rglob("*") if path.is_file()]
+    reject.reject(web.archive, ENGINEER, code="113039", by="li", reason="old", study_uids=[STUDY])
+    purge.purge(web.archive.engine, web.archive.root, older_than=timedelta(seconds=-5), by="li")
+    assert not [path for path in folder.rglob("*") if path.is_file()]
 
 
 def test_pictures_go_with_their_object(tmp_path: Path) -> None:
