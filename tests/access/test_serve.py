@@ -14,9 +14,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FilmlessServer]
         yield running
 
 
-def test_the_password_is_told_once_and_opens_the_first_account(
-    server: FilmlessServer, tmp_path: Path
-) -> None:
+def test_the_password_is_told_once_and_opens_the_first_account(server: FilmlessServer) -> None:
     eventually(lambda: "Ctrl-C stops" in server.running.output(), "the server says what to do next")
     told = re.findall(r"\b(?:[a-z2-7]{4}-){3}[a-z2-7]{4}\b", server.running.output())
     assert len(told) == 1
