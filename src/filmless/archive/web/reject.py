@@ -54,6 +54,10 @@ def routes(context: ArchiveWeb) -> list[BaseRoute]:
     ]
 
 
+#: the answer, the studies that were touched, and how many objects
+_Done = tuple[dict[str, Any], tuple[str, ...], int]
+
+
 class _Rejection:
     def __init__(self, context: ArchiveWeb) -> None:
         self._context = context
@@ -71,18 +75,16 @@ class _Rejection:
         return await self._reject(request, QUALITY_CODE)
 
     async def _reject(self, request: Request, code: str) -> Response:
-        principal, host = principal_of(request), client_host(request, self._context.http)
         uids = [uid_in_path(request.path_params[name]) for name in _NAMES if name in request.path_params]
-        reason = await reason_of(request)
         study, rest = uids[0], uids[1:]
 
-        def work(allowed: Principal, archive: Archive) -> tuple[dict[str, Any], tuple[str, ...], int]:
+        def work(allowed: Principal, archive: Archive, reason: str) -> _Done:
             try:
                 notes = rejecting.reject(
                     archive,
                     allowed,
                     code=code,
-                    by=principal.name[:64],
+                    by=allowed.name[:64],
                     reason=reason,
                     study_uids=[study],
                     series_uids=rest[:1],
@@ -96,40 +98,38 @@ class _Rejection:
                 count = sum(rejecting.show(connection, note)[0].objects for note in notes)
             return {"count": count, "notes": notes}, (study,), count
 
-        return await self._do(Kind.REJECT, Action.REJECT, principal, host, reason, work, code)
+        return await self._do(request, Kind.REJECT, Action.REJECT, work, code)
 
     async def revoke(self, request: Request) -> Response:
         """Answers {"count": objects that are there again}."""
-        principal, host = principal_of(request), client_host(request, self._context.http)
         note = uid_in_path(request.path_params["note"])
-        reason = await reason_of(request)
 
-        def work(allowed: Principal, archive: Archive) -> tuple[dict[str, Any], tuple[str, ...], int]:
+        def work(allowed: Principal, archive: Archive, reason: str) -> _Done:
             study = study_of_note(archive, allowed, note)
-            count = rejecting.revoke(archive, note, by=principal.name[:64], reason=reason)
+            count = rejecting.revoke(archive, note, by=allowed.name[:64], reason=reason)
             return {"count": count}, (study,), count
 
-        return await self._do(Kind.REVOKE, Action.REVOKE, principal, host, reason, work)
+        return await self._do(request, Kind.REVOKE, Action.REVOKE, work)
 
     async def _do(
         self,
+        request: Request,
         kind: Kind,
         action: Action,
-        principal: Principal,
-        host: str,
-        reason: str,
-        work: Callable[[Principal, Archive], tuple[dict[str, Any], tuple[str, ...], int]],
+        work: Callable[[Principal, Archive, str], _Done],
         code: str = "",
     ) -> Response:
         """Do it in a thread, with rights asked before and the trail kept after."""
+        principal, host = principal_of(request), client_host(request, self._context.http)
         trail, archive = self._context.trail, self._context.archive
         detail: dict[str, Any] = {"code": code} if code else {}
         trail.require()
         try:
             allowed = permit(principal, action)
+            reason = await reason_of(request)
             if archive is None:
                 raise Unavailable("Objects are not stored by this server.", code="no-storage")
-            answer, touched, count = await asyncio.to_thread(work, allowed, archive)
+            answer, touched, count = await asyncio.to_thread(work, allowed, archive, reason)
         except FilmlessError as error:
             trail.record_late(
                 Entry(
