@@ -20,7 +20,9 @@ from pynetdicom.sop_class import InstanceAvailabilityNotification, StorageCommit
 from sqlalchemy import Engine, select, update
 from tests import peers
 from tests.exchange.peer import Got, image, peer
+from tests.trails import keys
 
+from filmless.access.audit.trail import Trail
 from filmless.app import worker as worker_module
 from filmless.app.index import open_index
 from filmless.app.settings import Settings, load
@@ -178,7 +180,9 @@ async def test_what_is_rejected_during_a_send_does_not_leave(home, tmp_path, mon
     with peer(on_store=reject_the_last) as (device, got):
         with writing(home.engine) as connection:
             service.add(connection, device, by="test")
-        work = jobs.ExchangeJobs(home.engine, home.settings.home, home.settings.net, sender)
+        work = jobs.ExchangeJobs(
+            home.engine, home.settings.home, home.settings.net, sender, Trail(home.engine, keys())
+        )
         task = {"device": device.ae_title, "study_uids": [STUDY]}
         made = await work.send("send-1", task, 1)
     assert (made.state, made.result) == ("done", {"sent": 2, "failed": 0, "of": 3})

@@ -5,7 +5,9 @@
     DEST/jobs-MOMENT.json     background work that is not over, from just before that moment
     DEST/jobs-MOMENT.sqlite   all of it, where it is kept in SQLite
     DEST/filmless-MOMENT.toml the settings file
-    DEST/store/               every file that the index names, and the ledger
+    DEST/keys-MOMENT/         the keys of HOME/keys: without them the audit trail can neither be verified nor go on
+    DEST/anchors-MOMENT.log   the anchors of the audit trail, from just before that moment
+    DEST/store/               every file that the index names, the corrections in force, and the ledger
     DEST/metadata/            what was prepared of settled series; made again where it is missing
 
 Files are written once and never changed, so a copy into an earlier backup's folder takes the new ones only. The
@@ -25,12 +27,18 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
-from sqlalchemy import Connection, Engine, delete, func, insert, select, text
+from sqlalchemy import Connection, Engine, delete, func, insert, inspect, select, text
 
+# every room's tables: what is not imported would not be copied
+import filmless.access.account_tables
+import filmless.access.audit.tables
+import filmless.access.tables
+import filmless.devices.tables  # noqa: F401
 from filmless import __version__
 from filmless.app.copying import KEPT, SET_ASIDE, Progress, copy_files, files
 from filmless.app.settings import FILE_NAME, Settings
 from filmless.archive import ledger
+from filmless.archive.corrections import overlays
 from filmless.archive.tables import instances, quarantine, series, studies, versions
 from filmless.db import migrate
 from filmless.db.engine import open_engine
@@ -45,6 +53,8 @@ MANIFEST = "manifest.json"
 INDEX = "index.sqlite"
 JOBS = "jobs.sqlite"
 OPEN_JOBS = "jobs.json"
+ANCHORS = "anchors.log"
+KEYS = "keys"
 _FORMAT = 1
 _ROWS = 2000
 
@@ -84,13 +94,16 @@ def make(
     at = clock.now()
     # names of this backup's own, so that an earlier one in the same folder is whole until this one is
     stamp = at.strftime("%Y%m%dT%H%M%S%fZ")
-    names = {name: name.replace(".", f"-{stamp}.", 1) for name in (INDEX, JOBS, OPEN_JOBS, FILE_NAME)}
+    stems = (INDEX, JOBS, OPEN_JOBS, FILE_NAME, ANCHORS)
+    names = {name: name.replace(".", f"-{stamp}.", 1) for name in stems}
     index = destination / names[INDEX]
     engine = open_engine(settings.index_url, pool_size=2)
     try:
         schema = migrate.current(engine)
         readers = _readers(engine)
         _copy_jobs(settings, destination, names)
+        # before the index: an anchor of what the snapshot does not have would look like a record that was removed
+        _copy_secret(settings.home / "audit" / ANCHORS, destination / names[ANCHORS])
         if engine.dialect.name == "sqlite":
             _snapshot(settings.home / INDEX, index)
         else:
@@ -112,10 +125,13 @@ def make(
     finally:
         engine.dispose()
     close_wal(index)
+    overlays.copy(settings.store, destination / "store")
     ledger_bytes = _copy_ledger(settings.store, destination / "store")
     if settings.config is not None:
         shutil.copyfile(settings.config, destination / names[FILE_NAME])
         (destination / names[FILE_NAME]).chmod(0o600)
+    # after the index: the key that is in force by then, and all before it
+    names |= _copy_keys(settings.home, destination, f"{KEYS}-{stamp}")
 
     manifest = Manifest(
         format=_FORMAT,
@@ -142,6 +158,25 @@ def make(
     return manifest
 
 
+def _copy_secret(source: Path, target: Path) -> None:
+    """A copy that only its owner may read; none where there is nothing to copy."""
+    with contextlib.suppress(FileNotFoundError):
+        content = source.read_bytes()
+        fd = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(fd, "wb") as file:
+            file.write(content)
+
+
+def _copy_keys(home: Path, destination: Path, folder: str) -> dict[str, str]:
+    """The keys of the home; part -> file."""
+    found = sorted((home / KEYS).glob("*.key"))
+    if found:
+        (destination / folder).mkdir(mode=0o700)
+    for key in found:
+        _copy_secret(key, destination / folder / key.name)
+    return {f"{KEYS}/{key.name}": f"{folder}/{key.name}" for key in found}
+
+
 def read_manifest(source: Path) -> Manifest:
     """The manifest of a backup. Raises Refused where there is none, or one of a newer program."""
     try:
@@ -166,6 +201,8 @@ def hash_of(path: Path) -> str:
 
 def copy_rows(source: Connection, target: Connection) -> None:
     """Every row of every table of ours, keys included, from one database to another with the same schema."""
+    if strange := set(inspect(source).get_table_names()) - set(metadata.tables) - {"alembic_version"}:
+        raise Defect(f"These tables would be left out: {', '.join(sorted(strange))}.", code="unknown-tables")
     for table in metadata.sorted_tables:
         rows = source.execution_options(yield_per=_ROWS).execute(select(table)).mappings()
         for batch in rows.partitions(_ROWS):
@@ -333,7 +370,11 @@ def _copy_metadata(connection: Connection, home: Path, destination: Path) -> Non
 def _remove_earlier(destination: Path, manifest: Manifest) -> None:
     """Indexes and settings of earlier backups in the same folder, and of unfinished ones."""
     current = {file for file, _ in manifest.parts.values()}
-    for stem in (INDEX, JOBS, OPEN_JOBS, FILE_NAME):
+    folders = {file.partition("/")[0] for file in current}
+    for old in destination.glob(f"{KEYS}-*"):
+        if old.is_dir() and old.name not in folders:
+            shutil.rmtree(old)
+    for stem in (INDEX, JOBS, OPEN_JOBS, FILE_NAME, ANCHORS):
         name, _, suffix = stem.partition(".")
         for old in destination.glob(f"{name}-*.{suffix}*"):
             if old.name not in current:

@@ -9,11 +9,12 @@ from pathlib import Path
 from sqlalchemy import Engine, select, text, update
 
 from filmless.app import backup
-from filmless.app.backup import INDEX, JOBS, OPEN_JOBS, Manifest
+from filmless.app.backup import ANCHORS, INDEX, JOBS, KEYS, OPEN_JOBS, Manifest
 from filmless.app.copying import Progress, copy_files, files
 from filmless.app.index import make_home
 from filmless.app.settings import FILE_NAME, Settings
 from filmless.archive import ledger
+from filmless.archive.corrections import overlays
 from filmless.archive.tables import series
 from filmless.db import migrate
 from filmless.db.engine import open_engine
@@ -58,6 +59,7 @@ def bring(settings: Settings, source: Path, *, progress: Progress | None = None)
     if settings.database.url:
         _check_empty(settings)
 
+    _bring_keys(source, manifest, settings.home)
     snapshot = settings.home / (INDEX + ".new")
     _bring_part(source, manifest, INDEX, snapshot)
     engine = open_engine(f"sqlite:///{snapshot}", pool_size=1)
@@ -65,6 +67,7 @@ def bring(settings: Settings, source: Path, *, progress: Progress | None = None)
         with reading(engine) as connection:
             wanted = files(connection)
             damaged = copy_files(wanted, source / "store", settings.store, manifest.bytes, progress=progress)
+        overlays.copy(source / "store", settings.store)
         _bring_ledger(source, settings.store, manifest)
         migrate.upgrade(engine)
         _bring_metadata(engine, source, settings.home)
@@ -91,6 +94,17 @@ def _bring_part(source: Path, manifest: Manifest, name: str, target: Path) -> No
     if name in manifest.parts:
         shutil.copyfile(source / manifest.parts[name][0], target)
         target.chmod(0o600)
+
+
+def _bring_keys(source: Path, manifest: Manifest, home: Path) -> None:
+    """The keys and the anchors of the audit trail."""
+    for name in manifest.parts:
+        if name.startswith(f"{KEYS}/"):
+            (home / KEYS).mkdir(mode=0o700, exist_ok=True)
+            _bring_part(source, manifest, name, home / KEYS / Path(name).name)
+    if ANCHORS in manifest.parts:
+        (home / "audit").mkdir(mode=0o700, exist_ok=True)
+        _bring_part(source, manifest, ANCHORS, home / "audit" / ANCHORS)
 
 
 def _bring_metadata(engine: Engine, source: Path, home: Path) -> None:

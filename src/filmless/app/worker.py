@@ -238,7 +238,7 @@ def work(settings: Settings, stop: threading.Event, *, poll: float = 1.0) -> Non
         sender = Sender(settings.store, codecs, settings.retrieve)
         stack.callback(sender.close)
         tls = tls_for_devices(settings)
-        exchange = ExchangeJobs(engine, settings.home, settings.net, sender, tls)
+        exchange = ExchangeJobs(engine, settings.home, settings.net, sender, trail, tls)
         reporter = Reporter(engine, settings.store, settings.net, tls)
 
         def register() -> None:

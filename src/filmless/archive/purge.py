@@ -5,7 +5,7 @@ deleted by its exact location and the version becomes "purged". A crash in betwe
 never a row without a file.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import groupby
@@ -14,7 +14,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, Select, delete, exists, func, literal, select, union_all, update
 
-from filmless.archive import ledger, rejection
+from filmless.archive import kept_pictures, ledger, rejection
 from filmless.archive.blobs import sync_folder
 from filmless.archive.tables import (
     attribute_values,
@@ -31,6 +31,9 @@ from filmless.db.work import reading, writing
 from filmless.kit import clock
 
 _BATCH = 200
+
+#: (connection, study -> SOP class -> objects)
+Tell = Callable[[Connection, Mapping[str, Mapping[str, int]]], None]
 
 
 @dataclass(slots=True)
@@ -49,11 +52,14 @@ def purge(
     by: str,
     reason: str = "",
     dry_run: bool = False,
+    tell: Tell | None = None,
     progress: Callable[[Purged], None] | None = None,
 ) -> Purged:
     """Delete for good: objects rejected, versions superseded and quarantine discarded more than `older_than` ago.
 
-    `progress` is told after each batch; if it raises, what was deleted stays so and the next purge goes on.
+    `tell` is told, in the transaction in which the index forgets them, how many objects go of each study and SOP
+    class, while the study is still there. `progress` is told after each batch; if it raises, what was deleted stays
+    so and the next purge goes on.
     """
     done = Purged()
     before = clock.now() - older_than
@@ -67,7 +73,7 @@ def purge(
     while True:
         prepared: list[str] = []
         with writing(engine) as connection:
-            marked = _mark(connection, root, before, by, reason, prepared)
+            marked = _mark(connection, root, before, by, reason, prepared, tell)
         for path in prepared:
             # what was prepared for viewers tells as much of a patient as the images do
             (root.parent / path).unlink(missing_ok=True)
@@ -118,7 +124,13 @@ def _sizes(connection: Connection, before: datetime) -> list[tuple[int, int]]:
 
 
 def _mark(
-    connection: Connection, root: Path, before: datetime, by: str, reason: str, prepared: list[str]
+    connection: Connection,
+    root: Path,
+    before: datetime,
+    by: str,
+    reason: str,
+    prepared: list[str],
+    tell: Tell | None,
 ) -> int:
     """Phase one for one batch: the index forgets. Returns how many; `prepared` gets files that nobody needs then."""
     # a revocation comes before, or finds nothing any more
@@ -138,6 +150,8 @@ def _mark(
             instances.c.version.in_(ids),
         )
     ).all()
+    if tell is not None:
+        tell(connection, _of_studies(connection, [row.key for row in rows]))
     connection.execute(update(versions).where(versions.c.id.in_(ids)).values(state="purging"))
     connection.execute(
         update(quarantine).where(quarantine.c.id.in_([row.id for row in discarded])).values(state="purging")
@@ -169,6 +183,23 @@ def _mark(
         ],
     )
     return len(rows) + len(discarded)
+
+
+def _of_studies(connection: Connection, keys: Sequence[str]) -> dict[str, dict[str, int]]:
+    """Study -> SOP class -> versions, of those with these keys."""
+    found: dict[str, dict[str, int]] = {}
+    rows = connection.execute(
+        select(studies.c.study_uid, instances.c.sop_class_uid, func.count())
+        .join(series, series.c.study == studies.c.id)
+        .join(instances, instances.c.series == series.c.id)
+        .join(versions, versions.c.sop_instance_uid == instances.c.sop_instance_uid)
+        .where(versions.c.key.in_(keys))
+        .group_by(studies.c.study_uid, instances.c.sop_class_uid)
+        .order_by(studies.c.study_uid, instances.c.sop_class_uid)
+    )
+    for study_uid, sop_class, number in rows:
+        found.setdefault(study_uid, {})[sop_class] = number
+    return found
 
 
 def _still_rejected(connection: Connection, sop_instance_uids: Sequence[str]) -> list[dict[str, Any]]:
@@ -232,7 +263,7 @@ def _finish(engine: Engine, root: Path, done: Purged) -> None:
         while True:
             with reading(engine) as connection:
                 rows = connection.execute(
-                    select(table.c.id, table.c.path, table.c.size)
+                    select(table.c.id, table.c.path, table.c.size, table.c.sha256)
                     .where(table.c.state == "purging", *few)
                     .limit(_BATCH)
                 ).all()
@@ -240,6 +271,7 @@ def _finish(engine: Engine, root: Path, done: Purged) -> None:
                 break
             for row in rows:
                 (root / row.path).unlink(missing_ok=True)
+            kept_pictures.forget(root.parent, {row.sha256 for row in rows})
             for folder in {(root / row.path).parent for row in rows}:
                 if folder.is_dir():
                     sync_folder(folder)

@@ -106,7 +106,15 @@ class Departures:
     """Counts the objects that one request or job sends, and tells them at its end."""
 
     def __init__(
-        self, trail: Trail, who: Principal, host: str, what: str, *, destination: str, address: str = ""
+        self,
+        trail: Trail,
+        who: Principal,
+        host: str,
+        what: str,
+        *,
+        destination: str,
+        address: str = "",
+        job: str = "",
     ) -> None:
         """`what`: "C-MOVE", "C-GET", "send". `destination`: AE title of who gets them, at `address`."""
         self._trail = trail
@@ -115,6 +123,7 @@ class Departures:
         self._what = what
         self._destination = destination
         self.address = address
+        self._job = {"job": job} if job else {}
         #: study -> outcome -> SOP class -> objects
         self._counts: defaultdict[str, defaultdict[Outcome, Counter[str]]] = defaultdict(
             lambda: defaultdict(Counter)
@@ -143,7 +152,7 @@ class Departures:
         self._record("refused", tuple(studies), self._to(), reason)
 
     def _to(self) -> dict[str, Any]:
-        return {"destination": self._destination, "address": self.address}
+        return {"destination": self._destination, "address": self.address, **self._job}
 
     def _record(self, outcome: Outcome, studies: tuple[str, ...], detail: Any, reason: str) -> None:
         self._trail.record_late(

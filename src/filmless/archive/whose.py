@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 from sqlalchemy import Connection, select
 
-from filmless.archive.tables import studies
+from filmless.archive.tables import instances, series, studies
 from filmless.patients.tables import patients
 
 _CHUNK = 500
@@ -27,3 +27,18 @@ def patients_of(connection: Connection, study_uids: Sequence[str]) -> Mapping[st
                     f"{row.patient_id}^^^{row.issuer}" if row.issuer else row.patient_id
                 )
     return found
+
+
+def studies_of(
+    connection: Connection, *, series_uids: Sequence[str] = (), sop_uids: Sequence[str] = ()
+) -> list[str]:
+    """The Study Instance UIDs of these series and objects, each once."""
+    found: dict[str, None] = {}
+    for column, uids in ((series.c.series_uid, series_uids), (instances.c.sop_instance_uid, sop_uids)):
+        query = select(studies.c.study_uid).distinct().join(series, series.c.study == studies.c.id)
+        if column.table is instances:
+            query = query.join(instances, instances.c.series == series.c.id)
+        for start in range(0, len(uids), _CHUNK):
+            part = connection.scalars(query.where(column.in_(uids[start : start + _CHUNK])))
+            found |= dict.fromkeys(part)
+    return list(found)

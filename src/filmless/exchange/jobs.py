@@ -3,17 +3,20 @@
 import asyncio
 import ssl
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine
 
+from filmless.access.audit.trail import Trail
 from filmless.access.model import SYSTEM
 from filmless.archive.commitment import user as commitment
 from filmless.archive.query import StoredInstance, instances_of
 from filmless.archive.references import Reference
 from filmless.archive.retrieve.sending import Sender
+from filmless.archive.told import Departures
 from filmless.db import durable
 from filmless.db.durable import BACK_OFF, Attempt, Jobs
 from filmless.db.events import Event
@@ -109,9 +112,11 @@ class ExchangeJobs:
         home: Path,
         net: NetSettings,
         sender: Sender,
+        trail: Trail,
         tls: Callable[[Device], ssl.SSLContext | None] = lambda device: None,
     ) -> None:
         self._engine = engine
+        self._trail = trail
         self._home = home
         self._net = net
         self._sender = sender
@@ -131,11 +136,17 @@ class ExchangeJobs:
         left = [one for one in objects if one.sop_instance not in confirmed]
         lost: FilmlessError | None = None
         why, failed, again = "", 0, 0
-        with journal.open_journal(self._home, job_id) as written:
+        told = Departures(
+            self._trail, SYSTEM, "", "send", destination=device.ae_title, address=device.host, job=job_id
+        )
+        with ExitStack() as stack:
+            stack.callback(told.tell)
+            written = stack.enter_context(journal.open_journal(self._home, job_id))
             written.total(len(objects))
 
             def note(one: StoredInstance, sent: Sent) -> None:
                 written.note(one.sop_instance, sent)
+                told.count_instance(one, sent=sent.became not in ("failed", "again"), why=sent.why)
 
             try:
                 report = await send(

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from filmless.access.audit.model import Kind
+from filmless.app.cli.acting import acting
 from filmless.app.cli.options import with_settings
 from filmless.app.cli.output import moment, print_fields, print_json, print_table, who
 from filmless.app.index import open_index
@@ -105,7 +107,13 @@ def accept(settings: Settings, number: int, reason: str) -> None:
     from filmless.archive import quarantine as kept
     from filmless.archive.publish import Publisher
 
-    with open_index(settings) as engine:
+    with (
+        open_index(settings) as engine,
+        acting(settings, engine, Kind.DECIDE, "accept from quarantine", reason) as act,
+    ):
+        with reading(engine) as connection:
+            found = kept.show(connection, number)
+        act.about([found.study_uid], number=number, sop_instance=found.sop_instance_uid)
         publisher = Publisher(engine, settings.store, settings.archive)
         outcome = kept.accept(engine, publisher, settings.store, number, by=who(), reason=reason)
     click.echo(f"Accepted: {outcome.sop_instance_uid} is {outcome.kind}.")
@@ -119,7 +127,13 @@ def discard(settings: Settings, number: int, reason: str) -> None:
     """Decide that an object is not wanted. Its file stays until it is purged."""
     from filmless.archive import quarantine as kept
 
-    with open_index(settings) as engine:
+    with (
+        open_index(settings) as engine,
+        acting(settings, engine, Kind.DECIDE, "discard from quarantine", reason) as act,
+    ):
+        with reading(engine) as connection:
+            found = kept.show(connection, number)
+        act.about([found.study_uid], number=number, sop_instance=found.sop_instance_uid)
         kept.discard(engine, settings.store, number, by=who(), reason=reason)
     click.echo(f"Discarded object {number}.")
 
@@ -158,15 +172,21 @@ def reject_add(
     reason: str,
 ) -> None:
     """Reject studies, series or single objects."""
-    from filmless.access.model import ENGINEER
     from filmless.archive import reject as rejecting
+    from filmless.archive.whose import studies_of
 
     if not (studies or series or images):
         raise click.UsageError("say what to reject: --study, --series or --image.")
-    with _archive(settings) as archive:
+    with (
+        _archive(settings) as archive,
+        acting(settings, archive.engine, Kind.REJECT, "reject", reason) as act,
+    ):
+        with reading(archive.engine) as connection:
+            act.about(studies or studies_of(connection, series_uids=series, sop_uids=images))
+        act.about(code=_CODES.get(code, code), series=list(series), objects=list(images))
         notes = rejecting.reject(
             archive,
-            ENGINEER,
+            act.by,
             code=_CODES.get(code, code),
             by=who(),
             reason=reason,
@@ -174,6 +194,7 @@ def reject_add(
             series_uids=series,
             sop_uids=images,
         )
+        act.about(notes=notes)
     for note in notes:
         click.echo(f"Rejected by note {note}.")
 
@@ -258,8 +279,14 @@ def reject_show(settings: Settings, note: str, limit: int, *, as_json: bool) -> 
 def reject_revoke(settings: Settings, note: str, reason: str) -> None:
     """Take a rejection back: its objects are there again."""
     from filmless.archive import reject as rejecting
+    from filmless.archive.whose import studies_of
 
-    with _archive(settings) as archive:
+    with (
+        _archive(settings) as archive,
+        acting(settings, archive.engine, Kind.REVOKE, "revoke", reason) as act,
+    ):
+        with reading(archive.engine) as connection:
+            act.about(studies_of(connection, sop_uids=[note]), note=note)
         count = rejecting.revoke(archive, note, by=who(), reason=reason)
     click.echo(f"{count:,} objects are there again.")
 

@@ -1,11 +1,15 @@
 """`filmless backup` and `filmless restore`."""
 
+from contextlib import ExitStack
 from pathlib import Path
 
 import click
 
+from filmless.access.audit.model import Kind
+from filmless.app.cli.acting import acting
 from filmless.app.cli.options import with_settings
 from filmless.app.cli.progress import byte_progress
+from filmless.app.index import open_index
 from filmless.app.settings import Settings, load
 from filmless.kit.errors import Unavailable
 
@@ -22,7 +26,12 @@ def backup(settings: Settings, destination: Path, link: bool) -> None:
     from filmless.app import backup as backups
 
     destination = destination.expanduser().absolute()
-    with byte_progress("Backing up") as progress:
+    with ExitStack() as stack:
+        if settings.database.url or (settings.home / backups.INDEX).exists():
+            engine = stack.enter_context(open_index(settings, pool_size=2))
+            act = stack.enter_context(acting(settings, engine, Kind.BACKUP, "backup"))
+            act.about(destination=str(destination))
+        progress = stack.enter_context(byte_progress("Backing up"))
         made = backups.make(settings, destination, link=link, progress=progress)
     click.echo(f"Backed up {_counted(made.counts)} to {destination}.")
     _tell_damaged(made.damaged, "could not be backed up: they are missing or damaged in the archive")
@@ -41,6 +50,11 @@ def restore(source: Path, home: str, config: str | None) -> None:
     settings = load(home, config)
     with byte_progress("Restoring") as progress:
         restored = restores.bring(settings, source, progress=progress)
+    with (
+        open_index(settings, pool_size=2) as engine,
+        acting(settings, engine, Kind.RESTORE, "restore") as act,
+    ):
+        act.about(source=str(source), made_at=restored.manifest.made_at, damaged=len(restored.damaged))
     click.echo(
         f"Restored {_counted(restored.manifest.counts)} as of {restored.manifest.made_at} into {settings.home}."
     )

@@ -6,8 +6,10 @@ from typing import Any
 
 import click
 
+from filmless.access.audit.model import Kind
 from filmless.access.model import scope_as_json, scope_from_json
 from filmless.access.scopes import scope_from_words, scope_words
+from filmless.app.cli.acting import acting
 from filmless.app.cli.options import with_settings
 from filmless.app.cli.output import moment, print_fields, print_table, who
 from filmless.app.index import open_index
@@ -133,13 +135,20 @@ def add(
     settings: Settings, ae_title: str, host: str, port: int, reason: str, *, as_json: bool, **given: Any
 ) -> None:
     """Add a device: its AE title, and where it listens (not needed for one that only calls us)."""
-    with open_index(settings, create=True) as engine, writing(engine) as connection:
+    with (
+        open_index(settings, create=True) as engine,
+        acting(settings, engine, Kind.DEVICES, "add", reason) as act,
+        writing(engine) as connection,
+    ):
+        act.about(device=ae_title)
         device = service.add(
             connection,
             Device(ae_title=ae_title, host=host, port=port, **_changes(given)),
             by=who(),
             reason=reason or given["description"] or "",
         )
+        act.about(now=_plain(device))
+        act.done_in(connection)
     _show(device, as_json=as_json)
 
 
@@ -156,8 +165,14 @@ def change(settings: Settings, ae_title: str, reason: str, *, as_json: bool, **g
     changes = _changes(given)
     if not changes:
         raise click.UsageError("say what to change: `filmless devices change --help` lists it.")
-    with open_index(settings) as engine, writing(engine) as connection:
+    with (
+        open_index(settings) as engine,
+        acting(settings, engine, Kind.DEVICES, "change", reason) as act,
+        writing(engine) as connection,
+    ):
+        act.about(device=ae_title, changes=changes)
         device = service.change(connection, ae_title, changes, by=who(), reason=reason)
+        act.done_in(connection)
     _show(device, as_json=as_json)
 
 
@@ -167,8 +182,14 @@ def change(settings: Settings, ae_title: str, reason: str, *, as_json: bool, **g
 @with_settings
 def remove(settings: Settings, ae_title: str, reason: str) -> None:
     """Take a device off the list; what it sent stays."""
-    with open_index(settings) as engine, writing(engine) as connection:
+    with (
+        open_index(settings) as engine,
+        acting(settings, engine, Kind.DEVICES, "remove", reason) as act,
+        writing(engine) as connection,
+    ):
+        act.about(device=ae_title)
         service.remove(connection, ae_title, by=who(), reason=reason)
+        act.done_in(connection)
     click.echo(f"Removed {ae_title}.")
 
 

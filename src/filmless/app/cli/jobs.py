@@ -6,6 +6,8 @@ from typing import Any
 
 import click
 
+from filmless.access.audit.model import Kind
+from filmless.app.cli.acting import acting
 from filmless.app.cli.options import with_settings
 from filmless.app.cli.output import moment, print_fields, print_table, who
 from filmless.app.settings import Settings
@@ -94,6 +96,11 @@ def _record(settings: Settings, kind: str, job: Job, reason: str) -> None:
     body = {"job": job.id, "device": job.device, "by": who(), "reason": reason}
     with open_index(settings, pool_size=1) as engine, writing(engine) as connection:
         events.record(connection, [(kind, body)])
+    with (
+        open_index(settings, pool_size=2) as engine,
+        acting(settings, engine, Kind.CONFIG, kind.replace("-", " "), reason) as act,
+    ):
+        act.about(job=job.id, device=job.device)
 
 
 def _decided(settings: Settings, job: Job) -> list[dict[str, str]]:

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import click
 
+from filmless.access.audit.model import Kind
+from filmless.app.cli.acting import acting
 from filmless.app.cli.options import with_settings
 from filmless.app.cli.progress import byte_progress, count_progress
 from filmless.app.index import open_index
@@ -33,22 +35,34 @@ def import_(
     """
     from filmless.archive.model import Source
     from filmless.archive.store import Archive
+    from filmless.archive.whose import studies_of
+    from filmless.db.work import reading
     from filmless.exchange.media import incoming
 
+    result = incoming.Imported()
     source = Source("import", character_set=character_set, default_issuer=issuer)
-    with open_index(settings, create=True) as engine, count_progress("Importing") as progress:
+    with (
+        open_index(settings, create=True) as engine,
+        acting(settings, engine, Kind.IMPORT, "import") as act,
+        count_progress("Importing") as progress,
+    ):
+        act.about(source=", ".join(str(path) for path in paths)[:400])
         archive = Archive(engine, settings.store, settings.archive)
         archive.start()
         try:
             total = incoming.count(paths) if progress is not None else 0
-            result = incoming.bring_in(
+            incoming.bring_in(
                 archive,
                 paths,
                 source=source,
+                result=result,
                 progress=None if progress is None else lambda done: progress(done, total),
             )
         finally:
             archive.stop()
+            with reading(engine) as connection:
+                act.about(studies_of(connection, sop_uids=result.kept))
+            act.about(became={kind.value: number for kind, number in result.counts.items()})
     for kind, number in sorted(result.counts.items()):
         click.echo(f"{number:8,}  {_WORDS[kind.value]}")
     if result.with_warnings:
@@ -96,7 +110,12 @@ def export(settings: Settings, destination: Path, studies: tuple[str, ...], seri
 
     # what is rejected stays out of what leaves the house, also where an engineer could see it
     principal = replace(ENGINEER, quality_control=False)
-    with open_index(settings) as engine, byte_progress("Exporting") as progress:
+    with (
+        open_index(settings) as engine,
+        acting(settings, engine, Kind.EXPORT, "DICOMDIR") as act,
+        byte_progress("Exporting") as progress,
+    ):
+        act.about(studies, destination=str(destination))
         with reading(engine) as connection:
             wanted = list(
                 instances_of(

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from filmless.access.audit.model import Kind
 from filmless.app.calling import tls_for_devices
+from filmless.app.cli.acting import acting
 from filmless.app.cli.options import with_settings
 from filmless.app.cli.output import print_table
 from filmless.app.cli.progress import count_progress
@@ -149,7 +151,13 @@ def find(
                     break
         return found
 
-    found = asyncio.run(ask())
+    with (
+        open_index(settings) as engine,
+        acting(settings, engine, Kind.SEARCH, f"C-FIND asked of {asked.ae_title}") as act,
+    ):
+        act.about(query=" ".join(keys), level=where)
+        found = asyncio.run(ask())
+        act.about(answers=len(found))
     if as_json:
         click.echo(json.dumps([one.to_json_dict() for one in found[:limit]], ensure_ascii=False, indent=2))
     elif found:
@@ -198,7 +206,12 @@ def move(
     if not keys:
         raise click.UsageError("say what: --study, --patient, --series or --image.")
     query = remote.identifier(level, keys, character_set=asked.character_set)
-    with count_progress("Moving") as progress:
+    with (
+        open_index(settings) as engine,
+        acting(settings, engine, Kind.SEND_BEGUN, f"C-MOVE asked of {device}") as act,
+        count_progress("Moving") as progress,
+    ):
+        act.about([study or ""], destination=destination, keys=keys)
         done = asyncio.run(
             remote.move(
                 asked,
@@ -265,27 +278,43 @@ def get(
     with count_progress("Fetching") as progress:
         if into is not None:
             into.mkdir(parents=True, exist_ok=True)
-            done = asyncio.run(fetch(remote.FolderStorage(into), _counted(progress)))
+            with (
+                open_index(settings) as engine,
+                acting(settings, engine, Kind.IMPORT, f"C-GET from {asked.ae_title}") as act,
+            ):
+                act.about([study or ""], source=asked.ae_title, destination=str(into), keys=keys)
+                done = asyncio.run(fetch(remote.FolderStorage(into), _counted(progress)))
         else:
-            done = _into_archive(settings, fetch, _counted(progress))
+            done = _into_archive(settings, asked.ae_title, fetch, _counted(progress))
     _print_retrieved(done, f"fetched into {into}" if into else "fetched into the archive", as_json=as_json)
 
 
 def _into_archive(
-    settings: Settings, fetch: Callable[..., Any], progress: "Callable[[Counters], None] | None"
+    settings: Settings, device: str, fetch: Callable[..., Any], progress: "Callable[[Counters], None] | None"
 ) -> "Retrieved":
     from filmless.archive.dimse import StorageService
     from filmless.archive.store import Archive
+    from filmless.archive.whose import studies_of
 
-    with open_index(settings, create=True) as engine:
+    kept: list[str] = []
+
+    def note(_source: Any, outcome: Any) -> None:
+        if outcome is not None:
+            kept.append(outcome.sop_instance_uid)
+
+    with (
+        open_index(settings, create=True) as engine,
+        acting(settings, engine, Kind.STORE, f"C-GET from {device}") as act,
+    ):
+        act.about(source=device)
         archive = Archive(engine, settings.store, settings.archive)
         archive.start()
         try:
-            done: Retrieved = asyncio.run(
-                fetch(StorageService(archive, lambda source, outcome: None), progress)
-            )
+            done: Retrieved = asyncio.run(fetch(StorageService(archive, note), progress))
         finally:
             archive.stop()
+            with reading(engine) as connection:
+                act.about(studies_of(connection, sop_uids=kept), instances=len(kept))
     return done
 
 

@@ -3,13 +3,16 @@
 import asyncio
 import json
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from filmless.access.audit.model import Kind
 from filmless.app.calling import tls_for_devices
+from filmless.app.cli.acting import acting
 from filmless.app.cli.options import with_settings
 from filmless.app.cli.progress import count_progress
 from filmless.app.index import open_index
@@ -69,10 +72,20 @@ def send(
         return
     studies = _studies(settings, studies, series, patient, issuer)
     from filmless.app.cli.jobs import open_jobs
+    from filmless.archive.whose import studies_of
     from filmless.exchange.jobs import add_send
 
-    with open_jobs(settings) as jobs:
+    with (
+        open_jobs(settings) as jobs,
+        open_index(settings) as engine,
+        acting(settings, engine, Kind.SEND_BEGUN, "send") as act,
+    ):
+        with reading(engine) as connection:
+            act.about((*studies, *studies_of(connection, series_uids=series)))
+        act.about(destination=destination.ae_title, address=destination.host)
         job_id = add_send(jobs, destination, study_uids=studies, series_uids=series, commit=commit)
+        act.about(job=job_id)
+    with open_jobs(settings) as jobs:
         if background:
             click.echo(json.dumps({"job": job_id}) if as_json else f"Job {job_id}.")
             return
@@ -170,7 +183,12 @@ def _send_files(settings: Settings, device: Device, paths: Sequence[Path], *, as
             on_result=report,
         )
 
-    with count_progress("Sending") as progress:
+    with (
+        open_index(settings) as engine,
+        acting(settings, engine, Kind.SEND, "send files") as act,
+        count_progress("Sending") as progress,
+    ):
+        act.about(destination=device.ae_title, address=device.host, source=", ".join(map(str, paths))[:400])
         files = list(files_in(paths))
         codecs = Codecs(settings.home / "scratch", settings.codecs)
         sender = Sender(settings.store, codecs, settings.retrieve)
@@ -185,6 +203,8 @@ def _send_files(settings: Settings, device: Device, paths: Sequence[Path], *, as
         finally:
             sender.close()
             codecs.close()
+            sent = Counter(one["became"] for one in results)
+            act.about(instances=len(results), became=dict(sent))
     _print_sent(device, report, results, left_out, as_json=as_json)
 
 

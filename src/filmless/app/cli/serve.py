@@ -141,10 +141,18 @@ def _print_association(found: dict[str, Any]) -> None:
 @with_settings
 def abort_association(settings: Settings, association_id: str, reason: str) -> None:
     """Abort an association at once (A-ABORT). What was stored on it stays."""
+    from filmless.access.audit.model import Kind
     from filmless.app import control
+    from filmless.app.cli.acting import acting
     from filmless.app.cli.output import who
+    from filmless.app.index import open_index
 
-    control.ask(settings.control_socket, "abort", id=association_id, reason=reason, by=who())
+    with (
+        open_index(settings, pool_size=2) as engine,
+        acting(settings, engine, Kind.CONFIG, "abort association", reason) as act,
+    ):
+        act.about(association=association_id)
+        control.ask(settings.control_socket, "abort", id=association_id, reason=reason, by=who())
     click.echo(f"Aborted {association_id}.")
 
 

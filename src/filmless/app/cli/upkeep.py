@@ -3,12 +3,15 @@
 import dataclasses
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
 
 import click
+from sqlalchemy import Connection
 
+from filmless.access.audit.model import Entry, Kind
+from filmless.app.cli.acting import acting
 from filmless.app.cli.options import with_settings
 from filmless.app.cli.output import print_json, who
 from filmless.app.cli.progress import count_progress
@@ -50,15 +53,29 @@ def purge(settings: Settings, older_than: int | None, reason: str, *, dry_run: b
             return
         if not yes:
             click.confirm(f"Delete {words}, for good?", abort=True)
-        with count_progress("Purging") as progress:
+        with (
+            acting(settings, engine, Kind.CONFIG, "purge", reason) as act,
+            count_progress("Purging") as progress,
+        ):
+
+            def tell(connection: Connection, gone: Mapping[str, Mapping[str, int]]) -> None:
+                for study_uid, classes in gone.items():
+                    detail = {"sop_classes": dict(classes), "instances": sum(classes.values())}
+                    entry = Entry(
+                        Kind.PURGE, act.by, studies=(study_uid,), what="purge", detail=detail, reason=reason
+                    )
+                    act.trail.record_in(connection, entry)
+
             done = purging.purge(
                 engine,
                 settings.store,
                 older_than=age,
                 by=who(),
                 reason=reason,
+                tell=tell,
                 progress=None if progress is None else lambda so_far: progress(so_far.objects, would.objects),
             )
+            act.about(objects=done.objects, bytes=done.bytes, days=age.days)
     click.echo(f"Deleted {done.objects:,} objects ({done.bytes / 1e6:,.1f} MB).")
 
 
@@ -124,12 +141,14 @@ def rebuild(settings: Settings, yes: bool) -> None:
         try:
             if not yes:
                 click.confirm(f"Empty the index of {settings.home} and fill it from its files?", abort=True)
-            made = rebuilding.rebuild(
-                engine,
-                settings.store,
-                settings.archive,
-                None if progress is None else lambda done: progress(done.objects + done.quarantined, 0),
-            )
+            with acting(settings, engine, Kind.CONFIG, "rebuild") as act:
+                made = rebuilding.rebuild(
+                    engine,
+                    settings.store,
+                    settings.archive,
+                    None if progress is None else lambda done: progress(done.objects + done.quarantined, 0),
+                )
+                act.about(objects=made.objects, quarantined=made.quarantined)
         finally:
             lock.give_back()
     click.echo(f"{made.objects:,} objects in the archive, {made.quarantined:,} in quarantine.")

@@ -38,6 +38,8 @@ class Imported:
     with_warnings: int = 0
     #: objects that are in the archive, but hidden by a rejection
     hidden: int = 0
+    #: SOP Instance UIDs of what was kept
+    kept: list[str] = field(default_factory=list)
 
     @property
     def objects(self) -> int:
@@ -57,13 +59,16 @@ def bring_in(
     *,
     source: Source,
     progress: Callable[[int], None] | None = None,
+    result: Imported | None = None,
 ) -> Imported:
     """Store every object found; what is none is left out with its reason. `progress` gets the files done so far.
+
+    `result` is filled as it goes, for a caller that has to know it where the import is cut off.
 
     Stops with Unavailable when the archive cannot take more (disk full); what is stored by then stays, and the
     same import can be called again: objects that are there already are the same objects.
     """
-    result = Imported()
+    result = Imported() if result is None else result
     under_way: dict[Future[Outcome], Candidate] = {}
     done = 0
 
@@ -99,6 +104,7 @@ def _note(result: Imported, candidate: Candidate, future: Future[Outcome]) -> No
         result.left_out.append((candidate.name, why.message))
         return
     result.counts[outcome.kind] += 1
+    result.kept.append(outcome.sop_instance_uid)
     result.with_warnings += bool(outcome.warnings)
     result.hidden += outcome.hidden
     if outcome.kind in (Kind.QUARANTINED, Kind.KEPT_FIRST):
