@@ -71,7 +71,8 @@ def check_key(connection: Connection, keys: Keys) -> None:
     if last is None or keys.find(last) is None:
         raise Refused(
             "The audit trail in this database was sealed with another key: bring the file keys/audit.key of the "
-            "server that began it, or name it in the setting [audit] key_file.",
+            "server that began it, or name it in the setting [audit] key_file. Where it is lost for good, "
+            "`filmless audit new-key --after-loss` goes on with another one.",
             code="audit-key",
         )
 

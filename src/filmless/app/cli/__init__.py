@@ -39,6 +39,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
         "Attributes that searches find besides the usual ones: add, list, remove.",
     ),
     "correct": ("correct", "Put headers right, and back: patient, study, series, instance, list, undo."),
+    "audit": ("audit", "Who did what, and whether the trail is whole: list, verify, export, new-key."),
     "purge": ("upkeep", "Delete for good what was rejected, replaced or discarded long ago."),
     "check": ("upkeep", "Compare the index with the files, both ways."),
     "rebuild": ("upkeep", "Make the whole index again from the files."),
