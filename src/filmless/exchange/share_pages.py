@@ -189,8 +189,9 @@ class OnBehalfOfLink:
             return
         principal = share_principal(link.name, link.study_uid, download=link.download)
         state = {**scope.get("state", {}), "principal": principal, "signed_in": None}
-        scope["state"] = {**state, "host": self._pages.host(request)}
-        await self._app(scope, receive, send)
+        state["host"] = self._pages.host(request)
+        # the link's name is no part of what DICOMweb is asked
+        await self._app({**scope, "state": state, "path_params": {}}, receive, send)
 
 
 def _cookie(name: str) -> str:
