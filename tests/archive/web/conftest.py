@@ -53,6 +53,15 @@ async def _problem(_request: Any, error: Exception) -> Response:
     return of_error(error)
 
 
+def web_app(context: ArchiveWeb, principal: Principal | None) -> ASGIApp:
+    """All routes of DICOMweb, for one principal."""
+    inner = Starlette(
+        routes=[Mount("/dicom-web", routes=routes(context))],
+        exception_handlers={FilmlessError: _problem},
+    )
+    return As(inner, principal)
+
+
 @dataclass
 class Web:
     """One archive with its web side."""
@@ -62,11 +71,7 @@ class Web:
     trail: Trail
 
     def app(self, principal: Principal | None = STEWARD) -> ASGIApp:
-        inner = Starlette(
-            routes=[Mount("/dicom-web", routes=routes(self.context))],
-            exception_handlers={FilmlessError: _problem},
-        )
-        return As(inner, principal)
+        return web_app(self.context, principal)
 
     def client(self, principal: Principal | None = STEWARD) -> httpx.AsyncClient:
         return httpx.AsyncClient(

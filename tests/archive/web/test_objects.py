@@ -126,7 +126,8 @@ async def test_what_one_may_not_see_is_not_there(web: Web) -> None:
             "/studies/" + "1" * 65,
         ):
             for below in ("", "/metadata"):
-                assert (await client.get(path + below)).status_code == 404, path
+                # "..%2f.." is another address, to which nothing but POST goes
+                assert (await client.get(path + below)).status_code in (404, 405), path
         assert (await client.get(elsewhere + "/frames/1")).status_code == 404
     async with web.client(None) as nobody:
         for below in ("", "/metadata", "/frames/1"):

@@ -5,19 +5,20 @@ is read twice, small ones once; the second time from the system's memory.
 """
 
 import asyncio
-import logging
 import mmap
 import zlib
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from contextlib import aclosing
+from itertools import groupby
 from typing import Final
 
 from starlette.responses import Response
 
 from filmless.access.audit.model import Entry, Kind
+from filmless.archive.leaving import leaving
 from filmless.archive.web.asking import Asked
 from filmless.archive.web.context import ArchiveWeb
-from filmless.archive.web.outgoing import Making, Outgoing, file_head
+from filmless.archive.web.outgoing import Made, Making, Outgoing, file_head
 from filmless.dicom.builders.dicomdir import RECORD_TAGS, Directory
 from filmless.dicom.header import Header
 from filmless.dicom.scan import scan
@@ -26,10 +27,11 @@ from filmless.kit.errors import Refused
 from filmless.kit.zip64 import Zip
 from filmless.net.http.streams import FileSlice, Segment, Segments
 
-log = logging.getLogger(__name__)
-
 #: read at a time for check sums; bytes
 _CHUNK: Final = 1 << 20
+#: bytes and objects of one go of a thread
+_AT_ONCE: Final = 8 << 20
+_MOST: Final = 64
 
 
 def answer(context: ArchiveWeb, ask: Asked, outgoing: Sequence[Outgoing]) -> Response:
@@ -54,31 +56,68 @@ def answer(context: ArchiveWeb, ask: Asked, outgoing: Sequence[Outgoing]) -> Res
     return Segments(_files(context, outgoing), media_type=ZIP, headers=headers)
 
 
+class _FileSet:
+    """The archive being written: headers and directory. Used by one thread at a time."""
+
+    def __init__(self) -> None:
+        self._archive, self._directory = Zip(), Directory()
+
+    def stored(self, context: ArchiveWeb, some: Sequence[Outgoing]) -> list[Segment]:
+        """Objects as they are stored, corrections in force."""
+        return [segment for one in some for segment in self.add(one, Made(leaving(one.one, context.store)))]
+
+    def add(self, one: Outgoing, out: Made) -> list[Segment]:
+        """One object's file. Raises OSError, EOFError."""
+        head, segments = file_head(one), out.segments
+        header, crc = _read(one, head, segments)
+        try:
+            file_id = self._directory.add(
+                header,
+                sop_class_uid=one.one.sop_class,
+                sop_instance_uid=one.one.sop_instance,
+                transfer_syntax_uid=one.syntax,
+            )
+        except Refused:
+            # two rows of one object: a file-set holds each once
+            return []
+        return [self._archive.begin("/".join(file_id), len(head) + out.size, crc) + head, *segments]
+
+    def end(self) -> bytes:
+        """DICOMDIR, and the end of the archive."""
+        content = self._directory.build()
+        return (
+            self._archive.begin("DICOMDIR", len(content), zlib.crc32(content)) + content + self._archive.end()
+        )
+
+
 async def _files(context: ArchiveWeb, outgoing: Sequence[Outgoing]) -> AsyncIterator[Segment]:
-    """The archive in pieces. One that cannot be read ends it: half an archive is not taken for a whole."""
-    archive, directory = Zip(), Directory()
-    async with aclosing(Making(context).each(outgoing)) as objects:
-        async for one, out in objects:
-            head, segments = file_head(one), out.segments
-            header, crc = await asyncio.to_thread(_read, one, head, segments)
-            try:
-                file_id = directory.add(
-                    header,
-                    sop_class_uid=one.one.sop_class,
-                    sop_instance_uid=one.one.sop_instance,
-                    transfer_syntax_uid=one.syntax,
-                )
-            except Refused:
-                # two rows of one object: a file-set holds each once
-                continue
-            yield archive.begin("/".join(file_id), len(head) + out.size, crc)
-            yield head
-            for segment in segments:
-                yield segment
-    content = await asyncio.to_thread(directory.build)
-    yield archive.begin("DICOMDIR", len(content), zlib.crc32(content))
-    yield content
-    yield archive.end()
+    """The archive in pieces. An object that cannot be read ends it: half an archive is not taken for a whole."""
+    files = _FileSet()
+    for as_stored, run in groupby(outgoing, lambda one: one.as_stored):
+        if as_stored:
+            for some in _batches(run):
+                for segment in await asyncio.to_thread(files.stored, context, some):
+                    yield segment
+            continue
+        async with aclosing(Making(context).each(run)) as objects:
+            async for one, out in objects:
+                for segment in await asyncio.to_thread(files.add, one, out):
+                    yield segment
+    yield await asyncio.to_thread(files.end)
+
+
+def _batches(run: Iterable[Outgoing]) -> Iterator[list[Outgoing]]:
+    """Objects whose check sums are made in one go of a thread: going there costs more than a small one's."""
+    some: list[Outgoing] = []
+    size = 0
+    for one in run:
+        some.append(one)
+        size += one.one.size
+        if size >= _AT_ONCE or len(some) >= _MOST:
+            yield some
+            some, size = [], 0
+    if some:
+        yield some
 
 
 def _read(one: Outgoing, head: bytes, segments: Sequence[Segment]) -> tuple[Header, int]:
