@@ -1,16 +1,19 @@
 """Accounts and grants, as an administrator's screen manages them."""
 
 import re
+import threading
 from datetime import timedelta
 
 import pytest
 from starlette.testclient import TestClient
 from tests.access.conftest import PASSWORD, Site, code_of, signed_in
 
+from filmless.access import accounts, preferences
 from filmless.access.first import first_account
 from filmless.access.model import Role
+from filmless.db.work import reading, writing
 from filmless.kit import clock
-from filmless.kit.errors import Refused
+from filmless.kit.errors import Conflict, Refused
 
 
 @pytest.fixture
@@ -211,8 +214,69 @@ class TestFirstAccount:
         site.set("steward", enabled=False)
         assert roles() == ({"ADM", "PAD"}, True)
 
+    def test_several_servers_of_one_database_make_one(self, site: Site) -> None:
+        start = threading.Barrier(4)
+        told: list[str | None] = []
+
+        def begin() -> None:
+            start.wait()
+            told.append(first_account(site.engine, "", site.trail, length=10))
+
+        threads = [threading.Thread(target=begin) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(30)
+        passwords = [one for one in told if one is not None]
+        assert len(told) == 4 and len(passwords) == 1
+        signed_in(site.browser(), "admin", passwords[0])
+
     def test_there_is_none_where_there_are_accounts(self, site: Site) -> None:
         site.account("anna")
         assert first_account(site.engine, PASSWORD, site.trail, length=10) is None
         refused = site.browser().post("/api/session", json={"name": "admin", "password": PASSWORD})
         assert refused.status_code == 401
+
+
+def test_of_two_who_make_the_same_account_one_is_told(site: Site) -> None:
+    """Both have looked before either writes; on SQLite the second waits for the first."""
+    made, conflicts = [], []
+    start = threading.Barrier(4)
+
+    def make() -> None:
+        start.wait()
+        try:
+            with writing(site.engine) as connection:
+                made.append(accounts.create(connection, "anna", site.acting))
+        except Conflict as error:
+            conflicts.append(error.code)
+
+    threads = [threading.Thread(target=make) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert len(made) == 1 and conflicts == ["account-exists"] * 3
+
+
+def test_of_two_who_keep_the_same_preference_both_succeed(site: Site) -> None:
+    account = site.account("anna")
+    start = threading.Barrier(4)
+    problems: list[BaseException] = []
+
+    def put(value: int) -> None:
+        start.wait()
+        try:
+            with writing(site.engine) as connection:
+                preferences.put(connection, account.id, "layout", value)
+        except BaseException as error:
+            problems.append(error)
+
+    threads = [threading.Thread(target=put, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(30)
+    assert problems == []
+    with reading(site.engine) as connection:
+        assert preferences.all_of(connection, account.id)["layout"] in range(4)

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import Connection, Row, delete, func, insert, or_, select, update
+from sqlalchemy.exc import IntegrityError
 
 from filmless.access import passwords
 from filmless.access.account_tables import accounts, sessions
@@ -111,22 +112,28 @@ def create(
             f"{', '.join(sorted(_RESERVED))} are taken.",
             code="bad-account",
         )
-    if find(connection, wanted) is not None:
-        raise Conflict(f"There is already an account {wanted}.", code="account-exists")
     given = _checked({"display_name": display_name or wanted, "language": language, "wards": wards})
-    connection.execute(
-        insert(accounts).values(
-            name=wanted,
-            enabled=True,
-            first=first,
-            password_hash=password_hash,
-            password_changed_at=clock.now() if password_hash else None,
-            must_change_password=bool(password_hash) and must_change_password,
-            created_at=clock.now(),
-            created_by=acting.who.name,
-            **given,
-        )
-    )
+    taken = Conflict(f"There is already an account {wanted}.", code="account-exists")
+    if find(connection, wanted) is not None:
+        raise taken
+    try:
+        with connection.begin_nested():
+            connection.execute(
+                insert(accounts).values(
+                    name=wanted,
+                    enabled=True,
+                    first=first,
+                    password_hash=password_hash,
+                    password_changed_at=clock.now() if password_hash else None,
+                    must_change_password=bool(password_hash) and must_change_password,
+                    created_at=clock.now(),
+                    created_by=acting.who.name,
+                    **given,
+                )
+            )
+    except IntegrityError:
+        # somebody else made it at this moment
+        raise taken from None
     acting.note(connection, "account made", account=wanted)
     return get(connection, wanted)
 

@@ -3,7 +3,6 @@
 from typing import Final
 
 from sqlalchemy import Engine, select
-from sqlalchemy.exc import IntegrityError
 
 from filmless.access import accounts, grants
 from filmless.access.account_tables import accounts as table
@@ -11,6 +10,7 @@ from filmless.access.acting import Acting
 from filmless.access.audit.trail import Trail
 from filmless.access.model import SYSTEM
 from filmless.db.work import reading, writing
+from filmless.kit.errors import Conflict
 
 NAME: Final = "admin"
 
@@ -36,7 +36,7 @@ def first_account(engine: Engine, given_password: str, trail: Trail, *, length: 
             )
             for role in grants.FIRST_ROLES:
                 grants.grant(connection, NAME, role, acting, source="first")
-    except IntegrityError:
+    except Conflict:
         # another server of the same database was first
         return None
     return None if given_password else password

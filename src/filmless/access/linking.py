@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import Any, Final
 
 from sqlalchemy import Connection, Engine, delete, insert, select
+from sqlalchemy.exc import IntegrityError
 
 from filmless.access import accounts, grants, sessions
 from filmless.access.account_tables import account_identities, sign_in_states
@@ -139,11 +140,16 @@ def link(connection: Connection, name: str, issuer: str, subject: str, acting: A
     if other is not None and other.id != account.id:
         raise Conflict(f"This identity is {other.name}'s.", code="identity-taken")
     if other is None:
-        connection.execute(
-            insert(account_identities).values(
-                account_id=account.id, issuer=issuer, subject=subject, linked_at=clock.now()
-            )
-        )
+        try:
+            with connection.begin_nested():
+                connection.execute(
+                    insert(account_identities).values(
+                        account_id=account.id, issuer=issuer, subject=subject, linked_at=clock.now()
+                    )
+                )
+        except IntegrityError:
+            # the same person in two windows at this moment
+            raise Conflict("This identity has just been linked. Try again.", code="identity-taken") from None
         acting.note(connection, "identity linked", account=account.name, issuer=issuer, subject=subject)
 
 

@@ -5,6 +5,7 @@ import re
 from typing import Any, Final
 
 from sqlalchemy import Connection, delete, insert, select, update
+from sqlalchemy.exc import IntegrityError
 
 from filmless.access.account_tables import preferences as table
 from filmless.kit import clock
@@ -39,12 +40,17 @@ def put(connection: Connection, account_id: int, key: str, value: Any) -> None:
         text.encode()
     except UnicodeEncodeError:
         raise Refused("The value has text that is none.", code="bad-preference") from None
-    changed = connection.execute(update(table).where(mine).values(value=text, changed_at=clock.now()))
-    if changed.rowcount:
+    now = clock.now()
+    if connection.execute(update(table).where(mine).values(value=text, changed_at=now)).rowcount:
         return
     query = select(table.c.key).where(table.c.account_id == account_id).limit(_MOST)
     if len(connection.execute(query).all()) >= _MOST:
         raise Refused(f"At most {_MOST} preferences are kept.", code="too-large")
-    connection.execute(
-        insert(table).values(account_id=account_id, key=key, value=text, changed_at=clock.now())
-    )
+    try:
+        with connection.begin_nested():
+            connection.execute(
+                insert(table).values(account_id=account_id, key=key, value=text, changed_at=now)
+            )
+    except IntegrityError:
+        # another window of the same person was first: the later value stays
+        connection.execute(update(table).where(mine).values(value=text, changed_at=now))
