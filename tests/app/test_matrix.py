@@ -22,6 +22,7 @@ from pynetdicom.sop_class import (
 from filmless.access import accounts, belonging, grants, sessions, tokens
 from filmless.access.acting import Acting
 from filmless.access.model import SYSTEM, Action, Role, Scope
+from filmless.access.scopes import scope_from_words
 from filmless.app import site
 from filmless.app.index import open_index
 from filmless.app.services import table
@@ -29,6 +30,8 @@ from filmless.app.settings import Settings, load
 from filmless.app.trail import open_trail
 from filmless.archive.model import ArchiveSettings
 from filmless.db.work import writing
+from filmless.devices import service as devices
+from filmless.devices.model import Device
 from tests import made, peers
 from tests.app.web_routes import routes_of
 
@@ -363,9 +366,11 @@ def test_every_route_for_a_share_link(hospital: Hospital, *, download: bool, sen
             assert browser.get(path).status_code == 401
 
 
-def _device(hospital: Hospital, title: str, *options: str, port: int = 0) -> None:
-    address = ["127.0.0.1", str(port)] if port else []
-    hospital.server.cli("devices", "add", title, *address, *options)
+def _device(hospital: Hospital, title: str, *sees: str, port: int = 0, **fields: Any) -> None:
+    address: dict[str, Any] = {"host": "127.0.0.1", "port": port} if port else {}
+    device = Device(title, scope=scope_from_words(sees), **address, **fields)
+    with open_index(hospital.settings) as engine, writing(engine) as connection:
+        devices.add(connection, device, by="test")
 
 
 def _found(hospital: Hospital, title: str) -> set[str]:
@@ -440,11 +445,11 @@ def test_devices_see_what_their_row_says(hospital: Hospital) -> None:
         _device(hospital, "SINK", port=sink.socket.getsockname()[1])
         for title, options, sees in (
             ("PLAIN", (), {plain}),
-            ("TRUSTED", ("--sees", "sensitive"), {plain, sensitive}),
-            ("SOUTH", ("--sees", "site=South", "--sees", "sensitive"), {sensitive}),
-            ("NORTH", ("--sees", "site=North", "--sees", "sensitive"), set()),
-            ("ULTRA", ("--sees", "modality=US"), set()),
-            ("TOMO", ("--sees", "modality=CT"), {plain}),
+            ("TRUSTED", ("sensitive",), {plain, sensitive}),
+            ("SOUTH", ("site=South", "sensitive"), {sensitive}),
+            ("NORTH", ("site=North", "sensitive"), set()),
+            ("ULTRA", ("modality=US",), set()),
+            ("TOMO", ("modality=CT",), {plain}),
         ):
             _device(hospital, title, *options)
             assert _found(hospital, title) == sees
@@ -461,7 +466,7 @@ def test_devices_see_what_their_row_says(hospital: Hospital) -> None:
 def test_devices_do_what_their_services_allow(hospital: Hospital) -> None:
     for word in ("find", "get", "move", "store"):
         title = f"ONLY{word.upper()}"
-        _device(hospital, title, "--service", word)
+        _device(hospital, title, services=frozenset({word}))
         ae = AE(title)
         offered = {
             "find": StudyRootQueryRetrieveInformationModelFind,
