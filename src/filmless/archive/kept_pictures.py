@@ -65,7 +65,8 @@ def keep(path: Path, content: bytes, media_type: str, warnings: Iterable[str]) -
     about = {"media_type": media_type, "length": len(content), "warnings": list(warnings)}
     temporary = path.with_name(f"{path.name}.{ids.new_version_key()}")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.parent.mkdir(mode=0o700, exist_ok=True)
+        path.parent.mkdir(mode=0o700, exist_ok=True)
         temporary.write_bytes(json.dumps(about).encode() + b"\n" + content)
         temporary.replace(path)
     except OSError as error:

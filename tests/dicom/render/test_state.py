@@ -266,6 +266,15 @@ def test_points_far_away_and_not_numbers_cost_nothing() -> None:
     )
 
 
+def test_more_figures_than_anybody_draws_are_cut_and_said() -> None:
+    annotation = Dataset()
+    annotation.GraphicLayer = "ONE"
+    annotation.GraphicObjectSequence = [_figure("POLYLINE", [1.0, 1.0, 5.0, 5.0] * 1000)] * 100
+    own = state(GraphicAnnotationSequence=[annotation])
+    rendered = render(encoded(image(RAMP)), LE, Wish("image/png"), (encoded(own), LE))
+    assert any("more on the picture" in warning for warning in rendered.warnings)
+
+
 def test_a_text_is_drawn_and_what_cannot_be_is_said() -> None:
     item = Dataset()
     item.BoundingBoxAnnotationUnits = "PIXEL"
@@ -314,3 +323,44 @@ def test_overlays_of_the_image_show_where_the_state_activates_them() -> None:
     own = state()
     own.add_new(0x60021001, "CS", "ONE")
     assert (shown(ds, state=own) == 255).sum() == 4
+
+
+def full_state() -> Dataset:
+    """One with everything in it, for test_damaged.py."""
+    annotation = Dataset()
+    annotation.GraphicLayer = "ONE"
+    annotation.GraphicObjectSequence = [
+        _figure("POLYLINE", [2.5, 3.5, 6.5, 3.5, 6.5, 5.5]),
+        _figure("CIRCLE", [10, 10, 15, 10], GraphicFilled="Y"),
+        _figure("ELLIPSE", [2, 10, 18, 10, 10, 6, 10, 14]),
+        _figure("INTERPOLATED", [2.5, 2.5, 10.5, 8.5, 17.5, 2.5]),
+        _figure("POINT", [3, 3]),
+    ]
+    text = Dataset()
+    text.BoundingBoxAnnotationUnits, text.UnformattedTextValue = "PIXEL", "Left"
+    text.BoundingBoxTopLeftHandCorner, text.BoundingBoxBottomRightHandCorner = [2, 3], [19, 19]
+    text.AnchorPoint, text.AnchorPointAnnotationUnits, text.AnchorPointVisibility = [9, 9], "PIXEL", "Y"
+    annotation.TextObjectSequence = [text]
+    layer = Dataset()
+    layer.GraphicLayer, layer.GraphicLayerOrder = "ONE", 1
+    voi = _voi(40, 400, _reference())
+    voi.VOILUTSequence = [lut(0, [0, 100, 255], 8)]
+    modality = lut(-1, [10, 20, 30], 16, signed=True)
+    modality.ModalityLUTType = "HU"
+    return state(
+        ImageRotation=90,
+        ImageHorizontalFlip="Y",
+        ModalityLUTSequence=[modality],
+        SoftcopyVOILUTSequence=[voi],
+        DisplayedAreaSelectionSequence=[_area((2, 3), (15, 14), PresentationPixelSpacing=["2", "1"])],
+        GraphicAnnotationSequence=[annotation],
+        GraphicLayerSequence=[layer],
+        ShutterShape=["RECTANGULAR", "CIRCULAR", "POLYGONAL"],
+        ShutterLeftVerticalEdge=2,
+        ShutterRightVerticalEdge=18,
+        ShutterUpperHorizontalEdge=2,
+        ShutterLowerHorizontalEdge=18,
+        CenterOfCircularShutter=[10, 10],
+        RadiusOfCircularShutter=9,
+        VerticesOfThePolygonalShutter=[1, 1, 1, 20, 20, 20, 20, 1],
+    )

@@ -7,11 +7,15 @@ import numpy as np
 
 from filmless.dicom.pixels.render.font import can_be_drawn, letters
 from filmless.dicom.pixels.render.placing import Step, placed
-from filmless.dicom.pixels.render.raster import Ink, Point, curve, ellipse
+from filmless.dicom.pixels.render.raster import MAX_POINTS, Ink, Point, curve, ellipse
 from filmless.dicom.pixels.render.state import Figure, Words
 from filmless.dicom.pixels.render.values import Array
 
 _MAX_TEXT = 400
+#: of all figures and texts of a picture
+_MAX_POINTS, _MAX_TEXTS = 100_000, 1000
+#: a figure costs as much as so many points, whatever it is
+_OVERHEAD = 50
 
 
 class Canvas:
@@ -26,6 +30,7 @@ class Canvas:
         #: lines of one pixel on a large picture are hard to see
         self._line = max(1, round(min(self.pixels.shape[:2]) / 700))
         self.warnings: list[str] = []
+        self._points, self._texts = _MAX_POINTS, _MAX_TEXTS
 
     def _place(self, point: Point, *, display: bool) -> Point:
         if display:
@@ -38,8 +43,12 @@ class Canvas:
 
     def figure(self, figure: Figure) -> None:
         """Draw one; kinds that are not known are left out."""
-        points = list(figure.points)
+        points = list(figure.points[:MAX_POINTS])
+        self._points -= len(points) + _OVERHEAD
         if not points:
+            return
+        if self._points < 0:
+            self._warn("There is more on the picture than is drawn.")
             return
         closed: list[Point] = []
         if figure.kind == "CIRCLE" and len(points) >= 2:
@@ -65,12 +74,16 @@ class Canvas:
     def words(self, words: Words) -> None:
         """Draw a text at its box's corner, or beside its anchor, with a line from one to the other."""
         start = words.corner or words.anchor
+        self._texts -= 1
         if start is None:
+            return
+        if self._texts < 0:
+            self._warn("There is more on the picture than is drawn.")
             return
         at = self._place(start, display=words.corner_display if words.corner else words.anchor_display)
         text = words.text[:_MAX_TEXT]
         if not can_be_drawn(text):
-            self.warnings.append("A text has characters that cannot be drawn; boxes stand for them.")
+            self._warn("A text has characters that cannot be drawn; boxes stand for them.")
         dots = letters(text, self._line)
         height, width = self.pixels.shape[:2]
         rows, columns = np.nonzero(dots)
@@ -84,3 +97,7 @@ class Canvas:
         if words.corner is not None and words.anchor is not None:
             ink.line((x, y + dots.shape[0] / 2), self._place(words.anchor, display=words.anchor_display))
         self.pixels[ink.mask] = words.grey
+
+    def _warn(self, words: str) -> None:
+        if words not in self.warnings:
+            self.warnings.append(words)

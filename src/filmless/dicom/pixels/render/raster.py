@@ -11,8 +11,8 @@ from filmless.dicom.pixels.render.values import Array
 
 Point = tuple[float, float]
 
-#: a figure of more points is not drawn
-MAX_POINTS = 100_000
+#: of one figure; what is beyond is not drawn
+MAX_POINTS = 20_000
 
 
 def polygon(points: Sequence[Point], shape: tuple[int, int]) -> Array:
