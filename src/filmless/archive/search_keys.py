@@ -19,6 +19,8 @@ from sqlalchemy import Connection, Engine, Select, delete, func, insert, select,
 
 from filmless.archive import levels, rejection, searchable
 from filmless.archive.entry import Entry, scan_file
+from filmless.archive.leaving import leaving
+from filmless.archive.query.instances import StoredInstance
 from filmless.archive.searchable import LEVEL_WORDS, LevelWord, SearchKey, SearchKeys
 from filmless.archive.tables import attribute_values, instances, search_keys, series, studies, versions
 from filmless.db import durable, events
@@ -27,7 +29,7 @@ from filmless.db.work import reading, writing
 from filmless.dicom.attributes import BY_TAG, TAG
 from filmless.dicom.vr import dictionary_vr
 from filmless.kit import clock
-from filmless.kit.errors import Refused
+from filmless.kit.errors import FilmlessError, Refused
 from filmless.patients.tables import patients
 
 log = logging.getLogger(__name__)
@@ -337,6 +339,7 @@ class Indexer:
                     versions.c.size,
                     versions.c.transfer_syntax_uid,
                     versions.c.character_set,
+                    instances.c.correction,
                 )
                 .join(instances, instances.c.id == chosen.c.instance)
                 .join(versions, versions.c.id == instances.c.version)
@@ -349,10 +352,11 @@ class Indexer:
         rows: list[dict[str, Any]] = []
         seen: set[tuple[int, str, str]] = set()
         failed = 0
-        for owner, path, offset, size, syntax, character_set in files:
+        for owner, path, offset, size, syntax, character_set, correction in files:
+            one = StoredInstance("", "", syntax, path, offset, size, "", "", "", 0, correction, character_set)
             try:
-                header = scan_file(self._root / path, offset, size, syntax, keys.wanted)
-            except OSError:
+                header = leaving(one, self._root).header(keys.wanted)
+            except (OSError, FilmlessError):
                 failed += 1
                 continue
             for level, row in searchable.values_of(header, keys, character_set):

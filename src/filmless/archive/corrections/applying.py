@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, func, select
 
 from filmless.archive import entry as entries
-from filmless.archive import levels
+from filmless.archive import levels, searchable
 from filmless.archive.corrections import overlays
 from filmless.archive.corrections.model import Correction, Level
 from filmless.archive.entry import Entry, File, read_entry
@@ -70,7 +70,7 @@ class Corrections:
             return entry, 0
         number = overlays.keep(self._root, [one.in_force for one in found])
         try:
-            return corrected(self._root, entry, number), number
+            return corrected(self._root, entry, number, searchable.read(connection)), number
         except Refused:
             raise NotCorrectable from None
 
@@ -100,7 +100,7 @@ class Corrections:
         return found
 
 
-def corrected(root: Path, entry: Entry, number: int) -> Entry:
+def corrected(root: Path, entry: Entry, number: int, keys: searchable.SearchKeys) -> Entry:
     """The object with the overlay of that number over it. Raises as archive.leaving.leaving."""
     file, arrival = entry.file, entry.arrival
     stored = StoredInstance(
@@ -117,10 +117,11 @@ def corrected(root: Path, entry: Entry, number: int) -> Entry:
         correction=number,
         character_set=arrival.source.character_set,
     )
-    wanted = levels.WANTED | frozenset(entry.header.values)
+    wanted = levels.WANTED | frozenset(entry.header.values) | keys.wanted
     new = read_entry(arrival, file, leaving(stored, root).header(wanted))
     new.pixel_offset = entry.pixel_offset
     new.warnings = [*entry.warnings, *(one for one in new.warnings if one not in entry.warnings)]
+    new.search_values = [*searchable.values_of(new.header, keys, arrival.source.character_set)]
     return new
 
 

@@ -1,0 +1,195 @@
+"""Corrections beside what else goes on: search keys, arrivals in other threads and processes, settling, backup."""
+
+import threading
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine, select
+from tests.archive.conftest import CT, EXPLICIT_LE, Put, ct, encoded
+from tests.archive.corrections.test_correcting import (
+    STUDY,
+    correct,
+    everything_out,
+    fill,
+    read,
+    rebuilt,
+    stored,
+    study,
+    undo,
+    whole,
+)
+from tests.archive.test_search_keys import add, index
+
+from filmless.archive import ledger, rebuild, settle
+from filmless.archive.corrections import overlays, service
+from filmless.archive.corrections.model import Level, Target
+from filmless.archive.index_process import IndexProcess
+from filmless.archive.leaving import leaving
+from filmless.archive.model import ArchiveSettings, Arrival, Kind, Source
+from filmless.archive.search_keys import Indexer
+from filmless.archive.store import Archive
+from filmless.archive.tables import attribute_values, corrections, instances, series, studies
+from filmless.db.work import reading
+from filmless.kit.errors import Defect, Unavailable
+
+
+def found(engine: Engine, path: str) -> list[str]:
+    with reading(engine) as connection:
+        return sorted(
+            connection.scalars(select(attribute_values.c.value).where(attribute_values.c.path == path))
+        )
+
+
+def test_search_keys_find_what_was_corrected(archive: Archive, put: Put) -> None:
+    fill(put, OperatorsName="LI^EI", ImageComments="left")
+    indexer = Indexer(archive.engine, archive.root)
+    index(indexer, add(archive.engine, "OperatorsName", "series"))
+    correct(archive, Target(Level.SERIES, "1.2.3.1.1"), OperatorsName="LI^WEI")
+    assert found(archive.engine, "OperatorsName") == ["LI^WEI"]
+    made = correct(archive, Target(Level.INSTANCE, "1.2.3.1.1.2"), ImageComments="right")
+    # made searchable after they were corrected
+    index(indexer, add(archive.engine, "ImageComments", "instance"))
+    assert found(archive.engine, "ImageComments") == ["left", "left", "right"]
+    put(ct(SOPInstanceUID="1.2.3.1.9.1", SeriesInstanceUID="1.2.3.1.9", OperatorsName="X"))
+    correct(archive, study(), ImageComments="both")
+    put(ct(SOPInstanceUID="1.2.3.1.9.2", SeriesInstanceUID="1.2.3.1.9", OperatorsName="X", ImageComments="n"))
+    assert found(archive.engine, "ImageComments") == ["both"] * 5
+    undo(archive, made)
+    assert found(archive.engine, "ImageComments") == ["both"] * 5
+
+
+def test_arrivals_through_another_process_meet_corrections_at_every_moment(
+    engine: Engine, tmp_path: Path
+) -> None:
+    settings = ArchiveSettings(minimum_free_bytes=0)
+    root = tmp_path / "home" / "store"
+    archive = Archive(engine, root, settings, publisher=IndexProcess(engine, root, settings))
+    archive.start()
+    try:
+
+        def arrive(numbers: range) -> None:
+            for number in numbers:
+                uid = f"1.2.3.1.{number % 3 + 1}.{number}"
+                data = encoded(
+                    ct(
+                        SOPInstanceUID=uid,
+                        SeriesInstanceUID=f"1.2.3.1.{number % 3 + 1}",
+                        InstanceNumber=number,
+                        PatientName="DOE^JNAE",
+                    )
+                )
+                outcome = archive.store_blocking(Arrival(CT, uid, EXPLICIT_LE, Source("CT1")), [data])
+                assert outcome.kind is Kind.STORED
+
+        arrive(range(3))
+        threads = [threading.Thread(target=arrive, args=(range(n * 100, n * 100 + 25),)) for n in (1, 2, 3)]
+        for thread in threads:
+            thread.start()
+        for number in range(6):
+            last = correct(archive, study(), PatientName=f"DOE^JANE{number}", PatientID=f"N{number}")
+            if number % 2:
+                undo(archive, last)
+        for thread in threads:
+            thread.join()
+        names = {str(read(archive, one).PatientName) for one in stored(archive)}
+        assert names == {"DOE^JANE4"}
+        rows = whole(engine)
+        assert {row[0] for row in rows["whose"]} == {"N4"}
+        assert len(rows["whose"]) == 78
+        assert len(rows["studies"]) == 1 and len(rows["series"]) == 3
+    finally:
+        archive.stop()
+    rebuild.rebuild(engine, root, settings)
+    again = whole(engine)
+    assert again["whose"] == rows["whose"]
+    assert again["studies"] == rows["studies"]
+
+
+def test_prepared_metadata_are_made_anew(archive: Archive, put: Put) -> None:
+    fill(put)
+    with reading(archive.engine) as connection:
+        one = connection.execute(select(series)).one()
+    assert settle.settle(archive.engine, archive.root, one.id, one.generation)
+    correct(archive, study(), StudyDescription="Thorax")
+    with reading(archive.engine) as connection:
+        two = connection.execute(select(series)).one()
+    assert two.generation > one.generation and two.settled_generation < two.generation
+    assert settle.settle(archive.engine, archive.root, two.id, two.generation)
+    with reading(archive.engine) as connection:
+        path = connection.scalar(select(series.c.metadata_path))
+    for instance in settle.read_metadata(archive.root.parent, path):
+        assert instance["metadata"]["00081030"] == {"vr": "LO", "Value": ["Thorax"]}
+        assert "04000561" in instance["metadata"]
+        # frames are where they were
+        ((offset, length),) = instance["frames"]
+        (blob,) = [s for s in stored(archive) if s.path == instance["path"]]
+        data = (archive.root / blob.path).read_bytes()
+        assert data[offset : offset + length] == bytes(range(128))
+
+
+def test_nothing_leaves_without_its_corrections(archive: Archive, put: Put) -> None:
+    fill(put)
+    correct(archive, study(), PatientName="DOE^JANET")
+    (one, *_) = stored(archive)
+    path = overlays.path_of(archive.root, one.correction)
+    content = path.read_bytes()
+    overlays.read.cache_clear()
+    path.unlink()
+    with pytest.raises(Unavailable):
+        leaving(one, archive.root)
+    path.write_bytes(content.replace(b"JANET", b"JANEX"))
+    with pytest.raises(Defect):
+        leaving(one, archive.root)
+    # a rebuild makes them again
+    path.unlink()
+    now = rebuilt(archive)
+    assert leaving(one, archive.root).head
+    assert {row[2] for row in now["whose"]} == {"DOE^JANET"}
+
+
+def test_overlays_are_copied_for_backup(archive: Archive, put: Put, tmp_path: Path) -> None:
+    fill(put)
+    correct(archive, study(), PatientName="DOE^JANET")
+    assert overlays.copy(archive.root, tmp_path / "other") == 1
+    assert overlays.copy(archive.root, tmp_path / "other") == 0
+    (one, *_) = stored(archive)
+    assert overlays.read(tmp_path / "other", one.correction) == overlays.read(archive.root, one.correction)
+
+
+def test_a_correction_that_fails_at_its_end_leaves_nothing(
+    archive: Archive, put: Put, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(put)
+    before, out = whole(archive.engine), everything_out(archive)
+
+    def full(*_: object) -> None:
+        raise Unavailable("the disk is full", code="disk")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(service.ledger, "write", full)
+        with pytest.raises(Unavailable):
+            correct(archive, study(), PatientName="DOE^JANET")
+    assert whole(archive.engine) == before
+    assert everything_out(archive) == out
+
+    # the ledger has it, the index could not: the ledger takes it back
+    write = ledger.write
+    calls = []
+
+    def then_fail(root: Path, lines: list[dict[str, object]]) -> None:
+        write(root, lines)
+        calls.append(lines)
+        if len(calls) == 1:
+            raise Unavailable("the database is gone", code="database")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(service.ledger, "write", then_fail)
+        with pytest.raises(Unavailable):
+            correct(archive, study(), PatientName="DOE^JANET")
+    assert [line["what"] for line in ledger.read(archive.root)] == ["correct", "undo-correction"]
+    assert whole(archive.engine) == before
+    assert rebuilt(archive) == before
+    with reading(archive.engine) as connection:
+        assert connection.scalar(select(corrections.c.undo_reason)) == "not made"
+        assert connection.scalar(select(instances.c.correction).limit(1)) == 0
+        assert connection.scalar(select(studies.c.study_uid)) == STUDY
