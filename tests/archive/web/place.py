@@ -11,6 +11,7 @@ import pytest
 from pydicom.dataset import Dataset
 from sqlalchemy import Engine, func, select
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.routing import Mount
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -30,7 +31,7 @@ from filmless.dicom.web.multipart import closing, part_head
 from filmless.kit.errors import FilmlessError
 from filmless.net.http.bodies import BoundedBodies
 from filmless.net.http.model import HttpSettings
-from filmless.net.http.problems import of_error
+from filmless.net.http.problems import of_error, problem
 
 STEWARD = account_principal("steward", 1, [Grant(Role.PAD)])
 RESIDENT = account_principal("resident", 2, [Grant(Role.RES)])
@@ -55,6 +56,11 @@ async def problem_of(_request: Any, error: Exception) -> Response:
     return of_error(error)
 
 
+async def no_route(_request: Any, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)
+    return problem(error.status_code)
+
+
 @dataclass
 class Place:
     """One archive with its web side."""
@@ -66,7 +72,7 @@ class Place:
     def app(self, principal: Principal | None = STEWARD, *, limit: int = 1 << 30) -> ASGIApp:
         inner = Starlette(
             routes=[Mount("/dicom-web", routes=routes(self.context))],
-            exception_handlers={FilmlessError: problem_of},
+            exception_handlers={FilmlessError: problem_of, HTTPException: no_route},
         )
         return BoundedBodies(As(inner, principal), lambda _: limit, self.context.http.stall_timeout)
 

@@ -32,7 +32,7 @@ _FAILURES: Final[dict[str, int]] = {
     "not-permitted": NOT_AUTHORISED,
     "not-dicom": CANNOT_UNDERSTAND,
     "bulk": CANNOT_UNDERSTAND,
-    "multipart": CANNOT_UNDERSTAND,
+    "content-type": CANNOT_UNDERSTAND,
     "xml": CANNOT_UNDERSTAND,
     "json": CANNOT_UNDERSTAND,
 }

@@ -48,7 +48,7 @@ _DRAIN, _DRAIN_SECONDS = 8 << 20, 5.0
 #: names of stored objects in a problem answer
 _NAMED = 1000
 #: errors by which a whole message is no message
-_BAD_SYNTAX = frozenset({"not-dicom", "json", "xml"})
+_BAD_SYNTAX = frozenset({"not-dicom", "json", "xml", "content-type"})
 
 
 def routes(context: ArchiveWeb) -> list[BaseRoute]:
