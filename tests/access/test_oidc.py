@@ -128,6 +128,13 @@ def test_giving_up_at_the_provider(site: Site) -> None:
     assert "access_denied" in site.told(kind="sign-in")[0].body
 
 
+def test_a_person_is_led_back_to_the_door(site: Site) -> None:
+    browser = site.browser(Accept="text/html,application/xhtml+xml")
+    answer = come_back(browser, "u-guest")
+    assert (answer.status_code, answer.headers["location"]) == (302, "/?refused=no-account")
+    assert browser.get("/api/session").status_code == 401
+
+
 def test_a_return_is_good_once_and_in_its_own_browser(site: Site) -> None:
     browser, victim = site.browser(), site.browser()
     start = browser.get("/api/session/oidc/start")

@@ -1,16 +1,18 @@
 import { Alert, Button, Group, PasswordInput, SegmentedControl, Stack, Text, TextInput } from '@mantine/core'
-import { useQueryClient } from '@tanstack/react-query'
+import { useQuery, useQueryClient } from '@tanstack/react-query'
 import { useState, type FormEvent } from 'react'
 import { useTranslation } from 'react-i18next'
 
-import { api } from '../api/client'
+import { api, data } from '../api/client'
 import { Problem } from '../api/problem'
 import { wordsOf } from '../app/errors'
 import { language, LANGUAGES, setLanguage, type Language } from '../i18n'
 import classes from './SignIn.module.css'
 
 /** What the server's codes mean at the door. */
-const WORDS: Record<string, 'wrong' | 'wrongCode' | 'locked' | 'tooMany'> = {
+const WORDS: Record<string, 'wrong' | 'wrongCode' | 'locked' | 'tooMany' | 'noAccount' | 'refused'> = {
+  'no-account': 'noAccount',
+  'sign-in-refused': 'refused',
   'wrong-credentials': 'wrong',
   'wrong-code': 'wrongCode',
   locked: 'locked',
@@ -24,7 +26,10 @@ export function SignIn() {
   const [password, setPassword] = useState('')
   const [code, setCode] = useState('')
   const [askCode, setAskCode] = useState(false)
-  const [error, setError] = useState('')
+  // why the provider's way has ended here
+  const refused = new URLSearchParams(window.location.search).get('refused')
+  const [error, setError] = useState(refused ? t(`access.signIn.${WORDS[refused] ?? 'refused'}`) : '')
+  const ways = useQuery({ queryKey: ['ways'], queryFn: () => data(api.GET('/session/ways')), staleTime: 600_000 })
   const [busy, setBusy] = useState(false)
 
   const submit = async (event: FormEvent) => {
@@ -100,6 +105,17 @@ export function SignIn() {
             <Button type="submit" size="sm" loading={busy} fullWidth>
               {t('access.signIn.submit')}
             </Button>
+            {ways.data?.oidc && (
+              <Button
+                component="a"
+                size="sm"
+                variant="default"
+                fullWidth
+                href={`/api/session/oidc/start?${new URLSearchParams({ return_to: window.location.pathname })}`}
+              >
+                {t('access.signIn.oidc', { name: ways.data.oidc })}
+              </Button>
+            )}
           </Stack>
         </form>
         <Group justify="center" mt="xl">

@@ -2,6 +2,7 @@
 
 import asyncio
 from typing import Annotated
+from urllib.parse import quote
 
 from fastapi import APIRouter, Query, Request
 from starlette.responses import RedirectResponse
@@ -67,6 +68,18 @@ async def oidc_callback(
     code: _Parameter = "",
     iss: _Parameter | None = None,
     error: _Parameter = "",
+) -> RedirectResponse:
+    try:
+        return await _arrive(request, at, host, state=state, code=code, iss=iss, error=error)
+    except FilmlessError as why:
+        if "text/html" not in request.headers.get("accept", ""):
+            raise
+        # a person is led to the door, where the words are; programs get the problem
+        return RedirectResponse(f"/?refused={quote(why.code)}", 302)
+
+
+async def _arrive(
+    request: Request, at: Gate, host: str, *, state: str, code: str, iss: str | None, error: str
 ) -> RedirectResponse:
     provider = _provider(at)
     begun = await asyncio.to_thread(linking.take, at.engine, state, request.cookies.get(_COOKIE, ""))

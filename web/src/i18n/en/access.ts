@@ -11,6 +11,8 @@ export const access = {
     wrongCode: 'This code is wrong, or it was used already.',
     locked: 'This account is locked for a while after too many wrong passwords.',
     tooMany: 'Too many attempts. Wait a moment and try again.',
+    noAccount: 'You are known there, but nobody has given you rights here.',
+    refused: 'This sign-in did not succeed. Begin again, or use your password.',
     again: 'Your session has ended. Sign in to go on.',
   },
   password: {

@@ -14,6 +14,8 @@ export const access: Words<typeof english> = {
     wrongCode: '验证码不正确或已被使用。',
     locked: '密码错误次数过多,该账户暂时锁定。',
     tooMany: '尝试次数过多,请稍候再试。',
+    noAccount: '您的身份已确认,但此处尚未授予您任何权限。',
+    refused: '登录未成功。请重新开始,或使用密码登录。',
     again: '会话已结束,请重新登录后继续。',
   },
   password: {
