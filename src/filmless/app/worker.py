@@ -41,6 +41,7 @@ from filmless.db.engine import refresh_statistics
 from filmless.db.events import Event
 from filmless.db.work import reading, writing
 from filmless.devices import checks
+from filmless.devices.assigning import Assigner
 from filmless.devices import service as devices
 from filmless.exchange import journal
 from filmless.exchange.jobs import ExchangeJobs, Wish, notifications
@@ -250,6 +251,7 @@ def work(settings: Settings, stop: threading.Event, *, poll: float = 1.0) -> Non
         jobs = stack.enter_context(Jobs(url))
         for name, seconds, once in (
             ("relay", poll, Relay(engine, jobs).run_once),
+            ("assign", poll, Assigner(engine).run_once),
             ("settle", poll, Settler(engine, settings).run_once),
             ("tidy", 3600.0, Tidier(settings.home, jobs).run_once),
             ("statistics", 3600.0, partial(refresh_statistics, engine)),
