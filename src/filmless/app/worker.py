@@ -41,8 +41,8 @@ from filmless.db.engine import refresh_statistics
 from filmless.db.events import Event
 from filmless.db.work import reading, writing
 from filmless.devices import checks
-from filmless.devices.assigning import Assigner
 from filmless.devices import service as devices
+from filmless.devices.assigning import Assigner
 from filmless.exchange import journal
 from filmless.exchange.jobs import ExchangeJobs, Wish, notifications
 from filmless.kit import clock
