@@ -163,6 +163,16 @@ def test_colour_spaces_bring_white_and_grey_where_they_are() -> None:
         assert np.ptp(found.astype(int), axis=2).max() <= 1, name  # grey stays grey
 
 
+def test_a_grey_picture_has_a_profile_of_greys() -> None:
+    grey = encoded(image(RGB[..., 0].copy()))
+    assert _png_profile(render(grey, LE, Wish("image/png")).content) == b""
+    profile = _png_profile(render(grey, LE, Wish("image/png", icc="yes")).content)
+    assert (profile[16:20], profile[36:40]) == (b"GRAY", b"acsp")
+    named = render(grey, LE, Wish("image/png", icc="srgb")).content
+    assert _png_profile(named)[16:20] == b"RGB "
+    assert imagecodecs.png_decode(named).shape == RGB.shape
+
+
 def test_a_damaged_profile_is_left_out() -> None:
     data = encoded(image(RGB, ICCProfile=b"no profile" * 20))
     assert _png_profile(render(data, LE, Wish("image/png")).content) == b""

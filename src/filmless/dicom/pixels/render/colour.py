@@ -87,12 +87,17 @@ def profile_of(header: Header) -> bytes:
 
 @lru_cache(maxsize=8)
 def colour_space(name: str) -> bytes:
-    """The ICC profile of a colour space of PS3.18 8.3.5.1.5."""
+    """The ICC profile of a colour space of PS3.18 8.3.5.1.5, or "grey": the greys of sRGB."""
     if name in ("srgb", "adobergb"):
         return bytes(imagecodecs.cms_profile(name))
     ramp = np.linspace(0.0, 1.0, 1024)
+    curve = np.where(ramp <= 0.04045, ramp / 12.92, ((ramp + 0.055) / 1.055) ** 2.4)
+    if name == "grey":
+        table = np.floor(curve * 65535 + 0.5).astype(np.uint16)
+        return bytes(
+            imagecodecs.cms_profile("gray", whitepoint=[0.3127, 0.3290, 1.0], transferfunction=table)
+        )
     if name == "displayp3":
-        curve = np.where(ramp <= 0.04045, ramp / 12.92, ((ramp + 0.055) / 1.055) ** 2.4)
         white, primaries = (0.3127, 0.3290), (0.680, 0.320, 0.265, 0.690, 0.150, 0.060)
     else:  # ROMM RGB (ISO 22028-2)
         curve = np.where(ramp < 16 / 512, ramp / 16, ramp**1.8)
@@ -109,12 +114,12 @@ def managed(pixels: Array, source: bytes, wish: str) -> tuple[Array, bytes]:
     """(pixels, the profile to put into the file): PS3.18 8.3.5.1.5.
 
     "no": as they are, none. "" and "yes": as they are, with the source's, where "yes" and there is none with that
-    of sRGB, which is what RGB without a profile is taken for. A name: transformed to it.
+    of sRGB (of grey images its greys), which is what pixels without a profile are taken for. A name: transformed to it.
     """
     if wish == "no" or (wish == "" and not source):
         return pixels, b""
     if wish in ("", "yes"):
-        return pixels, source or colour_space("srgb")
+        return pixels, source or colour_space("srgb" if pixels.ndim == 3 else "grey")
     target = colour_space(wish)
     if pixels.ndim == 2:
         pixels = np.repeat(pixels[:, :, None], 3, axis=2)
