@@ -3,7 +3,6 @@ collector."""
 
 from __future__ import annotations
 
-import getpass
 import re
 from pathlib import Path
 
@@ -24,12 +23,13 @@ from tests.peers import (
 )
 from tests.trails import Written, entries
 
+from filmless.app.cli.output import who
 from filmless.db.engine import open_engine
 
 pytestmark = pytest.mark.interop
 
 SCHEMA = Path(__file__).parent.parent / "access" / "audit" / "audit-message.rng"
-ENGINEER = f"user/engineer/{getpass.getuser()}"
+ENGINEER = f"user/engineer/{who()}"
 CT = "1.2.840.10008.5.1.4.1.1.2"
 
 

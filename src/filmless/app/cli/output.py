@@ -2,6 +2,7 @@
 
 import getpass
 import json
+import os
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
@@ -33,8 +34,8 @@ def moment(at: datetime | None) -> str:
 
 
 def who() -> str:
-    """The account that runs the command, kept with decisions."""
+    """The machine's account of the person who runs the command, kept with decisions: before `sudo`, where it was used."""
     try:
-        return getpass.getuser()
+        return os.environ.get("SUDO_USER", "") or getpass.getuser()
     except (KeyError, OSError):
         return "unknown"
