@@ -37,8 +37,7 @@ import filmless.devices.tables  # noqa: F401
 from filmless import __version__
 from filmless.app.copying import KEPT, SET_ASIDE, Progress, copy_files, files
 from filmless.app.settings import FILE_NAME, Settings
-from filmless.archive import ledger
-from filmless.archive.corrections import overlays
+from filmless.archive import ledger, overlays
 from filmless.archive.tables import instances, quarantine, series, studies, versions
 from filmless.db import migrate
 from filmless.db.engine import open_engine

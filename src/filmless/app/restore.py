@@ -13,8 +13,7 @@ from filmless.app.backup import ANCHORS, INDEX, JOBS, KEYS, OPEN_JOBS, Manifest
 from filmless.app.copying import Progress, copy_files, files
 from filmless.app.index import make_home
 from filmless.app.settings import FILE_NAME, Settings
-from filmless.archive import ledger
-from filmless.archive.corrections import overlays
+from filmless.archive import ledger, overlays
 from filmless.archive.tables import series
 from filmless.db import migrate
 from filmless.db.engine import open_engine

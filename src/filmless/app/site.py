@@ -30,7 +30,6 @@ from filmless.app.trail import open_trail
 from filmless.archive import api as archive_api
 from filmless.archive import assigning
 from filmless.archive.codecs import Codecs
-from filmless.archive.corrections import api as corrections_api
 from filmless.archive.store import Archive
 from filmless.archive.web import routes as archive_routes
 from filmless.archive.web.context import ArchiveWeb
@@ -95,7 +94,6 @@ def routers(context: ArchiveWeb | None) -> list[APIRouter]:
     return [
         access_api.router,
         archive_api.router(context),
-        corrections_api.router(context),
         assigning.router,
         exchange_api.router,
     ]

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from filmless.archive.corrections import overlays
+from filmless.archive import overlays
 from filmless.archive.query.instances import StoredInstance
 from filmless.dicom import json_model, overlay
 from filmless.dicom.elements import Buffer

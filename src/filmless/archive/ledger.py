@@ -12,8 +12,8 @@ decides again.
     {"at": "...", "what": "correct", "key": "...", "level": "STUDY", "study_uid": "...", "changes": {...}, ...}
     {"at": "...", "what": "undo-correction", "key": "...", "by": "...", "reason": "..."}
 
-"rejected" is written when a rejection note itself is purged: what it rejects stays rejected. `at` is the moment that the
-index has for the decision, where it has one.
+"rejected" is written when a rejection note itself is purged: what it rejects stays rejected. `at` is the moment that
+the index has for the decision, where it has one.
 """
 
 import errno

@@ -122,7 +122,7 @@ instances = Table(
     Column("version", Id, nullable=False),
     #: "" or the code of the rejection in force (113001, 113037, 113038, 113039)
     Column("rejected", String(16), nullable=False, default=""),
-    #: the corrections in force over the version (archive/corrections/overlays.py), 0 for none
+    #: the corrections in force over the version (archive/overlays.py), 0 for none
     Column("correction", BigInteger, nullable=False, default=0, server_default=text("0")),
     Column("created_at", Moment, nullable=False),
     UniqueConstraint("sop_instance_uid"),

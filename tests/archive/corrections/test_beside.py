@@ -20,8 +20,8 @@ from tests.archive.corrections.test_correcting import (
 )
 from tests.archive.test_search_keys import add, index
 
-from filmless.archive import ledger, rebuild, settle
-from filmless.archive.corrections import overlays, service
+from filmless.archive import ledger, overlays, rebuild, settle
+from filmless.archive.corrections import service
 from filmless.archive.corrections.model import Level, Target
 from filmless.archive.index_process import IndexProcess
 from filmless.archive.leaving import leaving

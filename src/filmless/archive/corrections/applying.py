@@ -8,8 +8,7 @@ from typing import Any
 from sqlalchemy import Connection, func, select
 
 from filmless.archive import entry as entries
-from filmless.archive import levels, searchable
-from filmless.archive.corrections import overlays
+from filmless.archive import levels, overlays, searchable
 from filmless.archive.corrections.model import Correction, Level
 from filmless.archive.entry import Entry, File, read_entry
 from filmless.archive.leaving import leaving, overlaid

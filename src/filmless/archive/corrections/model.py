@@ -5,9 +5,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from math import isfinite
 from typing import Any
 
-from filmless.archive.corrections.overlays import InForce
+from filmless.archive.overlays import InForce
 from filmless.dicom.attributes import BY_TAG, INDEX_ATTRIBUTES, TAG
 from filmless.dicom.header import SPECIFIC_CHARACTER_SET
 from filmless.dicom.json_read import to_data_set
@@ -72,7 +73,8 @@ IDENTIFYING = frozenset({SPECIFIC_CHARACTER_SET, 0x00100010, 0x00100020, 0x00100
 Changes = Mapping[str, Mapping[str, Any] | None]
 
 _MAX_CHANGES, _MAX_VALUES, _MAX_NESTING = 200, 1000, 10
-_CONTROL = re.compile(r"[\x00-\x08\x0b\x0e-\x1f\x7f]")
+#: control characters, and halves of pairs that are no characters
+_CONTROL = re.compile(r"[\x00-\x08\x0b\x0e-\x1f\x7f\ud800-\udfff]")
 _TEXT_OF_LINES = frozenset({"ST", "LT", "UT"})
 
 
@@ -236,7 +238,10 @@ def _check_values(words: str, vr: str, values: Sequence[Any], depth: int) -> Non
                 inner = dictionary_vr(int(name, 16))
                 if member.get("vr", inner) != inner or int(name, 16) == SPECIFIC_CHARACTER_SET:
                     raise Refused(f"An item of {words} is not as PS3.18 F asks.", code="bad-value")
-                _check_values(f"{words}.{keyword(int(name, 16))}", inner, member.get("Value", []), depth + 1)
+                inside = member.get("Value", [])
+                if not isinstance(inside, list):
+                    raise Refused(f"An item of {words} is not as PS3.18 F asks.", code="bad-value")
+                _check_values(f"{words}.{keyword(int(name, 16))}", inner, inside, depth + 1)
         elif value is not None:
             _check_value(words, vr, value)
 
@@ -255,7 +260,7 @@ def _check_value(words: str, vr: str, value: Any) -> None:
             raise Refused(f"A group of {words} holds no =.", code="bad-value")
     elif isinstance(value, str):
         texts = [value]
-    elif isinstance(value, int | float) and not isinstance(value, bool):
+    elif isinstance(value, int | float) and not isinstance(value, bool) and isfinite(value):
         texts = [] if vr not in ("DS", "IS") else [str(value)]
     else:
         raise Refused(f"{words} is not as PS3.18 F asks.", code="bad-value")

@@ -6,7 +6,7 @@ from sqlalchemy import Connection, Engine, func, select
 
 from filmless.access.model import Action, Principal, permit
 from filmless.archive import entry as entries
-from filmless.archive.corrections import overlays
+from filmless.archive import overlays
 from filmless.archive.corrections.applying import STORED, entry_of, laid_over
 from filmless.archive.corrections.model import (
     Changed,

@@ -13,8 +13,8 @@ from sqlalchemy import Connection, Engine, func, insert, select, update
 from filmless.access.audit.model import Entry as AuditEntry
 from filmless.access.audit.model import Kind
 from filmless.access.model import Action, Principal, permit
-from filmless.archive import ledger, levels, rejection, searchable
-from filmless.archive.corrections import applying, ledgered, overlays
+from filmless.archive import ledger, levels, overlays, rejection, searchable
+from filmless.archive.corrections import applying, ledgered
 from filmless.archive.corrections.applying import STORED, entry_of, from_row
 from filmless.archive.corrections.ledgered import agreeing
 from filmless.archive.corrections.model import (

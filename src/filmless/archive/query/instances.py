@@ -34,7 +34,7 @@ class StoredInstance:
     study_uid: str
     sha256: str
     version: int
-    #: the corrections in force (archive/corrections/overlays.py), 0 for none: as received
+    #: the corrections in force (archive/overlays.py), 0 for none: as received
     correction: int = 0
     #: Specific Character Set to assume where the object declares none
     character_set: str = ""

@@ -17,8 +17,8 @@ from filmless.access.model import Role
 from filmless.access.settings import AccessSettings
 from filmless.app.settings import load
 from filmless.app.site import assemble
+from filmless.archive.api.corrections import router
 from filmless.archive.codecs import Codecs
-from filmless.archive.corrections.api import router
 from filmless.archive.store import Archive
 from filmless.archive.tables import studies
 from filmless.archive.web.context import ArchiveWeb
@@ -120,3 +120,35 @@ def test_wrong_wishes_are_told_in_words(site: Site, put: Put) -> None:
     assert ask(changes=[]) == (422, "invalid")
     assert ask(reason="") == (422, "invalid")
     assert ask(extra=1) == (422, "invalid")
+
+
+def test_odd_values_are_refused_not_stumbled_over(site: Site, put: Put) -> None:
+    put(ct())
+    client = steward(site)
+
+    def change(**one: object) -> int:
+        answer = client.post("/api/corrections", json={**WISH, "reason": "x", "changes": [one]})
+        return answer.status_code
+
+    assert change(attribute="StudyDescription", value="a\0b") == 400
+    assert change(attribute="StudyDescription", value="<script>alert(1)</script>") == 201
+    assert change(attribute="StudyDescription", value="x" * 65) == 400
+    assert change(attribute="ProcedureCodeSequence", items=[{"00080100": 1}]) == 400
+    assert change(attribute="ProcedureCodeSequence", items=[{"00080100": {"vr": "SH", "Value": 1}}]) == 400
+    assert change(attribute="ProcedureCodeSequence", items=[{"00080100": {"vr": "SH", "Value": [{}]}}]) == 400
+    assert change(attribute="ProcedureCodeSequence", items=[{"nonsense": {"vr": "SH"}}]) == 400
+    nested: dict[str, object] = {"00080100": {"vr": "SH", "Value": ["T"]}}
+    for _ in range(12):
+        nested = {"00400275": {"vr": "SQ", "Value": [nested]}}
+    assert change(attribute="ProcedureCodeSequence", items=[nested]) == 400
+    body = (
+        '{"level":"STUDY","uid":"1.2.3.1","reason":"x","changes":[{"attribute":"StudyID","value":"\\ud800"}]}'
+    )
+    answer = client.post("/api/corrections", content=body, headers={"content-type": "application/json"})
+    assert answer.status_code in (400, 422)
+    body = body.replace('"value":"\\ud800"', '"items":[{"00101020":{"vr":"DS","Value":[NaN]}}]')
+    body = body.replace("StudyID", "ProcedureCodeSequence")
+    answer = client.post("/api/corrections", content=body, headers={"content-type": "application/json"})
+    assert answer.status_code in (400, 422)
+    assert client.get("/api/corrections", params={"patient": "a\0b"}).status_code == 422
+    assert len(client.get("/api/corrections").json()["corrections"]) == 1

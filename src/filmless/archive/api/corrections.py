@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from filmless.access.model import Principal
 from filmless.access.web import host_of, principal_of
+from filmless.archive.api.deciding import Reason
 from filmless.archive.corrections import service
 from filmless.archive.corrections.model import (
     Changes,
@@ -30,6 +31,7 @@ from filmless.kit.errors import Defect, Refused
 Who = Annotated[Principal, Depends(principal_of)]
 Host = Annotated[str, Depends(host_of)]
 Key = Annotated[str, Path(pattern="^[0-9a-f]{32}$", description="The correction's key.")]
+Word = Annotated[str, Field(max_length=64, pattern=r"^[^\x00-\x1f\x7f]*$")]
 Uid = Annotated[str, Field(max_length=64, pattern=r"^[0-9.]*$")]
 
 _PROBLEMS: Final[dict[int | str, dict[str, Any]]] = {
@@ -53,7 +55,7 @@ class _In(BaseModel):
 class ChangeWords(_In):
     """The new value of one attribute: as text, as items of a sequence, or none."""
 
-    attribute: str = Field(max_length=64, description="Keyword of PS3.6, or GGGGEEEE.")
+    attribute: Word = Field(description="Keyword of PS3.6, or GGGGEEEE.")
     value: str | None = Field(
         None,
         max_length=20000,
@@ -68,8 +70,8 @@ class ChangeWords(_In):
 class PatientWords(_In):
     """A patient by ID and issuer."""
 
-    id: str = Field(min_length=1, max_length=64)
-    issuer: str = Field("", max_length=64)
+    id: Word = Field(min_length=1)
+    issuer: Word = ""
     variant: int | None = Field(None, ge=0, le=10000, description="Which of several persons under the ID.")
 
 
@@ -99,14 +101,14 @@ class Wish(_In):
 class NewCorrection(Wish):
     """A correction to be made."""
 
-    reason: str = Field(min_length=1, max_length=400, description="Why; kept with the correction.")
+    reason: Reason = Field(description="Why; kept with the correction.")
     code: str = Field("CORRECT", pattern="^(CORRECT|COERCE)$", description="(0400,0565) as objects tell it.")
 
 
 class Undoing(_In):
     """Why a correction is taken back."""
 
-    reason: str = Field(min_length=1, max_length=400)
+    reason: Reason
 
 
 class ChangedWords(BaseModel):
@@ -261,7 +263,7 @@ def router(context: ArchiveWeb | None) -> APIRouter:
         who: Who,
         web: Web,
         study: Annotated[Uid, Query(max_length=64)] = "",
-        patient: Annotated[str, Query(max_length=64)] = "",
+        patient: Annotated[Word, Query()] = "",
         undone: Annotated[bool, Query(description="Undone ones too.")] = False,
         limit: Annotated[int, Query(ge=1, le=1000)] = 100,
     ) -> Corrections:
