@@ -9,11 +9,14 @@ import httpx
 import pydicom
 import pytest
 from pydicom.data import get_testdata_file
+from sqlalchemy import select
 from tests import made
 from tests.archive.web.conftest import READER, STEWARD, Web, parts_of
 
 from filmless.access.model import Grant, Role, account_principal
 from filmless.archive import reject
+from filmless.archive.tables import versions
+from filmless.db.work import reading
 from filmless.dicom import json_model, part10
 from filmless.dicom.web import xml_model
 from filmless.kit.errors import Refused
@@ -194,3 +197,18 @@ async def test_every_file_of_pydicom(web: Web) -> None:
                 assert found == expected(data, syntax, address)
                 series = await get(client, f"{address.partition('/instances/')[0]}/metadata")
                 assert found in series
+
+
+async def test_an_object_that_cannot_be_read_costs_itself_only(web: Web) -> None:
+    stored = [web.put(made.part10(image(number)))[0] for number in (1, 2)]
+    with reading(web.context.engine) as connection:
+        uid = stored[0].rpartition("/")[2]
+        path = connection.scalar(select(versions.c.path).where(versions.c.sop_instance_uid == uid))
+    (web.context.store / str(path)).unlink()
+    async with web.client() as client:
+        first, second = (await client.get("/studies/1.2.3/metadata")).json()
+        assert (first["00080018"]["Value"], "7FE00010" in first) == ([uid], False)
+        assert second["00200013"]["Value"] == [2]
+        for below in ("/metadata", "/frames/1", "/bulkdata/00191011"):
+            answer = await client.get(stored[0] + below)
+            assert (answer.status_code, answer.json()["code"]) == (503, "unreadable"), below

@@ -1,5 +1,6 @@
 """What a request for objects asks, before anything is looked up: who, which, in what form."""
 
+import logging
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,8 +12,10 @@ from starlette.responses import Response
 from filmless.access.model import Action, Principal, permit
 from filmless.archive.web.context import ArchiveWeb, principal_of
 from filmless.dicom.web.accept import Wish, wishes_of
-from filmless.kit.errors import Refused
+from filmless.kit.errors import Refused, Unavailable
 from filmless.net.http.origin import base_url, client_host
+
+log = logging.getLogger(__name__)
 
 _UID: Final = re.compile(r"[0-9.]{1,64}")
 #: what is sent is asked for again each time (rights may have changed), and not by others' caches
@@ -40,7 +43,7 @@ def asked(request: Request, context: ArchiveWeb, action: Action = Action.VIEW) -
         for name in ("study", "series", "instance")
         if name in request.path_params
     }
-    wishes = wishes_of(request.headers.get("accept"), request.url.query)
+    wishes = wishes_of(request.headers.get("accept"), request.scope["query_string"].decode("latin-1"))
     return Asked(principal, host_of(request, context), wishes, **found)
 
 
@@ -55,6 +58,12 @@ def uid_of(parameters: Mapping[str, str], name: str) -> str:
 def not_found() -> Refused:
     """The error for 404: there is nothing, or nothing that this principal may see."""
     return Refused("There is nothing here that you may see.", code="not-found")
+
+
+def unreadable(why: OSError | EOFError) -> Unavailable:
+    """The error for 503: a stored file is gone or cannot be read. The engineer reads which in the log."""
+    log.error("a stored object cannot be read: %s", why)
+    return Unavailable("This object cannot be read at the moment.", code="unreadable")
 
 
 def host_of(request: Request, context: ArchiveWeb) -> str:

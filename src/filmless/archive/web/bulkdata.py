@@ -14,7 +14,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from filmless.archive.leaving import Leaving, leaving
-from filmless.archive.web.asking import CACHE, asked, not_found, unchanged
+from filmless.archive.web.asking import CACHE, asked, not_found, unchanged, unreadable
 from filmless.archive.web.context import ArchiveWeb
 from filmless.archive.web.frames import Frames, ranged
 from filmless.archive.web.lookup import Found, Lookup
@@ -63,7 +63,10 @@ class BulkData:
         pixels = len(way) == 8 and int(way, 16) in PIXEL_TAGS
         if pixels and uids.transfer_syntax(found.stored.ts).encapsulated:
             return await self._frames.answer(request, ask, found, None)
-        value = await asyncio.to_thread(self._value, found, way)
+        try:
+            value = await asyncio.to_thread(self._value, found, way)
+        except OSError as why:
+            raise unreadable(why) from why
         if value is None:
             raise not_found()
         form = accept.document(ask.wishes, [(OCTET_STREAM, False), (OCTET_STREAM, True)])

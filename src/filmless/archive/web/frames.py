@@ -11,7 +11,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from filmless.archive.codecs import DataSet
-from filmless.archive.web.asking import CACHE, Asked, asked, not_found, unchanged
+from filmless.archive.web.asking import CACHE, Asked, asked, not_found, unchanged, unreadable
 from filmless.archive.web.context import ArchiveWeb
 from filmless.archive.web.lookup import Found, Lookup
 from filmless.archive.web.offsets import Offsets
@@ -55,6 +55,14 @@ class Frames:
             raise not_found()
         return await self.answer(request, ask, found, numbers)
 
+    async def pixels(self, request: Request) -> Response:
+        """GET .../pixeldata: all frames"""
+        ask = asked(request, self._context)
+        found = await self._lookup.instance(ask.principal, ask.study, ask.series, ask.instance)
+        if found is None:
+            raise not_found()
+        return await self.answer(request, ask, found, None)
+
     async def answer(
         self, request: Request, ask: Asked, found: Found, numbers: Sequence[int] | None
     ) -> Response:
@@ -63,7 +71,10 @@ class Frames:
         if uids.transfer_syntax(stored).deflated:
             places: Sequence[Place] = [()] * (max(numbers) if numbers else 1)
         else:
-            places = await self._offsets.of(found)
+            try:
+                places = await self._offsets.of(found)
+            except OSError as why:
+                raise unreadable(why) from why
         if not places:
             raise Refused("This object has no frames that could be told apart.", code="not-found")
         if numbers is None:
@@ -196,11 +207,9 @@ def ranged(request: Request, pieces: Sequence[FileSlice], kind: str, headers: di
 
 
 def routes(frames: Frames) -> list[BaseRoute]:
-    """Its address."""
+    """Their addresses."""
+    instance = "/studies/{study}/series/{series}/instances/{instance}"
     return [
-        Route(
-            "/studies/{study}/series/{series}/instances/{instance}/frames/{frames}",
-            frames.retrieve,
-            methods=["GET"],
-        )
+        Route(f"{instance}/frames/{{frames}}", frames.retrieve, methods=["GET"]),
+        Route(f"{instance}/pixeldata", frames.pixels, methods=["GET"]),
     ]

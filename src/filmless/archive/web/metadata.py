@@ -7,6 +7,7 @@ a time, so that neither waits for the other and nothing gathers.
 import asyncio
 import hashlib
 import json
+import logging
 from collections.abc import AsyncIterator, Iterable, Iterator, Sequence
 from typing import Final
 
@@ -26,6 +27,7 @@ from filmless.archive.web.asking import (
     not_found,
     takes_gzip,
     unchanged,
+    unreadable,
 )
 from filmless.archive.web.context import ArchiveWeb
 from filmless.archive.web.lookup import Lookup, SeriesRow
@@ -34,8 +36,10 @@ from filmless.dicom.web import accept, xml_model
 from filmless.dicom.web.media_types import DICOM_JSON, DICOM_XML
 from filmless.dicom.web.multipart import closing, content_type, new_boundary, part_head
 from filmless.kit import deflated
-from filmless.kit.errors import Defect
+from filmless.kit.errors import Defect, Refused
 from filmless.net.http.streams import Segments
+
+log = logging.getLogger(__name__)
 
 _OFFERED: Final = ((DICOM_JSON, False), (DICOM_XML, True))
 #: text made at a time, and given on; characters
@@ -91,7 +95,10 @@ class Metadata:
         base = address_of(request, self._context)
         headers = {"ETag": etag, "Cache-Control": CACHE, "Vary": "Accept, Accept-Encoding"}
         texts = MetadataText(one.study_uid, one.series_uid)
-        text = await asyncio.to_thread(self._text, texts, one, address(base))
+        try:
+            text = await asyncio.to_thread(self._text, texts, one, address(base))
+        except OSError as why:
+            raise unreadable(why) from why
         if form == DICOM_XML:
             return self._xml(_one(text), headers)
         body = OPENING + text + CLOSING
@@ -193,7 +200,21 @@ class Metadata:
             return list(instances_in(connection, ask.principal, row.id))
 
     def _texts(self, texts: MetadataText, some: Iterable[StoredInstance], base: bytes) -> list[bytes]:
-        return [self._text(texts, one, base) for one in some]
+        return [self._or_least(texts, one, base) for one in some]
+
+    def _or_least(self, texts: MetadataText, one: StoredInstance, base: bytes) -> bytes:
+        """The text; of an object that cannot be read what the index knows, so that the others are not lost with it."""
+        try:
+            return self._text(texts, one, base)
+        except (OSError, ValueError, Refused) as why:
+            log.error("metadata of %s cannot be read: %s", one.sop_instance, why)
+            known = {
+                "00080016": one.sop_class,
+                "00080018": one.sop_instance,
+                "0020000D": one.study_uid,
+                "0020000E": one.series_uid,
+            }
+            return json.dumps({tag: {"vr": "UI", "Value": [uid]} for tag, uid in known.items()}).encode()
 
     def _xml(self, texts: AsyncIterator[bytes], headers: dict[str, str]) -> Segments:
         """One part of application/dicom+xml for each instance (PS3.19 A.1)."""

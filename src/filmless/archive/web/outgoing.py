@@ -10,6 +10,7 @@ from typing import Final
 from filmless.archive.codecs import Transcoded
 from filmless.archive.leaving import Leaving, leaving
 from filmless.archive.query.instances import StoredInstance
+from filmless.archive.web.asking import unreadable
 from filmless.archive.web.context import ArchiveWeb
 from filmless.dicom import part10
 from filmless.dicom.web import accept
@@ -109,7 +110,10 @@ class Making:
         """The data set of an object in its syntax. Raises Refused (code "not-acceptable") where that cannot be."""
         stored = one.one
         if stored.correction:
-            out = await asyncio.to_thread(leaving, stored, self._context.store)
+            try:
+                out = await asyncio.to_thread(leaving, stored, self._context.store)
+            except OSError as why:
+                raise unreadable(why) from why
         else:
             out = leaving(stored, self._context.store)
         if one.as_stored:
