@@ -149,6 +149,40 @@ def test_a_changed_column_names_its_record(kept: Kept) -> None:
     assert kept.verify().whole
 
 
+def test_a_role_that_does_not_own_the_tables_can_add_and_nothing_else(kept: Kept) -> None:
+    if kept.engine.dialect.name == "sqlite":
+        pytest.skip("SQLite has no roles")
+    fill(kept, 1)
+    with kept.engine.begin() as connection:
+        connection.execute(text("DROP ROLE IF EXISTS filmless_app"))
+        connection.execute(text("CREATE ROLE filmless_app LOGIN"))
+        for grant in ("SELECT, INSERT ON audit, audit_subjects", "SELECT, INSERT, UPDATE ON audit_head"):
+            connection.execute(text(f"GRANT {grant} TO filmless_app"))
+    engine = open_engine(str(kept.engine.url.set(username="filmless_app")))
+    trail = Trail(engine, kept.keys)
+    trail.record(Entry(Kind.VIEW, WANG, studies=("1.2.3",)))
+    trail.flush()
+    for statement in (
+        "UPDATE audit SET who = 'nobody'",
+        "DELETE FROM audit_subjects",
+        "TRUNCATE audit CASCADE",
+        "ALTER TABLE audit DISABLE TRIGGER ALL",
+        "DROP TABLE audit CASCADE",
+    ):
+        with (
+            pytest.raises(DBAPIError, match=r"permission denied|must be owner"),
+            writing(engine) as connection,
+        ):
+            connection.execute(text(statement))
+    trail.close()
+    engine.dispose()
+    report = kept.verify()
+    assert (report.whole, report.records) == (True, 2)
+    with kept.engine.begin() as connection:
+        connection.execute(text("DROP OWNED BY filmless_app"))
+        connection.execute(text("DROP ROLE filmless_app"))
+
+
 @pytest.mark.parametrize("seq", [1, 5, 9])
 def test_a_deleted_record_is_named(kept: Kept, seq: int) -> None:
     fill(kept)

@@ -34,7 +34,7 @@ def moment(at: datetime | None) -> str:
 
 
 def who() -> str:
-    """The machine's account of the person who runs the command, kept with decisions: before `sudo`, where it was used."""
+    """The machine's account of who runs the command (the one before `sudo`), kept with decisions."""
     try:
         return os.environ.get("SUDO_USER", "") or getpass.getuser()
     except (KeyError, OSError):
