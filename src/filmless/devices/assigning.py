@@ -14,6 +14,8 @@ from filmless.devices.tables import devices
 #: the event reader's name
 READER = "assign"
 _EVENTS = 500
+#: events without anything in them for us that are passed over together
+_SKIP = 1000
 
 
 class Assigner:
@@ -23,7 +25,7 @@ class Assigner:
         self._engine = engine
 
     def run_once(self) -> int:
-        """Assign the studies of the next events; returns how many events there were."""
+        """Assign the studies of the next events; returns how many events there were where there are more, else 0."""
         with reading(self._engine) as connection:
             behind = events.position(connection, READER)
             newest = connection.scalar(select(func.max(events.events.c.seq))) or 0
@@ -39,11 +41,14 @@ class Assigner:
             if place is not None:
                 new.setdefault(event.body["study_uid"], (*place, event.body["source"]))
         done = found[-1].seq if len(found) == _EVENTS else newest
+        if not new and len(found) < _EVENTS and done - behind < _SKIP:
+            # nothing to write: the writer is left to ingest
+            return 0
         with writing(self._engine) as connection:
             for study_uid, (site, department, source) in new.items():
                 first_belonging(connection, study_uid, site=site, department=department, by=source)
             events.advance(connection, READER, done)
-        return len(found)
+        return len(found) if len(found) == _EVENTS else 0
 
 
 def _places(connection: Connection) -> dict[str, tuple[str, str]]:
