@@ -77,11 +77,23 @@ _BULK: Final = Transaction(
 _RENDERED: Final = Transaction(
     "Retrieve rendered",
     "10.4",
-    gives=("image/jpeg", "image/png", "image/gif", "video/mp4"),
-    parameters=("accept", "quality", "viewport", "window", "iccprofile", "annotation"),
+    gives=(
+        *("image/jpeg", "image/png", "image/gif", "video/mp4"),
+        *(_multipart(each) for each in ("image/jpeg", "image/png", "image/gif", "video/mp4")),
+        *("text/html", "text/plain", "application/pdf"),
+    ),
+    parameters=(
+        *("accept", "quality", "viewport", "window", "iccprofile"),
+        *("presentationUID", "presentationSeriesUID"),
+    ),
+    statuses=(200, 206, 304),
 )
 _THUMBNAIL: Final = Transaction(
-    "Retrieve thumbnail", "10.4", gives=("image/jpeg", "image/png"), parameters=("accept", "viewport")
+    "Retrieve thumbnail",
+    "10.4",
+    gives=("image/jpeg", "image/png", "image/gif"),
+    parameters=("accept", "viewport"),
+    statuses=(200, 304),
 )
 _STORE: Final = Transaction(
     "Store",
