@@ -1,5 +1,6 @@
 """Corrections over HTTP, signed in as whoever may and may not."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -152,3 +153,15 @@ def test_odd_values_are_refused_not_stumbled_over(site: Site, put: Put) -> None:
     assert answer.status_code in (400, 422)
     assert client.get("/api/corrections", params={"patient": "a\0b"}).status_code == 422
     assert len(client.get("/api/corrections").json()["corrections"]) == 1
+
+
+def test_the_trail_names_both_patients(site: Site, put: Put) -> None:
+    put(ct())
+    client = steward(site)
+    moved = [{"attribute": "PatientID", "value": "P2"}]
+    assert (
+        client.post("/api/corrections", json={**WISH, "changes": moved, "reason": "mixed up"}).status_code
+        == 201
+    )
+    (row,) = site.told(kind="correct")
+    assert json.loads(row.body)["patients"] == ["P1", "P2"]

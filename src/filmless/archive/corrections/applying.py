@@ -57,8 +57,10 @@ class Corrections:
 
         Raises NotCorrectable where its data set does not add up.
         """
+        if not self._act:
+            return entry, 0
         told = (entry.study_uid, entry.arrival.source.default_issuer, *entry.identity_words())
-        if not self._act or told in self._free:
+        if told in self._free:
             return entry, 0
         found = self.of(connection, entry)
         if not found:

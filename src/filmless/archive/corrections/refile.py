@@ -20,6 +20,7 @@ from filmless.db import events
 from filmless.kit import clock
 from filmless.kit.errors import Conflict
 from filmless.patients import service as patients
+from filmless.patients.tables import patients as patients_table
 
 _ROWS = 500
 
@@ -44,6 +45,8 @@ class Refiled:
     """What changed. `prepared`: paths below the home of what is no longer needed, to be deleted after the commit."""
 
     study_uids: list[str] = field(default_factory=list)
+    #: IDs of the patients to whom the studies belonged, and belong
+    patient_ids: set[str] = field(default_factory=set)
     prepared: list[str] = field(default_factory=list)
 
 
@@ -84,6 +87,7 @@ class _Refiling:
     def do(self, study_ids: Sequence[int]) -> Refiled:
         groups = [group for study in study_ids for group in self._groups(study)]
         groups.sort(key=lambda group: group.first)
+        self._note_patients()
         leaving = self._leaving(study_ids)
         for group in groups:
             group.patient = patients.place(
@@ -105,8 +109,18 @@ class _Refiling:
             self._renew_study(study_id)
         for patient in sorted(self.touched_patients):
             self._renew_patient(patient)
+        self._note_patients()
         rejection.recount(self.connection, self.touched_series)
         return self.done
+
+    def _note_patients(self) -> None:
+        self.done.patient_ids.update(
+            self.connection.scalars(
+                select(patients_table.c.patient_id).where(
+                    patients_table.c.id.in_(self.touched_patients), patients_table.c.patient_id != ""
+                )
+            )
+        )
 
     # who belongs where
 

@@ -304,7 +304,7 @@ def _tell(
                 principal,
                 host=host,
                 studies=tuple(done.study_uids),
-                patients=tuple(filter(None, (correction.patient_id,))),
+                patients=tuple(sorted(done.patient_ids)),
                 what="undone" if undone else correction.level.value.lower(),
                 detail={
                     "correction": correction.key,
