@@ -265,7 +265,7 @@ def test_a_hostile_content_type_takes_no_time() -> None:
             parse_content_type(hostile)
 
 
-@pytest.mark.parametrize("boundary", ["", "x" * 71, "ends with space ", "é", "a\nb"])
+@pytest.mark.parametrize("boundary", ["", "x" * 201, "ends with space ", "é", "a\nb"])
 def test_boundaries_that_are_none_are_refused(boundary: str) -> None:
     with pytest.raises(Refused):
         boundary_of({"boundary": boundary})

@@ -12,9 +12,8 @@ from typing import Literal
 from filmless.kit.errors import Refused
 from filmless.kit.ids import new_version_key
 
-#: RFC 2046 5.1.1: at most 70 characters, no space at the end. More characters are taken than its bchars: senders
-#: use "@" and ";" too, and nothing here depends on them
-_BOUNDARY = re.compile(r"[\x20-\x7e]{0,69}[\x21-\x7e]")
+#: RFC 2046 5.1.1, leniently: it has at most 70 characters, of few kinds, and no space at the end. Orthanc sends 73
+_BOUNDARY = re.compile(r"[\x20-\x7e]{0,199}[\x21-\x7e]")
 _TOKEN = re.compile(r"[!#$%&'*+\-.^_`|~0-9A-Za-z]+")
 #: one parameter: a token, "=", a quoted string or whatever comes before the next ";" (`type=application/dicom` without
 #: the quotes that "/" asks for is common)
@@ -83,7 +82,7 @@ def boundary_of(parameters: Mapping[str, str]) -> bytes:
     boundary = parameters.get("boundary", "")
     if not _BOUNDARY.fullmatch(boundary):
         raise Refused(
-            "A multipart body needs a boundary parameter of 1 to 70 characters in its Content-Type.",
+            "A multipart body needs a boundary parameter of 1 to 200 characters in its Content-Type.",
             code="content-type",
         )
     return boundary.encode("ascii")
