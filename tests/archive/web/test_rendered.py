@@ -1,5 +1,6 @@
 """Rendered resources, thumbnails and documents over HTTP, made in real codec processes."""
 
+import asyncio
 import io
 from collections.abc import Iterator
 from dataclasses import replace
@@ -16,11 +17,13 @@ from pydicom.dataset import Dataset
 from pydicom.uid import EncapsulatedPDFStorage, generate_uid
 from sqlalchemy import update
 from tests import made
-from tests.archive.web.conftest import READER, REGISTRAR, Web, parts_of
+from tests.archive.web.conftest import READER, REGISTRAR, STEWARD, Web, parts_of
 
 from filmless.access.model import ENGINEER
 from filmless.archive import purge, reject
 from filmless.archive.codecs import Codecs
+from filmless.archive.corrections.model import Level, Target
+from filmless.archive.corrections.service import correct
 from filmless.archive.kept_pictures import find, forget, keep, path_of, tidy
 from filmless.archive.tables import instances
 from filmless.db.work import writing
@@ -432,3 +435,74 @@ async def test_a_pdf_is_given_as_it_was_put_in(web: Web, size: int) -> None:
         answer = await get(client, f"{address}/rendered")
         assert answer.headers["content-type"] == "application/pdf"
         assert answer.content == content
+
+
+async def test_a_correction_is_in_pages_and_renews_pictures(web: Web) -> None:
+    page, _ = web.put(made.part10(report()))
+    address, _ = web.put(made.part10(image(3)))
+    async with web.client() as client:
+        before = await get(client, f"{address}/rendered", "image/png")
+        small = await get(client, f"{address}/thumbnail")
+        changes = {"00080020": {"vr": "DA", "Value": ["20200229"]}}
+        assert "20200229" not in (await get(client, f"{page}/rendered")).text
+        correct(
+            web.context.engine,
+            web.context.store,
+            STEWARD,
+            Target(Level.STUDY, STUDY),
+            changes,
+            reason="typo",
+            by="li",
+        )
+        again = await get(
+            client, f"{address}/rendered", "image/png", **{"if-none-match": before.headers["etag"]}
+        )
+        assert again.status_code == 200
+        assert again.headers["etag"] != before.headers["etag"]
+        assert again.content == before.content
+        renewed = await get(client, f"{address}/thumbnail", **{"if-none-match": small.headers["etag"]})
+        assert renewed.status_code == 200
+        assert "20200229" in (await get(client, f"{page}/rendered")).text
+
+
+async def test_nothing_is_left_in_the_scratch_folder(web: Web, tmp_path: Path) -> None:
+    address, _ = web.put(made.part10(image(3, frames=2)))
+    bad = image(1)
+    bad.PixelData = bad.PixelData[:100]
+    damaged, _ = web.put(made.part10(bad))
+    own = Codecs(tmp_path / "scratch")
+    web.context = replace(web.context, codecs=own)
+    try:
+        async with web.client() as client:
+            answers = [
+                await get(client, f"{address}/rendered"),
+                await get(client, f"{address}/rendered", "video/mp4"),
+                await get(client, f"{address}/thumbnail"),
+                await get(client, f"{damaged}/rendered"),
+                await get(client, f"{damaged}/thumbnail"),
+            ]
+        assert [answer.status_code for answer in answers] == [200, 200, 200, 406, 200]
+        assert not [path for path in (tmp_path / "scratch").rglob("*") if path.is_file()]
+    finally:
+        own.close()
+
+
+async def test_many_who_ask_at_once_wait_for_one_picture(web: Web) -> None:
+    web.put(made.part10(image(3)))
+    asked = []
+
+    class Counted(Codecs):
+        async def render(self, *args: Any) -> Any:
+            asked.append(args)
+            return await super().render(*args)
+
+    own = Counted(web.context.home / "scratch-of-one")
+    web.context = replace(web.context, codecs=own)
+    try:
+        async with web.client() as client:
+            answers = await asyncio.gather(*(get(client, f"/studies/{STUDY}/thumbnail") for _ in range(20)))
+        assert {answer.status_code for answer in answers} == {200}
+        assert len({answer.content for answer in answers}) == 1
+        assert len(asked) == 1
+    finally:
+        own.close()
