@@ -2,6 +2,7 @@
 
 import io
 import json
+import shutil
 from pathlib import Path
 
 import pydicom
@@ -63,3 +64,32 @@ def test_a_study_is_corrected_exported_and_undone(tmp_path: Path) -> None:
         if path.is_file() and path.name != "DICOMDIR":
             uid = str(pydicom.dcmread(path).SOPInstanceUID)
             assert made.data_set(path) == series.data_sets[uid]
+
+
+def test_backup_and_rebuild_keep_corrections(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    home.mkdir()
+    (home / "filmless.toml").write_text("[archive]\nminimum_free_bytes = 0\n")
+    series = made.series(tmp_path / "in", 1, name="Made^Miaa")
+    with open_index(load(home, environment={}), create=True):
+        pass
+    call(home, "import", str(tmp_path / "in"))
+    call(home, "correct", "series", series.series_uid, "SeriesDescription=coronal", "--reason", "typo")
+    call(home, "correct", "study", series.study_uid, "PatientName=Made^Mia", "--reason", "typo")
+    call(home, "backup", str(tmp_path / "backup"))
+
+    again = tmp_path / "again"
+    call(again, "restore", str(tmp_path / "backup"))
+    shutil.rmtree(again / "store" / "corrections")
+    call(again, "rebuild", "--yes")
+    for place in (home, again):
+        call(place, "export", "--study", series.study_uid, str(place / "out"))
+    files = [
+        [path for path in sorted((place / "out").rglob("*")) if path.is_file() and path.name != "DICOMDIR"]
+        for place in (home, again)
+    ]
+    (one,), (other,) = files
+    assert one.read_bytes() == other.read_bytes()
+    data_set = pydicom.dcmread(one)
+    assert (str(data_set.PatientName), data_set.SeriesDescription) == ("Made^Mia", "coronal")
+    assert len(json.loads(call(again, "correct", "list", "--json"))) == 2
