@@ -23,8 +23,11 @@ async def serve(url: str, home: Path) -> None:
     engine = open_engine(url)
     trail = Trail(engine, Keys(home / "keys" / "audit.key"))
     codecs = Codecs(home / "scratch")
-    context = ArchiveWeb(engine, home, home / "store", codecs, trail)
-    server = HttpServer(web_app(context, STEWARD), listen("127.0.0.1", 0, "HTTP", ""), HttpSettings())
+    listener = listen("127.0.0.1", 0, "HTTP", "")
+    # dicomweb-client leaves the port out of its Host header
+    settings = HttpSettings(public_url=f"http://127.0.0.1:{listener.getsockname()[1]}")
+    context = ArchiveWeb(engine, home, home / "store", codecs, trail, http=settings)
+    server = HttpServer(web_app(context, STEWARD), listener, settings)
     server.start()
     print(server.port, flush=True)
     await asyncio.to_thread(sys.stdin.read)
