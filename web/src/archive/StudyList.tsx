@@ -1,1 +1,361 @@
-export default function StudyList() { return null }
+import {
+  ActionIcon,
+  Button,
+  Checkbox,
+  Drawer,
+  Group,
+  Menu,
+  Modal,
+  MultiSelect,
+  Popover,
+  SegmentedControl,
+  Stack,
+  Text,
+  TextInput,
+  Tooltip,
+} from '@mantine/core'
+import { useDebouncedValue, useMediaQuery } from '@mantine/hooks'
+import {
+  IconBookmark,
+  IconColumns3,
+  IconLayoutSidebarRightCollapse,
+  IconLayoutSidebarRightExpand,
+  IconSearch,
+  IconX,
+} from '@tabler/icons-react'
+import { useQueryClient } from '@tanstack/react-query'
+import { useCallback, useMemo, useRef, useState } from 'react'
+import { useTranslation } from 'react-i18next'
+import { useLocation } from 'wouter'
+
+import { useMay } from '../access/session'
+import { ErrorNote } from '../app/errors'
+import { count } from '../app/format'
+import { Grid } from '../app/Grid'
+import { usePreference } from '../app/preferences'
+import { useShortcuts } from '../app/shortcuts'
+import { studyColumns, USUAL_COLUMNS, type StudyRow } from './columns'
+import { StudyDetails } from './StudyDetails'
+import classes from './StudyList.module.css'
+import { FIRST, useArrivals, useStudies, type Order, type Wanted } from './useStudies'
+
+interface Layout {
+  columns: string[]
+  widths: Record<string, number>
+  details: boolean
+}
+
+interface View {
+  name: string
+  wanted: Wanted
+}
+
+const USUAL: Layout = { columns: USUAL_COLUMNS, widths: {}, details: true }
+const SPANS = { anyTime: 0, today: 1, days3: 3, days7: 7, days30: 30, year: 365 } as const
+
+export default function StudyList() {
+  const { t } = useTranslation()
+  const may = useMay()
+  const client = useQueryClient()
+  const [, navigate] = useLocation()
+  const [wanted, setWanted] = useState<Wanted>(FIRST)
+  const [typed, setTyped] = useState('')
+  const [text] = useDebouncedValue(typed, 250)
+  const [layout, setLayout] = usePreference<Layout>('studies.layout', USUAL)
+  const [active, setActive] = useState<StudyRow | null>(null)
+  const [selected, setSelected] = useState<ReadonlySet<string>>(new Set())
+  const [drawer, setDrawer] = useState(false)
+  const wide = useMediaQuery('(min-width: 62em)', true, { getInitialValueInEffect: false })
+  const box = useRef<HTMLInputElement>(null)
+
+  const asked = useMemo(() => ({ ...wanted, text: text.trim() }), [wanted, text])
+  const query = useStudies(asked)
+  const [arrived, forgetArrived] = useArrivals()
+  const rows = useMemo(() => query.data?.pages.flatMap((page) => page?.studies ?? []) ?? [], [query.data])
+  const first = query.data?.pages[0]
+  const all = studyColumns(t)
+  const columns = layout.columns.flatMap((id) => all.find((column) => column.id === id) ?? [])
+
+  const refresh = () => {
+    forgetArrived()
+    void client.invalidateQueries({ queryKey: ['studies'] })
+  }
+  const open = (row: StudyRow) => may('view') && navigate(`/view/${row.study_uid}`)
+  const { hasNextPage, isFetchingNextPage, fetchNextPage } = query
+  const more = useCallback(() => {
+    if (hasNextPage && !isFetchingNextPage) void fetchNextPage()
+  }, [hasNextPage, isFetchingNextPage, fetchNextPage])
+
+  useShortcuts(t('archive.studies.title'), [
+    { keys: '/', words: t('app.shortcuts.search'), run: () => box.current?.select() },
+    { keys: 'd', words: t('archive.studies.details'), run: () => setLayout({ ...layout, details: !layout.details }) },
+    { keys: 'r', words: t('app.actions.refresh'), run: refresh },
+  ])
+
+  const facet = (name: string) =>
+    (first?.facets?.[name as keyof typeof first.facets] as { value: string; studies: number }[] | undefined) ?? []
+  const options = (name: string, chosen: string[]) => {
+    const found = facet(name).map((one) => ({ value: one.value, label: `${one.value} (${count(one.studies)})` }))
+    const missing = chosen.filter((value) => !found.some((one) => one.value === value))
+    return [...found, ...missing.map((value) => ({ value, label: value }))].filter((one) => one.value)
+  }
+  const filtered = asked.text !== '' || wanted.modalities.length > 0 || wanted.stations.length > 0 || wanted.days > 0
+  const total = first?.total
+  const found =
+    total === null || total === undefined
+      ? t('archive.studies.found', { count: rows.length })
+      : t('archive.studies.found', { count: total })
+
+  const details = active && (
+    <StudyDetails key={active.study_uid} study={active.study_uid} changed={refresh} />
+  )
+  const besides = layout.details && wide
+
+  return (
+    <div className={classes.page} data-details={besides || undefined}>
+      <div className={classes.tools} role="search">
+        <TextInput
+          ref={box}
+          className={classes.box}
+          aria-label={t('archive.studies.searchLabel')}
+          placeholder={t('archive.studies.search')}
+          leftSection={<IconSearch size={15} />}
+          rightSection={
+            typed && (
+              <ActionIcon variant="subtle" color="gray" size="sm" aria-label={t('app.actions.clear')} onClick={() => setTyped('')}>
+                <IconX size={14} />
+              </ActionIcon>
+            )
+          }
+          autoFocus
+          autoComplete="off"
+          spellCheck={false}
+          value={typed}
+          onChange={(event) => setTyped(event.currentTarget.value)}
+          onKeyDown={(event) => {
+            if (event.key === 'Escape') setTyped('')
+            if (event.key === 'ArrowDown') document.querySelector<HTMLElement>('[role=grid]')?.focus()
+            if (event.key === 'Enter' && rows.length === 1) open(rows[0]!)
+          }}
+        />
+        <SegmentedControl
+          visibleFrom="sm"
+          data={Object.entries(SPANS).map(([word, value]) => ({
+            value: String(value),
+            label: t(`archive.studies.${word as keyof typeof SPANS}`),
+          }))}
+          value={String(wanted.days)}
+          onChange={(value) => setWanted({ ...wanted, days: Number(value) })}
+        />
+        <MultiSelect
+          w={170}
+          aria-label={t('archive.studies.modality')}
+          placeholder={wanted.modalities.length ? '' : t('archive.studies.modality')}
+          data={options('modality', wanted.modalities)}
+          value={wanted.modalities}
+          onChange={(modalities) => setWanted({ ...wanted, modalities })}
+          clearable
+        />
+        <MultiSelect
+          w={170}
+          visibleFrom="md"
+          aria-label={t('archive.studies.station')}
+          placeholder={wanted.stations.length ? '' : t('archive.studies.station')}
+          data={options('station', wanted.stations)}
+          value={wanted.stations}
+          onChange={(stations) => setWanted({ ...wanted, stations })}
+          searchable
+          clearable
+        />
+        <Views wanted={asked} choose={(view) => { setWanted(view); setTyped(view.text) }} />
+        <ColumnMenu layout={layout} setLayout={setLayout} />
+        <Tooltip label={besides ? t('archive.studies.hideDetails') : t('archive.studies.showDetails')}>
+          <ActionIcon
+            variant="default"
+            size={30}
+            aria-label={besides ? t('archive.studies.hideDetails') : t('archive.studies.showDetails')}
+            onClick={() => (wide ? setLayout({ ...layout, details: !layout.details }) : setDrawer(active !== null))}
+          >
+            {besides ? <IconLayoutSidebarRightCollapse size={16} /> : <IconLayoutSidebarRightExpand size={16} />}
+          </ActionIcon>
+        </Tooltip>
+        <Text className={classes.found} aria-live="polite">
+          {query.isSuccess && found}
+        </Text>
+      </div>
+      <div className={classes.list}>
+        {query.isError && rows.length === 0 ? (
+          <Stack p="xl" maw={480} mx="auto">
+            <ErrorNote error={query.error} again={() => void query.refetch()} />
+          </Stack>
+        ) : (
+          <Grid
+            label={t('archive.studies.title')}
+            columns={columns}
+            rows={rows}
+            rowId={(row) => row.study_uid}
+            count={total ?? undefined}
+            order={{ by: wanted.order ?? 'date', descending: wanted.descending ?? true }}
+            onOrder={(order) => setWanted({ ...wanted, order: order.by as Order, descending: order.descending })}
+            selected={selected}
+            onSelect={setSelected}
+            onActive={(row) => {
+              setActive(row)
+              if (!wide) setDrawer(true)
+            }}
+            onOpen={open}
+            onEnd={more}
+            widths={layout.widths}
+            onWidths={(widths) => setLayout({ ...layout, widths })}
+            empty={
+              query.isPending ? (
+                t('app.loading')
+              ) : filtered ? (
+                <>
+                  <Text fw={550}>{t('archive.studies.none')}</Text>
+                  <Text size="sm">{t('archive.studies.noneHelp')}</Text>
+                </>
+              ) : (
+                <>
+                  <Text fw={550}>{t('archive.studies.nothing')}</Text>
+                  <Text size="sm">{t('archive.studies.nothingHelp')}</Text>
+                </>
+              )
+            }
+          />
+        )}
+        {arrived > 0 && (
+          <div className={classes.arrived} role="status">
+            {t('archive.studies.arrived', { count: arrived })}
+            <Button size="compact-xs" radius="xl" onClick={refresh}>
+              {t('archive.studies.show')}
+            </Button>
+          </div>
+        )}
+      </div>
+      {besides && (
+        <aside className={classes.details} aria-label={t('archive.studies.details')}>
+          {details ?? (
+            <Text size="sm" c="dimmed" ta="center" mt="xl">
+              {t('archive.study.choose')}
+            </Text>
+          )}
+        </aside>
+      )}
+      {!wide && (
+        <Drawer opened={drawer && active !== null} onClose={() => setDrawer(false)} position="bottom" size="80%" title={t('archive.studies.details')}>
+          {details}
+        </Drawer>
+      )}
+    </div>
+  )
+}
+
+function ColumnMenu({ layout, setLayout }: { layout: Layout; setLayout: (layout: Layout) => void }) {
+  const { t } = useTranslation()
+  const all = studyColumns(t)
+  const toggle = (id: string) => {
+    const shown = new Set(layout.columns)
+    if (!shown.delete(id)) shown.add(id)
+    // in the order in which all are listed; the patient stays
+    setLayout({ ...layout, columns: all.map((one) => one.id).filter((one) => shown.has(one) || one === 'patient') })
+  }
+  return (
+    <Popover position="bottom-end" shadow="md">
+      <Popover.Target>
+        <Tooltip label={t('archive.studies.columns')}>
+          <ActionIcon variant="default" size={30} aria-label={t('archive.studies.columns')}>
+            <IconColumns3 size={16} />
+          </ActionIcon>
+        </Tooltip>
+      </Popover.Target>
+      <Popover.Dropdown>
+        <Stack gap={6}>
+          {all.map((column) => (
+            <Checkbox
+              key={column.id}
+              label={column.title}
+              checked={layout.columns.includes(column.id)}
+              disabled={column.id === 'patient'}
+              onChange={() => toggle(column.id)}
+            />
+          ))}
+          <Button variant="subtle" size="compact-xs" onClick={() => setLayout({ ...USUAL, details: layout.details })}>
+            {t('archive.studies.columnsReset')}
+          </Button>
+        </Stack>
+      </Popover.Dropdown>
+    </Popover>
+  )
+}
+
+function Views({ wanted, choose }: { wanted: Wanted; choose: (wanted: Wanted) => void }) {
+  const { t } = useTranslation()
+  const [views, setViews] = usePreference<View[]>('studies.views', [])
+  const [naming, setNaming] = useState(false)
+  const [name, setName] = useState('')
+  const save = () => {
+    setViews([...views.filter((view) => view.name !== name.trim()), { name: name.trim(), wanted }])
+    setNaming(false)
+    setName('')
+  }
+  return (
+    <>
+      <Menu position="bottom-end" shadow="md">
+        <Menu.Target>
+          <Tooltip label={t('archive.studies.views')}>
+            <ActionIcon variant="default" size={30} aria-label={t('archive.studies.views')}>
+              <IconBookmark size={16} />
+            </ActionIcon>
+          </Tooltip>
+        </Menu.Target>
+        <Menu.Dropdown>
+          {views.map((view) => (
+            <Group key={view.name} gap={0} wrap="nowrap">
+              <Menu.Item style={{ flex: 1 }} onClick={() => choose(view.wanted)}>
+                {view.name}
+              </Menu.Item>
+              <ActionIcon
+                variant="subtle"
+                color="gray"
+                size="sm"
+                aria-label={t('archive.studies.deleteView', { name: view.name })}
+                onClick={() => setViews(views.filter((one) => one.name !== view.name))}
+              >
+                <IconX size={12} />
+              </ActionIcon>
+            </Group>
+          ))}
+          {views.length > 0 && <Menu.Divider />}
+          <Menu.Item onClick={() => setNaming(true)}>{t('archive.studies.saveView')}</Menu.Item>
+        </Menu.Dropdown>
+      </Menu>
+      <Modal opened={naming} onClose={() => setNaming(false)} title={t('archive.studies.saveView')} size="sm">
+        <form
+          onSubmit={(event) => {
+            event.preventDefault()
+            if (name.trim()) save()
+          }}
+        >
+          <Stack gap="sm">
+            <TextInput
+              label={t('archive.studies.viewName')}
+              maxLength={60}
+              data-autofocus
+              value={name}
+              onChange={(event) => setName(event.currentTarget.value)}
+            />
+            <Group justify="flex-end">
+              <Button variant="default" onClick={() => setNaming(false)}>
+                {t('app.actions.cancel')}
+              </Button>
+              <Button type="submit" disabled={!name.trim()}>
+                {t('app.actions.save')}
+              </Button>
+            </Group>
+          </Stack>
+        </form>
+      </Modal>
+    </>
+  )
+}

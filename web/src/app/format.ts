@@ -1,0 +1,66 @@
+/** Values of DICOM as people read them. */
+import { language } from '../i18n'
+
+/** YYYYMMDD, or as much of it as is known. */
+export function day(value: string): string {
+  if (!/^\d{4,8}$/.test(value)) return value
+  return [value.slice(0, 4), value.slice(4, 6), value.slice(6, 8)].filter(Boolean).join('-')
+}
+
+/** HHMMSS... to the minute. */
+export function clock(value: string): string {
+  return /^\d{4}/.test(value) ? `${value.slice(0, 2)}:${value.slice(2, 4)}` : value
+}
+
+/** An ISO moment in the place of the reader, to the minute. */
+export function moment(value: string | null | undefined): string {
+  if (!value) return ''
+  const at = new Date(value)
+  if (Number.isNaN(at.valueOf())) return value
+  const two = (number: number) => String(number).padStart(2, '0')
+  return `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())} ${two(at.getHours())}:${two(at.getMinutes())}`
+}
+
+/** One group of a name: "WANG^XIAO MING" is written WANG Xiao Ming only by people; here its parts, spaced. */
+function group(value: string): string {
+  const [family = '', given = '', middle = '', prefix = '', suffix = ''] = value.split('^')
+  return [prefix, family, given, middle, suffix].filter(Boolean).join(' ').trim()
+}
+
+export interface Name {
+  name: string
+  name_ideographic?: string
+}
+
+/** [first, second]: in Chinese the characters first, in English the letters; second is "" where there is only one. */
+export function names(patient: Name): [string, string] {
+  const [letters = '', characters = ''] = patient.name.split('=')
+  const western = group(letters)
+  const eastern = (patient.name_ideographic || characters).split('^').join('').trim()
+  if (!eastern) return [western, '']
+  if (!western) return [eastern, '']
+  return language() === 'zh' ? [eastern, western] : [western, eastern]
+}
+
+/** "045Y" as "45 y" / "45岁". */
+export function age(value: string): string {
+  const found = /^0*(\d+)([DWMY])$/.exec(value)
+  if (!found) return value
+  const units = language() === 'zh' ? { D: '天', W: '周', M: '月', Y: '岁' } : { D: ' d', W: ' w', M: ' m', Y: ' y' }
+  return found[1] + units[found[2] as keyof typeof units]
+}
+
+/** Bytes, in the unit that gives three digits. */
+export function bytes(value: number): string {
+  const units = ['B', 'kB', 'MB', 'GB', 'TB']
+  let at = 0
+  while (value >= 1000 && at < units.length - 1) {
+    value /= 1000
+    at += 1
+  }
+  return `${value >= 100 || at === 0 ? Math.round(value) : value.toFixed(1)} ${units[at]}`
+}
+
+export function count(value: number): string {
+  return value.toLocaleString(language() === 'zh' ? 'zh-CN' : 'en-GB')
+}

@@ -1,0 +1,207 @@
+import { Alert, Anchor, Button, Group, Loader, Menu, Stack, Text } from '@mantine/core'
+import { IconDownload, IconDots, IconEye, IconFileZip } from '@tabler/icons-react'
+import { useQuery } from '@tanstack/react-query'
+import { useState } from 'react'
+import { useTranslation } from 'react-i18next'
+import { Link } from 'wouter'
+
+import { useMay } from '../access/session'
+import { api, data } from '../api/client'
+import type { components } from '../api/schema'
+import { age, clock, day, names } from '../app/format'
+import { ErrorNote } from '../app/errors'
+import { PatientName } from './columns'
+import { RejectStudy } from './RejectStudy'
+import classes from './StudyList.module.css'
+
+type Series = components['schemas']['SeriesWords']
+
+/** What is in a study, beside the list. */
+export function StudyDetails({ study, changed }: { study: string; changed: () => void }) {
+  const { t } = useTranslation()
+  const may = useMay()
+  const [rejecting, setRejecting] = useState(false)
+  const path = { params: { path: { study_uid: study } } }
+  const details = useQuery({
+    queryKey: ['study', study],
+    queryFn: () => data(api.GET('/studies/{study_uid}', path)),
+  })
+  const priors = useQuery({
+    queryKey: ['priors', study],
+    queryFn: () => data(api.GET('/studies/{study_uid}/priors', { params: { path: { study_uid: study }, query: { limit: 20 } } })),
+  })
+
+  if (details.isPending) return <Loader size="xs" />
+  if (details.isError) return <ErrorNote error={details.error} again={() => void details.refetch()} />
+  const found = details.data!
+  const [first, second] = names(found.patient)
+
+  return (
+    <Stack gap="md">
+      <div>
+        <Text fw={650} size="lg" lh={1.25}>
+          {first || found.patient.id}
+        </Text>
+        {second && (
+          <Text size="sm" c="dimmed">
+            {second}
+          </Text>
+        )}
+        <Text size="xs" c="dimmed" mt={4}>
+          {[
+            found.patient.id,
+            found.patient.sex,
+            age(found.age),
+            found.patient.birth_date && t('archive.study.born', { date: day(found.patient.birth_date) }),
+          ]
+            .filter(Boolean)
+            .join(' · ')}
+        </Text>
+      </div>
+      <div>
+        <Text size="sm" fw={550}>
+          {found.description || t('archive.study.noDescription')}
+        </Text>
+        <Text size="xs" c="dimmed">
+          {[found.modalities.join(' '), `${day(found.date)} ${clock(found.time)}`, found.accession_number].filter(Boolean).join(' · ')}
+        </Text>
+      </div>
+      {found.sensitive && (
+        <Alert color="yellow" variant="light" p="xs">
+          {t('archive.study.sensitive')}
+        </Alert>
+      )}
+      {found.other_patients > 0 && (
+        <Alert color="orange" variant="light" p="xs">
+          {t('archive.study.otherPatients')}
+        </Alert>
+      )}
+      <Group gap="xs">
+        {may('view') && (
+          <Button component={Link} href={`/view/${study}`} leftSection={<IconEye size={15} />} title={t('archive.study.openHelp')}>
+            {t('archive.study.open')}
+          </Button>
+        )}
+        {may('export') && (
+          <Menu position="bottom-start">
+            <Menu.Target>
+              <Button variant="default" leftSection={<IconDownload size={15} />}>
+                {t('archive.study.download')}
+              </Button>
+            </Menu.Target>
+            <Menu.Dropdown>
+              <Menu.Item
+                component="a"
+                href={`/dicom-web/studies/${study}?accept=application/zip`}
+                download
+                leftSection={<IconFileZip size={15} />}
+              >
+                {t('archive.study.zip')}
+              </Menu.Item>
+            </Menu.Dropdown>
+          </Menu>
+        )}
+        {may('reject') && (
+          <Menu position="bottom-end">
+            <Menu.Target>
+              <Button variant="default" px={8} aria-label={t('app.actions.more')}>
+                <IconDots size={15} />
+              </Button>
+            </Menu.Target>
+            <Menu.Dropdown>
+              <Menu.Item color="red" onClick={() => setRejecting(true)}>
+                {t('archive.study.reject')}
+              </Menu.Item>
+            </Menu.Dropdown>
+          </Menu>
+        )}
+      </Group>
+      <Stack gap={2}>
+        <Text size="xs" fw={600} c="dimmed">
+          {t('archive.study.series')} ({found.content.length})
+        </Text>
+        {found.content.map((one) => (
+          <SeriesLine key={one.series_uid} study={study} series={one} />
+        ))}
+      </Stack>
+      <Stack gap={4}>
+        <Text size="xs" fw={600} c="dimmed">
+          {t('archive.study.priors')}
+        </Text>
+        {priors.data?.studies.map((prior) => (
+          <Anchor key={prior.study_uid} component={Link} href={`/view/${study}?with=${prior.study_uid}`} size="sm" underline="never">
+            <Group gap="xs" wrap="nowrap">
+              <Text size="xs" c="dimmed" w={76} style={{ flex: 'none' }}>
+                {day(prior.date)}
+              </Text>
+              <span className={classes.modality} style={{ flex: 'none', width: 44 }}>
+                {prior.modalities.join(' ')}
+              </span>
+              <Text size="sm" truncate c="var(--mantine-color-text)">
+                {prior.description || t('archive.study.noDescription')}
+              </Text>
+              {!prior.earlier && (
+                <Text size="xs" c="dimmed" style={{ flex: 'none' }}>
+                  {t('archive.study.later')}
+                </Text>
+              )}
+            </Group>
+          </Anchor>
+        ))}
+        {priors.isSuccess && priors.data!.studies.length === 0 && (
+          <Text size="xs" c="dimmed">
+            {t('archive.study.noPriors')}
+          </Text>
+        )}
+      </Stack>
+      {rejecting && (
+        <RejectStudy
+          study={study}
+          title={
+            <>
+              <PatientName patient={found.patient} /> · {found.description} · {day(found.date)}
+            </>
+          }
+          close={(done) => {
+            setRejecting(false)
+            if (done) changed()
+          }}
+        />
+      )}
+    </Stack>
+  )
+}
+
+function SeriesLine({ study, series }: { study: string; series: Series }) {
+  const { t } = useTranslation()
+  const images = series.images > 0
+  return (
+    <Link className={classes.seriesRow} href={`/view/${study}?series=${series.series_uid}`}>
+      <img
+        className={classes.thumbnail}
+        src={`/dicom-web/studies/${study}/series/${series.series_uid}/thumbnail?viewport=112,112`}
+        alt=""
+        loading="lazy"
+        width={56}
+        height={56}
+      />
+      <div style={{ minWidth: 0 }}>
+        <Text size="sm" truncate>
+          {series.description || series.protocol || t('archive.study.noDescription')}
+        </Text>
+        <Text size="xs" c="dimmed" truncate>
+          <span className={classes.modality}>{series.modality}</span>{' '}
+          {[
+            series.number && `#${series.number}`,
+            images
+              ? t('archive.study.images', { count: series.instances })
+              : t('archive.study.objects', { count: series.instances }),
+            series.body_part,
+          ]
+            .filter(Boolean)
+            .join(' · ')}
+        </Text>
+      </div>
+    </Link>
+  )
+}

@@ -1,0 +1,78 @@
+import { Tooltip } from '@mantine/core'
+import { IconLock } from '@tabler/icons-react'
+import type { TFunction } from 'i18next'
+
+import type { components } from '../api/schema'
+import { age, clock, count, day, moment, names } from '../app/format'
+import type { Column } from '../app/Grid'
+import classes from './StudyList.module.css'
+
+export type StudyRow = components['schemas']['StudyRow']
+
+export function PatientName({ patient }: { patient: StudyRow['patient'] }) {
+  const [first, second] = names(patient)
+  return (
+    <>
+      <span className={classes.name}>{first || patient.id}</span>
+      {second && <span className={classes.second}>{second}</span>}
+    </>
+  )
+}
+
+/** All columns that there are; a person chooses among them. */
+export function studyColumns(t: TFunction): Column<StudyRow>[] {
+  return [
+    {
+      id: 'patient',
+      title: t('archive.column.patient'),
+      width: 230,
+      order: 'name',
+      cell: (row) => (
+        <>
+          {row.sensitive && (
+            <Tooltip label={t('archive.study.sensitive')}>
+              <IconLock size={12} aria-label={t('archive.column.sensitive')} className={classes.lock} />
+            </Tooltip>
+          )}
+          <PatientName patient={row.patient} />
+        </>
+      ),
+    },
+    { id: 'patientId', title: t('archive.column.patientId'), width: 120, order: 'patient_id', cell: (row) => row.patient.id },
+    { id: 'sex', title: t('archive.column.sex'), width: 48, cell: (row) => row.patient.sex },
+    { id: 'age', title: t('archive.column.age'), width: 56, cell: (row) => age(row.age) },
+    { id: 'birthDate', title: t('archive.column.birthDate'), width: 96, cell: (row) => day(row.patient.birth_date) },
+    { id: 'date', title: t('archive.column.date'), width: 96, order: 'date', cell: (row) => day(row.date) },
+    { id: 'time', title: t('archive.column.time'), width: 56, cell: (row) => clock(row.time) },
+    {
+      id: 'modality',
+      title: t('archive.column.modality'),
+      width: 76,
+      cell: (row) => <span className={classes.modality}>{row.modalities.join(' ')}</span>,
+    },
+    { id: 'description', title: t('archive.column.description'), width: 220, order: 'description', cell: (row) => row.description },
+    { id: 'bodyPart', title: t('archive.column.bodyPart'), width: 90, cell: (row) => row.body_parts.join(' ') },
+    { id: 'accession', title: t('archive.column.accession'), width: 120, order: 'accession', cell: (row) => row.accession_number },
+    { id: 'series', title: t('archive.column.series'), width: 58, end: true, cell: (row) => count(row.series) },
+    { id: 'images', title: t('archive.column.images'), width: 66, end: true, order: 'instances', cell: (row) => count(row.instances) },
+    { id: 'station', title: t('archive.column.station'), width: 110, cell: (row) => row.stations.join(' ') },
+    { id: 'institution', title: t('archive.column.institution'), width: 140, cell: (row) => row.institutions.join(' ') },
+    { id: 'referrer', title: t('archive.column.referrer'), width: 130, cell: (row) => names({ name: row.referring_physician })[0] },
+    { id: 'received', title: t('archive.column.received'), width: 128, order: 'received', cell: (row) => moment(row.received_at) },
+  ]
+}
+
+export const USUAL_COLUMNS = [
+  'patient',
+  'patientId',
+  'sex',
+  'age',
+  'date',
+  'time',
+  'modality',
+  'description',
+  'accession',
+  'series',
+  'images',
+  'received',
+]
