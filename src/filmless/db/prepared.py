@@ -76,6 +76,10 @@ class Prepared:
             )
         return found
 
+    def constants(self, connection: Connection) -> Mapping[str, Any]:
+        """The values that the statement has by itself, by the names of their parameters: `all` can be given others."""
+        return self._for(connection).constants
+
     def run(self, connection: Connection, rows: Sequence[Mapping[str, Any]]) -> int:
         """Run for each of `rows`; returns how many rows of the table were touched, as far as the driver says."""
         compiled = self._for(connection)

@@ -67,6 +67,11 @@ def parameters(keys: dict[int, Any]) -> str:
     return urlencode(pairs)
 
 
+def left(number: int) -> str:
+    """How a warning says how many answers are left: counted so far only as it costs little."""
+    return str(number) if number < 200 else "at least 200"
+
+
 QUESTIONS = [(level if level != "PATIENT" else "STUDY", keys) for level, keys in QUERIES]
 
 
@@ -234,7 +239,7 @@ async def test_warnings_name_what_was_not_matched_and_how_much_is_left(client: C
     assert "Manufacturer, PixelSpacing" in warnings[0]
     assert "jquery_" in warnings[1]
     total = len(oracle.answer(HOSPITAL, "STUDY", {}))
-    assert f"There are {total - 3} additional results that can be requested" in warnings[2]
+    assert f"There are {left(total - 3)} additional results that can be requested" in warnings[2]
     nothing = await client.get("/studies", "limit=1000")
     assert "warning" not in nothing.headers
     assert "link" not in nothing.headers
@@ -259,7 +264,7 @@ async def test_the_server_has_a_maximum_too(filled: Engine, tmp_path: Path) -> N
     for query in ("", "limit=100"):
         answer = await client.get("/instances", query)
         assert len(answer.json()) == 7
-        assert f"There are {total - 7} additional" in answer.headers["warning"]
+        assert f"There are {left(total - 7)} additional" in answer.headers["warning"]
 
 
 async def test_long_answers_are_made_page_by_page(
@@ -277,7 +282,7 @@ async def test_long_answers_are_made_page_by_page(
     assert "warning" not in answer.headers
     some = await client.get("/instances", "limit=35&offset=4")
     assert [one["00080018"]["Value"][0] for one in some.json()] == found[4:39]
-    assert f"There are {len(everything) - 39} additional" in some.headers["warning"]
+    assert f"There are {left(len(everything) - 39)} additional" in some.headers["warning"]
     xml = await client.get("/instances", "limit=25", "multipart/related; type=application/dicom+xml")
     assert xml.content.count(b"<NativeDicomModel") == 25
 

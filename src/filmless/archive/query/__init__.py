@@ -4,8 +4,9 @@ from filmless.archive.query.instances import StoredInstance, instances_of
 from filmless.archive.query.keys import KEYS, LEVELS, Level
 from filmless.archive.query.matching import BadKey, Options
 from filmless.archive.query.order import BadOrder
+from filmless.archive.query.paging import Page, count, page
 from filmless.archive.query.request import ARRIVAL, Asked, BadRequest, Order, Query, Understood, understand
-from filmless.archive.query.search import Found, Page, count, page, search
+from filmless.archive.query.search import Found, search
 from filmless.archive.query.visibility import visible, visible_at
 
 __all__ = [

@@ -47,7 +47,7 @@ from filmless.patients.tables import patient_sounds, patients
 
 Condition = ColumnElement[bool]
 #: beyond every character that text may begin with
-_LAST = "\U0010ffff"
+LAST = "\U0010ffff"
 
 
 class Conditions:
@@ -112,7 +112,7 @@ class Conditions:
         if stop < 0:
             return value == pattern
         start = pattern[:stop]
-        within = and_(value >= start, value < start + _LAST) if start else None
+        within = and_(value >= start, value < start + LAST) if start else None
         if pattern == start + "*":
             return true() if within is None else within
         if self._dialect == "sqlite":

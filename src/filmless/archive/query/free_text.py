@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Select, Text, cast, literal, select, union
 
-from filmless.archive.query.conditions import sounding_like
+from filmless.archive.query.conditions import LAST, sounding_like
 from filmless.archive.tables import studies
 from filmless.kit.errors import Refused
 from filmless.patients import names
@@ -21,8 +21,6 @@ from filmless.patients.tables import patient_sounds, patients
 
 LONGEST: Final = 256
 _MOST_WORDS: Final = 12
-#: beyond every character that text may begin with
-_LAST: Final = "\U0010ffff"
 _DAY: Final = re.compile(r"(\d{4})[-./](\d{1,2})[-./](\d{1,2})|(\d{4})(\d{2})(\d{2})")
 _MONTH: Final = re.compile(r"(\d{4})[-./](\d{1,2})")
 _UID: Final = re.compile(r"\d+(\.\d+){3,}")
@@ -106,10 +104,10 @@ def _of_name(phrase: str, *, fuzzy: bool) -> list[Select[Any]]:
     key = names.key(phrase)
     for column in (patients.c.name_alphabetic, patients.c.name_ideographic, patients.c.name_phonetic):
         if key:
-            found.append(select(patients.c.id).where(column >= key, column < key + _LAST))
+            found.append(select(patients.c.id).where(column >= key, column < key + LAST))
     sounds = patient_sounds.c
     for start in names.beginnings(phrase):
-        found.append(select(sounds.patient).where(sounds.sound >= start, sounds.sound < start + _LAST))
+        found.append(select(sounds.patient).where(sounds.sound >= start, sounds.sound < start + LAST))
     exact = [sound for wanted in names.sounds_wanted(phrase)[:1] if len(wanted) == 1 for sound in wanted[0]]
     letters = names.normal(phrase).replace(" ", "")
     if _INITIALS.fullmatch(letters):
@@ -134,6 +132,6 @@ def _of_number(word: str) -> list[Select[Any]]:
 def _beginning(number: ColumnElement[Any], column: ColumnElement[Any], word: str) -> list[Select[Any]]:
     """Rows whose value begins with a word, as typed or in capitals."""
     return [
-        select(number).where(column >= start, column < cast(literal(start + _LAST), Text))
+        select(number).where(column >= start, column < cast(literal(start + LAST), Text))
         for start in dict.fromkeys((word, word.upper()))
     ]

@@ -12,8 +12,9 @@ from typing import Any
 
 from filmless.archive.query import keys as known
 from filmless.archive.query.keys import KEYS, Level
+from filmless.archive.query.received import element_text
 from filmless.archive.query.request import Asked, BadRequest
-from filmless.archive.query.search import Found, element_text
+from filmless.archive.query.search import Found
 from filmless.dicom import charset
 from filmless.dicom.elements import SHORT
 from filmless.dicom.scan import Header, scan, sequence_items, text

@@ -12,8 +12,8 @@ from filmless.access.tables import study_access
 from filmless.archive.query import free_text
 from filmless.archive.query import order as ordering
 from filmless.archive.query.keys import KEYS
+from filmless.archive.query.received import element_text
 from filmless.archive.query.request import ARRIVAL, Order
-from filmless.archive.query.search import element_text
 from filmless.archive.query.visibility import in_force, seen, visible
 from filmless.archive.tables import instances, series, studies
 from filmless.patients.tables import patients

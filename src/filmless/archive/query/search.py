@@ -1,27 +1,32 @@
 """Runs a query: one SELECT, read as a stream."""
 
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import Any
 
 from sqlalchemy import (
+    JSON,
     ColumnElement,
     Connection,
     FromClause,
     Select,
+    Text,
     and_,
+    cast,
     distinct,
     func,
     select,
     true,
+    type_coerce,
 )
 
 from filmless.access.model import Action, Principal
 from filmless.archive.query import keys as known
 from filmless.archive.query import order as ordering
+from filmless.archive.query import received
 from filmless.archive.query.conditions import Condition, Conditions
 from filmless.archive.query.keys import DATE_AND_TIME, KEYS, LEVELS, TABLES, Key, Level, key_of
 from filmless.archive.query.matching import Item, Match, Range, holds
+from filmless.archive.query.received import element_text
 from filmless.archive.query.request import Query
 from filmless.archive.query.visibility import in_force, restricted, seen, visible_at
 from filmless.archive.searchable import elements
@@ -61,41 +66,6 @@ def search(connection: Connection, principal: Principal, query: Query) -> Genera
         result.close()
 
 
-@dataclass(frozen=True, slots=True)
-class Page:
-    """Some answers in an order: their rows, and what reads each returned tag from a row."""
-
-    rows: Sequence[Any]
-    readers: Sequence[tuple[int, "Reader"]]
-    #: place in the order of the last row; () where there is none
-    last: tuple[str | int, ...]
-    #: there are answers behind it
-    more: bool
-
-
-def page(connection: Connection, principal: Principal, query: Query) -> Page:
-    """At most `query.limit` answers in `query.order`, which must end in ARRIVAL, behind `query.after`."""
-    selection = Selection(connection.dialect.name, principal, replace(query, limit=query.limit + 1))
-    rows = connection.execute(selection.statement()).fetchall()
-    more = len(rows) > query.limit
-    if more:
-        rows = rows[: query.limit]
-    selection.look_up(connection, rows)
-    last = tuple(rows[-1][at] for at in selection.order_places) if rows else ()
-    return Page(rows, selection.readers, last, more)
-
-
-def count(connection: Connection, principal: Principal, query: Query, *, most: int = 0) -> int:
-    """How many answers there are behind `query.after`, of those that `principal` may see; counts up to `most` (0: all).
-
-    `query.limit` and `query.offset` do not count.
-    """
-    bare = replace(query, returned=(), limit=most, offset=0)
-    selection = Selection(connection.dialect.name, principal, bare, counting=True)
-    inside = selection.statement().subquery()
-    return connection.scalar(select(func.count()).select_from(inside)) or 0
-
-
 Reader = Callable[[Any], Any]
 #: for what is counted or listed beside the rows found; made once, because making an alias copies its columns
 _STUDY, _SERIES, _INSTANCE = studies.alias(), series.alias(), instances.alias()
@@ -108,18 +78,26 @@ def prepare(dialect: str, principal: Principal, query: Query) -> tuple[Select[An
 
 
 class Selection:
-    """A query as a SELECT, and how its rows are read. `counting`: only which rows there are matters."""
+    """A query as a SELECT, and how its rows are read.
 
-    def __init__(self, dialect: str, principal: Principal, query: Query, *, counting: bool = False) -> None:
+    `counting`: only which rows there are matters. `raw`: DICOM JSON comes as text, and is to be put into received.Raw.
+    """
+
+    def __init__(
+        self, dialect: str, principal: Principal, query: Query, *, counting: bool = False, raw: bool = False
+    ) -> None:
         self._dialect = dialect
         self._principal = principal
         self._query = query
         self._counting = counting
+        self._raw = raw
         self._conditions = Conditions(dialect, principal, query.extras)
         self._columns: list[ColumnElement[Any]] = []
         self._places: dict[str, int] = {}
         self._matches = dict(query.keys)
         self.readers: list[tuple[int, Reader]] = []
+        #: where in a row DICOM JSON is as text, for received.Raw
+        self.raw_places: list[int] = []
         #: where in a row the values are that it is ordered by
         self.order_places: list[int] = []
         #: (level, place of the row's number) of extra keys that are returned, with their paths
@@ -177,6 +155,26 @@ class Selection:
         if self._query.offset:
             statement = statement.offset(self._query.offset)
         return statement
+
+    def _attributes(self, level: Level) -> int:
+        """The place of a level's DICOM JSON."""
+        column: ColumnElement[Any] = TABLES[level].c.attributes
+        if self._raw:
+            column = cast(column, Text) if self._dialect != "sqlite" else type_coerce(column, Text)
+        at = self._place(f"attributes_{level.lower()}", column)
+        if self._raw and at not in self.raw_places:
+            self.raw_places.append(at)
+        return at
+
+    @property
+    def looks_up(self) -> bool:
+        """Whether rows are not enough: `look_up` has to be called for them, and keeps what it found."""
+        return bool(self._looked_up)
+
+    @property
+    def json_places(self) -> tuple[int, ...]:
+        """Where in a row JSON is."""
+        return tuple(at for at, column in enumerate(self._columns) if isinstance(column.type, JSON))
 
     def look_up(self, connection: Connection, rows: Sequence[Any]) -> None:
         """Fetch what the readers of extra keys need for these rows; those before are forgotten."""
@@ -258,16 +256,16 @@ class Selection:
             return self._extra_items(key)
         attributes = -1
         if key.as_received or key.column is None:
-            attributes = self._place(f"attributes_{key.level.lower()}", TABLES[key.level].c.attributes)
+            attributes = self._attributes(key.level)
         name = f"{key.tag:08X}"
         if key.vr == "SQ":
             wanted = dict(self._query.items).get(key.tag, ())
             return _items_reader(attributes, name, self._matches.get(key.tag), wanted)
         if key.column is None:
-            return lambda row: element_text(row[attributes].get(name))
+            return received.reader(attributes, name, key.vr, -1)
         column = self._place(key.column.name, key.column)
         if key.as_received:
-            return lambda row: element_text(row[attributes].get(name)) or row[column]
+            return received.reader(attributes, name, key.vr, column)
         if key.kind == "number":
             return lambda row: "" if row[column] is None else str(row[column])
         return lambda row: row[column]
@@ -398,24 +396,3 @@ def _items_reader(at: int, name: str, match: Match | None, wanted: tuple[int, ..
         return [{tag: element for tag, element in item.items() if tag in tags} for item in items]
 
     return read
-
-
-def element_text(element: Mapping[str, Any] | None) -> str:
-    """An element of DICOM JSON as text, its values joined by backslash; "" where absent or empty."""
-    if not element:
-        return ""
-    values = element.get("Value")
-    if not values:
-        return ""
-    if len(values) == 1 and isinstance(values[0], str):
-        return values[0]
-    return "\\".join(_value_text(value) for value in values)
-
-
-def _value_text(value: Any) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, Mapping):
-        groups = (value.get(group, "") for group in ("Alphabetic", "Ideographic", "Phonetic"))
-        return "=".join(groups).rstrip("=")
-    return str(value)
