@@ -64,6 +64,7 @@ async def test_objects_are_stored_as_they_came_and_named_with_their_addresses(
     assert (entry["kind"], entry["outcome"], entry["what"]) == ("store", "success", "STOW-RS")
 
 
+@SQLITE
 @pytest.mark.parametrize("syntax", [ImplicitVRLittleEndian, DeflatedExplicitVRLittleEndian])
 async def test_other_transfer_syntaxes_are_kept(place: Place, post: Post, syntax: str) -> None:
     (image,) = series(1)
@@ -102,6 +103,7 @@ async def test_an_object_of_another_study_than_the_address_is_refused_alone(plac
     assert (place.files(), place.quarantined()) == (1, 0)
 
 
+@SQLITE
 async def test_a_study_that_is_said_only_behind_a_long_header_is_compared_too(
     place: Place, post: Post
 ) -> None:
@@ -193,6 +195,7 @@ async def test_nothing_is_stored_where_no_form_of_answer_is_accepted(
     assert place.files() == 0
 
 
+@SQLITE
 async def test_who_may_not_store_is_refused_before_anything_is_read(place: Place) -> None:
     for principal, status in ((None, 401), (CLERK, 403)):
         async with place.client(principal) as client:
@@ -235,6 +238,7 @@ async def test_a_body_that_is_too_long_is_refused(place: Place) -> None:
     assert place.files() == 0
 
 
+@SQLITE
 async def test_a_full_disk_is_said_for_each_object(engine: Any, place: Place, post: Post) -> None:
     (image,) = series(1)
     object.__setattr__(place.archive.settings, "minimum_free_bytes", 1 << 62)

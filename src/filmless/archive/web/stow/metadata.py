@@ -5,7 +5,9 @@ Pixel data that come compressed are encapsulated, each part of one location bein
 """
 
 import json
+import threading
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -24,7 +26,10 @@ Json = dict[str, Any]
 
 _PIXEL_DATA: Final = 0x7FE00010
 #: metadata in one part, bytes: what is long belongs into bulk data
-_LONGEST: Final = 64 << 20
+_LONGEST: Final = 32 << 20
+#: long ones are read one at a time: each takes many times its length for a moment
+_LONG: Final = 2 << 20
+_ALONE = threading.Lock()
 #: a bulk value longer than this goes straight from the spool into the file; one inside a sequence cannot, and may have
 #: `_LONGEST_INSIDE` bytes
 _DIRECT: Final = 64 << 10
@@ -67,8 +72,9 @@ def store(intake: Intake, roots: list[Spooled], bulk: Bulk) -> None:
     `intake.results`. In a thread that may wait."""
     for root in roots:
         try:
-            for content in contents(bulk.spool, root):
-                _store_one(intake, content, bulk)
+            with _ALONE if root.length > _LONG else nullcontext():
+                for content in contents(bulk.spool, root):
+                    _store_one(intake, content, bulk)
         except FilmlessError as error:
             intake.no_object(error)
 

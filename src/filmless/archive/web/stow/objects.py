@@ -2,6 +2,7 @@
 before the next is read."""
 
 import asyncio
+import threading
 from collections.abc import Callable
 
 from filmless.access.model import Principal
@@ -26,8 +27,11 @@ _LONGEST_NOTE = 8 << 20
 _UNDER_WAY = 64
 #: how long the disk may take for what one object has waiting; seconds
 _DISK_PATIENCE = 120.0
+#: how long disk and index may take for what is all here; seconds
+_INDEX_PATIENCE = 600.0
 #: more than any data set has: its end is not known yet
 _FAR = 1 << 62
+_DEFLATED = threading.Lock()
 
 
 class Intake:
@@ -57,7 +61,13 @@ class Intake:
 
     async def wait(self) -> None:
         """Until all that was completed is durable, or is known not to be."""
-        await self._all_done.wait()
+        try:
+            async with asyncio.timeout(_INDEX_PATIENCE):
+                await self._all_done.wait()
+        except TimeoutError:
+            for result in self.results:
+                if not result.done:
+                    result.fail(Unavailable("the index does not keep up", code="index-busy"))
 
     async def complete(self, reception: Reception, result: Result) -> None:
         """All bytes of an object are here; waits only where too many are under way."""
@@ -167,11 +177,22 @@ class Incoming:
                 if len(data_set) > _LONGEST_NOTE:
                     raise Refused("The key object document is too long.", code="too-large")
                 return None
-            whole = scan.scan(data_set, meta.transfer_syntax_uid, levels.WANTED)
-            await asyncio.to_thread(notes.check, intake.archive.engine, intake.principal, whole)
+            await asyncio.to_thread(_check_note, intake, data_set, meta.transfer_syntax_uid)
         loop, room = asyncio.get_running_loop(), self._room
         self._reception = intake.archive.receive(arrival, lambda: _wake(loop, room.set))
         return data_set
+
+
+def _scan_deflated(data_set: bytes, syntax: str, total: int) -> Header:
+    """As the others, but out of the loop and one at a time: it may be a bomb, and take 64 MB for a moment."""
+    with _DEFLATED:
+        return scan.scan(data_set, syntax, _NAMES, total=total)
+
+
+def _check_note(intake: Intake, data_set: bytes, syntax: str) -> None:
+    with _DEFLATED:
+        whole = scan.scan(data_set, syntax, levels.WANTED)
+    notes.check(intake.archive.engine, intake.principal, whole)
 
 
 def _wake(loop: asyncio.AbstractEventLoop, call: Callable[[], None]) -> None:
