@@ -27,6 +27,9 @@ from filmless.net.http.model import HttpSettings
 PASSWORD = "correct horse battery"
 ORIGIN = "http://filmless.example"
 
+#: for what no database decides: the other one would only take time
+one_database = pytest.mark.parametrize("backend", ["sqlite"])
+
 
 @dataclass
 class Site:

@@ -6,7 +6,7 @@ from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from starlette.testclient import TestClient
-from tests.access.conftest import Site, code_of, signed_in
+from tests.access.conftest import Site, code_of, one_database, signed_in
 from tests.access.openid import SECRET, provider, refuse, walk
 
 from filmless.access import linking
@@ -83,6 +83,7 @@ def test_an_engineer_links_an_account(site: Site, issuer: str) -> None:
     assert {role["role"] for role in me["roles"]} == {"ADM", "ATT"}
 
 
+@one_database
 def test_who_has_no_role_here_stays_outside(site: Site) -> None:
     browser = site.browser()
     assert code_of(come_back(browser, "u-guest")) == (400, "no-account")
@@ -112,6 +113,7 @@ def test_odd_claims_make_a_name_all_the_same(site: Site) -> None:
     assert [role["role"] for role in me["roles"]] == ["ADM"]
 
 
+@one_database
 def test_a_disabled_account_stays_outside(site: Site) -> None:
     come_back(site.browser(), "u-zhang")
     site.set("zhang.wei", enabled=False)
@@ -120,6 +122,7 @@ def test_a_disabled_account_stays_outside(site: Site) -> None:
     assert browser.get("/api/session").status_code == 401
 
 
+@one_database
 def test_giving_up_at_the_provider(site: Site) -> None:
     browser = site.browser()
     start = browser.get("/api/session/oidc/start")
@@ -128,6 +131,7 @@ def test_giving_up_at_the_provider(site: Site) -> None:
     assert "access_denied" in site.told(kind="sign-in")[0].body
 
 
+@one_database
 def test_a_person_is_led_back_to_the_door(site: Site) -> None:
     browser = site.browser(Accept="text/html,application/xhtml+xml")
     answer = come_back(browser, "u-guest")
@@ -152,6 +156,7 @@ def test_a_return_is_good_once_and_in_its_own_browser(site: Site) -> None:
 
 
 @pytest.mark.parametrize("change", [{"iss": "https://evil.example"}, {"code": "another"}, {"iss": None}])
+@one_database
 def test_a_changed_answer_is_refused(site: Site, change: dict[str, str | None]) -> None:
     browser = site.browser()
     back = walk(browser.get("/api/session/oidc/start").headers["location"], "u-zhang")
@@ -169,6 +174,7 @@ def test_it_goes_on_inside(path: str) -> None:
     assert linking.safe_path(path) == "/"
 
 
+@one_database
 def test_the_request_has_what_protects_it(site: Site, issuer: str) -> None:
     answer = site.browser().get("/api/session/oidc/start")
     url = urlsplit(answer.headers["location"])
@@ -180,12 +186,14 @@ def test_the_request_has_what_protects_it(site: Site, issuer: str) -> None:
     assert "HttpOnly" in cookie and "SameSite=lax" in cookie and "Path=/api/session/oidc" in cookie
 
 
+@one_database
 def test_without_a_provider_there_is_no_such_way(site: Site) -> None:
     site.gate.provider = None
     assert code_of(site.browser().get("/api/session/oidc/start")) == (404, "not-found")
     assert site.browser().get("/api/session/ways").json()["oidc"] == ""
 
 
+@one_database
 def test_a_provider_that_is_down_is_told(site: Site) -> None:
     from filmless.access.oidc import Provider
 
@@ -193,6 +201,7 @@ def test_a_provider_that_is_down_is_told(site: Site) -> None:
     assert code_of(site.browser().get("/api/session/oidc/start")) == (503, "provider")
 
 
+@one_database
 def test_others_sign_in_by_password_all_the_same(site: Site) -> None:
     site.account("zhang", Role.ATT)
     signed_in(site.browser(), "zhang")

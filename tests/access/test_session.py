@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 from sqlalchemy import select, update
-from tests.access.conftest import PASSWORD, Site, code_of, signed_in
+from tests.access.conftest import PASSWORD, Site, code_of, one_database, signed_in
 
 from filmless.access import preferences
 from filmless.access.account_tables import sessions as sessions_table
@@ -14,6 +14,7 @@ from filmless.db.work import reading, writing
 from filmless.kit import clock
 
 
+@one_database
 def test_who_signs_in_is_told_what_may_be_done(site: Site) -> None:
     site.account("zhang", Role.ATT)
     browser = site.browser()
@@ -34,6 +35,7 @@ def test_who_signs_in_is_told_what_may_be_done(site: Site) -> None:
     assert [row.who for row in site.told(kind="sign-in", outcome="success")] == ["zhang"]
 
 
+@one_database
 def test_the_cookie_is_secure_over_tls(site: Site) -> None:
     site.account("zhang", Role.ATT)
     answer = site.browser().post(
@@ -65,6 +67,7 @@ def test_sign_out_ends_the_session_and_not_only_the_cookie(site: Site) -> None:
     assert [row.who for row in site.told(kind="sign-out")] == ["zhang"]
 
 
+@one_database
 def test_a_cookie_alone_changes_nothing(site: Site) -> None:
     site.account("zhang", Role.ATT)
     browser = site.browser()
@@ -87,6 +90,7 @@ def test_a_cookie_alone_changes_nothing(site: Site) -> None:
     assert right.status_code == 204
 
 
+@one_database
 def test_another_sites_page_cannot_sign_in_for_somebody(site: Site) -> None:
     site.account("zhang", Role.ATT)
     answer = site.browser().post(
@@ -181,6 +185,7 @@ def test_accounts_are_locked_after_five_wrong_passwords(site: Site) -> None:
     signed_in(browser, "zhang")
 
 
+@one_database
 def test_a_right_password_forgets_wrong_ones(site: Site) -> None:
     site.account("zhang", Role.ATT)
     for _ in range(3):
@@ -201,6 +206,7 @@ def test_a_name_that_nobody_has_is_told_as_a_wrong_password(site: Site, name: st
         assert [row.who for row in rows] == ["unknown"] and name not in str(rows[0].body)
 
 
+@one_database
 def test_one_address_cannot_try_without_end(site: Site) -> None:
     site.limit(attempts_per_host=4)
     browser = site.browser()
@@ -213,6 +219,7 @@ def test_one_address_cannot_try_without_end(site: Site) -> None:
     assert len([row for row in site.told(kind="sign-in") if "too many" in row.body]) == 1
 
 
+@one_database
 def test_one_account_cannot_be_tried_without_end(site: Site) -> None:
     site.limit(attempts_per_account=3)
     site.account("zhang", Role.ATT)
@@ -224,6 +231,7 @@ def test_one_account_cannot_be_tried_without_end(site: Site) -> None:
     assert answers == [401] * 3 + [429]
 
 
+@one_database
 def test_who_signs_in_often_is_not_held_up(site: Site) -> None:
     site.account("zhang", Role.ATT)
     site.limit(attempts_per_host=1, attempts_per_account=1)
@@ -242,6 +250,7 @@ def test_disabled_accounts_are_out_at_once(site: Site) -> None:
     assert code_of(again) == (401, "wrong-credentials")
 
 
+@one_database
 def test_programs_accounts_open_no_session(site: Site) -> None:
     site.account("ai-worker", Role.DEV)
     answer = site.browser().post("/api/session", json={"name": "ai-worker", "password": PASSWORD})

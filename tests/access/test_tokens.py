@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select, update
 from starlette.testclient import TestClient
-from tests.access.conftest import PASSWORD, Site, code_of, signed_in
+from tests.access.conftest import PASSWORD, Site, code_of, one_database, signed_in
 
 from filmless.access.account_tables import tokens as table
 from filmless.access.model import Action, Role
@@ -47,6 +47,7 @@ def test_a_token_does_what_it_is_for_and_no_more(site: Site, zhang: TestClient) 
     assert code_of(program.get("/api/users")) == (403, "not-permitted")
 
 
+@one_database
 def test_an_administrators_token_needs_no_csrf_header(site: Site) -> None:
     site.account("boss", Role.ADM)
     browser = site.browser()
@@ -56,6 +57,7 @@ def test_an_administrators_token_needs_no_csrf_header(site: Site) -> None:
     assert program.post("/api/users", json={"name": "made-by-token"}).status_code == 201
 
 
+@one_database
 def test_basic_with_the_accounts_name(site: Site, zhang: TestClient) -> None:
     secret = make(zhang, "view")["secret"]
     other = site.browser()
@@ -71,6 +73,7 @@ def test_basic_with_the_accounts_name(site: Site, zhang: TestClient) -> None:
 @pytest.mark.parametrize(
     "authorization", ["Bearer", "Bearer fl_wrong", "Basic !!!", "Basic YWJj", "Digest x", "", "Bearer \u00ff"]
 )
+@one_database
 def test_what_is_no_token_is_refused(site: Site, authorization: str) -> None:
     answer = site.browser().get("/api/session", headers={"Authorization": authorization.encode("latin-1")})  # type: ignore[dict-item]
     assert code_of(answer) == (401, "not-signed-in")
@@ -104,6 +107,7 @@ def test_a_revoked_token_ends_at_once(site: Site, zhang: TestClient) -> None:
     assert code_of(program.get("/api/session")) == (401, "not-signed-in")
 
 
+@one_database
 def test_a_token_ends_with_its_account(site: Site, zhang: TestClient) -> None:
     program = site.browser(Authorization=f"Bearer {make(zhang, 'view')['secret']}")
     assert program.get("/api/session").status_code == 200
@@ -112,6 +116,7 @@ def test_a_token_ends_with_its_account(site: Site, zhang: TestClient) -> None:
     assert code_of(program.get("/api/session")) == (401, "not-signed-in")
 
 
+@one_database
 def test_an_administrator_revokes_others_tokens(site: Site, zhang: TestClient) -> None:
     made = make(zhang, "view")
     site.account("boss", Role.ADM)
@@ -127,6 +132,7 @@ def test_an_administrator_revokes_others_tokens(site: Site, zhang: TestClient) -
     assert site.browser(Authorization=f"Bearer {made['secret']}").get("/api/session").status_code == 401
 
 
+@one_database
 def test_bounds(zhang: TestClient) -> None:
     def refused(**body: Any) -> int:
         return zhang.post("/api/me/tokens", json={"label": "x", "scopes": ["view"], **body}).status_code
@@ -152,6 +158,7 @@ def test_its_first_use_and_wrong_ones_are_told(site: Site, zhang: TestClient) ->
     assert secret not in "".join(row.body for row in site.told())
 
 
+@one_database
 def test_guessing_is_slowed_down(site: Site) -> None:
     site.limit(attempts_per_host=3)
     answers = [

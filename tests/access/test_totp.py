@@ -7,7 +7,7 @@ from urllib.parse import parse_qs, urlsplit
 import pyotp
 import pytest
 from starlette.testclient import TestClient
-from tests.access.conftest import PASSWORD, Site, code_of, signed_in
+from tests.access.conftest import PASSWORD, Site, code_of, one_database, signed_in
 
 from filmless.access.model import Role
 
@@ -63,6 +63,7 @@ def test_once_confirmed_a_code_is_asked_for(site: Site, zhang: TestClient) -> No
     assert code_of(attempt(site, code=code)) == (401, "wrong-code")
 
 
+@one_database
 def test_until_confirmed_it_is_not_asked_for(site: Site, zhang: TestClient) -> None:
     begun = zhang.post("/api/session/totp", json={"password": PASSWORD}).json()
     assert code_of(zhang.post("/api/session/totp/confirm", json={"code": "000000"})) == (400, "bad-code")
@@ -73,6 +74,7 @@ def test_until_confirmed_it_is_not_asked_for(site: Site, zhang: TestClient) -> N
     assert code_of(zhang.post("/api/session/totp/confirm", json={"code": old})) == (400, "bad-code")
 
 
+@one_database
 def test_it_is_begun_with_the_password_only(zhang: TestClient) -> None:
     assert code_of(zhang.post("/api/session/totp", json={"password": "wrong"})) == (400, "wrong-password")
 
@@ -85,6 +87,7 @@ def test_recovery_codes_are_good_once(site: Site, zhang: TestClient) -> None:
     assert attempt(site, code=codes[1]).status_code == 200
 
 
+@one_database
 def test_wrong_codes_lock_the_account(site: Site, zhang: TestClient) -> None:
     _, codes = enrol(zhang)
     for _ in range(5):

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 from starlette.testclient import TestClient
-from tests.access.conftest import PASSWORD, Site, code_of, signed_in
+from tests.access.conftest import PASSWORD, Site, code_of, one_database, signed_in
 
 from filmless.access import accounts, preferences
 from filmless.access.first import first_account
@@ -53,6 +53,7 @@ def test_an_account_is_made_given_a_role_and_used(site: Site, admin: TestClient)
     assert first not in "".join(told) and "argon2" not in "".join(told)
 
 
+@one_database
 def test_only_administrators_manage_and_privacy_officers_look(site: Site) -> None:
     officer = site.account("officer", Role.SEC)
     site.account("doctor", Role.CHF)
@@ -85,10 +86,12 @@ def test_paging_and_search(site: Site, admin: TestClient) -> None:
 
 
 @pytest.mark.parametrize("name", ["x", "with space", "-dash", "engineer", "a/b", "a" * 64 + "b", "张伟"])
+@one_database
 def test_names_that_cannot_be(admin: TestClient, name: str) -> None:
     assert admin.post("/api/users", json={"name": name}).status_code in (400, 422)
 
 
+@one_database
 def test_a_name_is_given_once(admin: TestClient) -> None:
     assert code_of(admin.post("/api/users", json={"name": "BOSS"})) == (409, "account-exists")
 
@@ -125,6 +128,7 @@ def test_there_is_always_an_administrator(site: Site, admin: TestClient) -> None
     assert code_of(admin.get("/api/users")) == (403, "not-permitted")
 
 
+@one_database
 def test_administrators_are_no_privacy_officers(admin: TestClient) -> None:
     answer = admin.post("/api/users/boss/grants", json={"role": "SEC"})
     assert code_of(answer) == (400, "barred-roles")
@@ -145,6 +149,7 @@ def test_grants_end(site: Site, admin: TestClient) -> None:
     )
 
 
+@one_database
 def test_a_new_password_from_an_administrator_ends_sessions_and_is_to_be_changed(
     site: Site, admin: TestClient
 ) -> None:
@@ -160,6 +165,7 @@ def test_a_new_password_from_an_administrator_ends_sessions_and_is_to_be_changed
     assert signed_in(browser, "anna", told)["must_change_password"]
 
 
+@one_database
 def test_unlocking(site: Site, admin: TestClient) -> None:
     site.account("anna", Role.ATT)
     for _ in range(5):
@@ -169,6 +175,7 @@ def test_unlocking(site: Site, admin: TestClient) -> None:
     signed_in(site.browser(), "anna")
 
 
+@one_database
 def test_roles_have_names(site: Site) -> None:
     site.account("anna", Role.ATT)
     browser = site.browser()
@@ -188,6 +195,7 @@ class TestFirstAccount:
         assert me["must_change_password"] and me["first_account"]
         assert {role["role"] for role in me["roles"]} == {"ADM", "PAD"}
 
+    @one_database
     def test_or_the_one_that_the_engineer_chose(self, site: Site) -> None:
         with pytest.raises(Refused, match="at least 10"):
             first_account(site.engine, "short", site.trail, length=10)
@@ -231,6 +239,7 @@ class TestFirstAccount:
         assert len(told) == 4 and len(passwords) == 1
         signed_in(site.browser(), "admin", passwords[0])
 
+    @one_database
     def test_there_is_none_where_there_are_accounts(self, site: Site) -> None:
         site.account("anna")
         assert first_account(site.engine, PASSWORD, site.trail, length=10) is None

@@ -76,6 +76,7 @@ def test_a_wrong_one_is_refused_and_told(gate: Gate) -> None:
     assert PASSWORD not in str(rows)
 
 
+@pytest.mark.parametrize("backend", ["sqlite"])
 def test_wrong_ones_lock_the_account(gate: Gate) -> None:
     users = Users(gate)
     for _ in range(5):
@@ -83,6 +84,7 @@ def test_wrong_ones_lock_the_account(gate: Gate) -> None:
     assert isinstance(users.who(peer(2, "rita", PASSWORD)), Refusal)
 
 
+@pytest.mark.parametrize("backend", ["sqlite"])
 def test_too_many_are_refused_for_a_while(gate: Gate) -> None:
     users = Users(gate)
     found = [users.who(peer(2, "rita", "wrong")) for _ in range(11)]
@@ -106,6 +108,7 @@ def test_a_token_is_a_passcode_too(gate: Gate) -> None:
     assert isinstance(Users(gate).who(peer(2, "other", secret)), Refusal)
 
 
+@pytest.mark.parametrize("backend", ["sqlite"])
 def test_what_proves_nothing_changes_nothing(gate: Gate) -> None:
     users = Users(gate)
     for kind in (1, 3, 4, 5):
@@ -113,6 +116,7 @@ def test_what_proves_nothing_changes_nothing(gate: Gate) -> None:
     assert users.who(Peer("WS1", "10.0.0.7", 1234)) is None
 
 
+@pytest.mark.parametrize("backend", ["sqlite"])
 def test_a_password_that_others_chose_opens_nothing(gate: Gate) -> None:
     _, kept = accounts.new_password(None, name="new", length=10)
     password, kept = accounts.new_password("chosen by an admin", name="new", length=10)
@@ -121,6 +125,7 @@ def test_a_password_that_others_chose_opens_nothing(gate: Gate) -> None:
     assert isinstance(Users(gate).who(peer(2, "new", password)), Refusal)
 
 
+@pytest.mark.parametrize("backend", ["sqlite"])
 def test_a_clinician_at_a_device_of_a_department_sees_own_patients_there(gate: Gate) -> None:
     """Intersecting never widens: a department of the device does not stand for one of the clinician's own."""
     with writing(gate.engine) as connection:
