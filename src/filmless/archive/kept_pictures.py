@@ -3,9 +3,11 @@
 Their names begin with the hash of the object's bytes, so that they go with the object when it is purged.
 """
 
+import errno
 import json
 import logging
 import os
+import shutil
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -20,16 +22,15 @@ LIMIT_BYTES = 1 << 30
 LIMIT_FILES = 100_000
 #: one read or written so recently is not deleted: it may be on its way to a client; seconds
 _YOUNG = 600.0
-#: longest first line of a kept file; bytes
-_HEAD = 16 << 10
+#: the last bytes of a kept file that hold what is told of it, and the digits of their length at the very end
+_TAIL, _DIGITS = 16 << 10, 8
 
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A picture on disk: bytes [offset, offset + length) of the file."""
+    """A picture on disk: the first `length` bytes of the file."""
 
     path: Path
-    offset: int
     length: int
     media_type: str
     warnings: tuple[str, ...]
@@ -46,32 +47,54 @@ def path_of(home: Path, sha256: str, name: str) -> Path:
 
 
 def find(path: Path) -> Kept | None:
-    """A kept picture: a line of JSON, then the file itself. One that is damaged counts as absent."""
+    """A kept picture: the file itself, then what is told of it and how long that is. A damaged one counts as absent."""
     try:
         with path.open("rb") as file:
-            head = file.readline(_HEAD)
-            about = json.loads(head)
-            status = os.fstat(file.fileno())
-            if status.st_size != len(head) + about["length"]:
-                return None
+            size = os.fstat(file.fileno()).st_size
+            file.seek(max(size - _TAIL, 0))
+            tail = file.read(_TAIL)
+        length = int(tail[-_DIGITS:])
+        about = json.loads(tail[-_DIGITS - length : -_DIGITS])
+        if size != about["length"] + length + _DIGITS:
+            return None
         os.utime(path)
-        return Kept(path, len(head), about["length"], about["media_type"], tuple(about["warnings"]))
+        return Kept(path, about["length"], about["media_type"], tuple(about["warnings"]))
     except (OSError, ValueError, KeyError, TypeError):
         return None
 
 
-def keep(path: Path, content: bytes, media_type: str, warnings: Iterable[str]) -> None:
-    """Writes a picture whole or not at all; one that cannot be kept (the disk is full) is no error."""
-    about = {"media_type": media_type, "length": len(content), "warnings": list(warnings)}
-    temporary = path.with_name(f"{path.name}.{ids.new_version_key()}")
+def keep(path: Path, source: Path, media_type: str, warnings: Iterable[str]) -> Kept | None:
+    """Takes a finished file over as a kept picture, whole or not at all. None where it could not be kept (the disk is
+    full): then the source is as it was."""
+    length = source.stat().st_size
+    about = json.dumps({"media_type": media_type, "length": length, "warnings": list(warnings)}).encode()
     try:
         path.parent.parent.mkdir(mode=0o700, exist_ok=True)
         path.parent.mkdir(mode=0o700, exist_ok=True)
-        temporary.write_bytes(json.dumps(about).encode() + b"\n" + content)
-        temporary.replace(path)
+        with source.open("ab") as file:
+            file.write(about + str(len(about)).zfill(_DIGITS).encode())
+        _move(source, path)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
         log.warning("a picture could not be kept: %s", error.strerror)
+        os.truncate(source, length)
+        return None
+    return Kept(path, length, media_type, tuple(warnings))
+
+
+def _move(source: Path, path: Path) -> None:
+    try:
+        source.replace(path)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        # the scratch folder is on another disk
+        near = path.with_name(f"{path.name}.{ids.new_version_key()}")
+        try:
+            shutil.copyfile(source, near)
+            near.replace(path)
+        finally:
+            near.unlink(missing_ok=True)
+        source.unlink()
 
 
 def forget(home: Path, hashes: Iterable[str]) -> None:

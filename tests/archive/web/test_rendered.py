@@ -318,13 +318,41 @@ async def test_a_purge_leaves_no_picture(web: Web) -> None:
 def test_pictures_go_with_their_object(tmp_path: Path) -> None:
     mine, other = "ab" * 32, "ab" * 31 + "cd"
     for sha256, name in ((mine, "1"), (mine, "2"), (other, "1")):
-        keep(path_of(tmp_path, sha256, name), b"picture", "image/png", ["a warning"])
+        (tmp_path / "made").write_bytes(b"picture")
+        assert keep(path_of(tmp_path, sha256, name), tmp_path / "made", "image/png", ["a warning"])
+        assert not (tmp_path / "made").exists()
     kept = find(path_of(tmp_path, mine, "1"))
     assert kept is not None
-    assert kept.path.read_bytes()[kept.offset : kept.offset + kept.length] == b"picture"
+    assert kept.path.read_bytes()[: kept.length] == b"picture"
+    assert (kept.media_type, kept.warnings) == ("image/png", ("a warning",))
     forget(tmp_path, [mine, "ff" * 32])
     assert [find(path_of(tmp_path, mine, name)) for name in "12"] == [None, None]
     assert find(path_of(tmp_path, other, "1")) is not None
+
+
+def test_a_picture_that_cannot_be_kept_is_as_it_was(tmp_path: Path) -> None:
+    (tmp_path / "made").write_bytes(b"picture")
+    (tmp_path / "pictures").write_bytes(b"in the way")
+    assert keep(path_of(tmp_path, "ab" * 32, "1"), tmp_path / "made", "image/png", []) is None
+    assert (tmp_path / "made").read_bytes() == b"picture"
+
+
+async def test_large_pictures_stay_on_disk(web: Web) -> None:
+    """More than a chunk: sent from the file, alone and between others, and gone afterwards."""
+    noise = np.random.default_rng(2).integers(0, 1000, 1600 * 1600).astype("<u2")
+    one = image(1, side=1600, PixelData=noise.tobytes())
+    address, _ = web.put(made.part10(one))
+    web.put(made.part10(image(2)))
+    async with web.client() as client:
+        alone = await get(client, f"{address}/rendered", "image/png")
+        assert len(alone.content) > 1 << 20
+        assert int(alone.headers["content-length"]) == len(alone.content)
+        assert imagecodecs.png_decode(alone.content).shape == (1600, 1600)
+        parts = parts_of(
+            await get(client, f"/studies/{STUDY}/rendered", 'multipart/related; type="image/png"')
+        )
+        assert parts[0][1] == alone.content
+        np.testing.assert_array_equal(imagecodecs.png_decode(parts[1][1]), expected(2))
 
 
 async def test_what_may_not_be_seen_is_not_there(web: Web) -> None:

@@ -7,10 +7,14 @@ wish, so that a corrected or replaced object has other pictures, and one that is
 import asyncio
 import hashlib
 import json
-from collections.abc import Awaitable, Callable
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
+
+from starlette.responses import Response
 
 from filmless.archive import kept_pictures
 from filmless.archive.codecs import DataSet, Picture
@@ -19,7 +23,7 @@ from filmless.archive.query.instances import StoredInstance
 from filmless.archive.web.context import ArchiveWeb
 from filmless.dicom.rendering import THUMBNAIL_SIDE, Wish
 from filmless.kit.errors import Refused
-from filmless.net.http.streams import FileSlice
+from filmless.net.http.streams import CHUNK, FileSlice, Segment, Segments, ranged
 
 #: raised whenever the same wish gives another picture than before
 _RENDERING = 1
@@ -32,11 +36,24 @@ NOT_TO_BE_SHOWN = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
+class Spooled:
+    """A large picture that is sent once: a file without a name, gone when nobody holds it any more."""
+
+    file: BinaryIO
+    length: int
+
+    async def pieces(self) -> AsyncIterator[bytes]:
+        """Its bytes, once."""
+        while piece := await asyncio.to_thread(self.file.read, CHUNK):
+            yield piece
+
+
+@dataclass(frozen=True, slots=True)
 class Made:
     """A finished picture, ready to be sent."""
 
     media_type: str
-    content: bytes | FileSlice
+    content: bytes | FileSlice | Spooled
     warnings: tuple[str, ...] = ()
 
 
@@ -107,7 +124,7 @@ class Pictures:
         path = kept_pictures.path_of(self._context.home, stored.sha256, name)
         found = await asyncio.to_thread(kept_pictures.find, path)
         if found is not None:
-            return Made(found.media_type, FileSlice(found.path, found.offset, found.length), found.warnings)
+            return _of(found)
         task = self._making.get(name)
         if task is None:
             task = asyncio.create_task(self._keep(path, make))
@@ -122,9 +139,7 @@ class Pictures:
             task.exception()  # known to whoever waits; nobody may
 
     async def _keep(self, path: Path, make: Callable[[], Awaitable[Picture]]) -> Made:
-        made = await asyncio.to_thread(_taken, await make())
-        assert isinstance(made.content, bytes)
-        await asyncio.to_thread(kept_pictures.keep, path, made.content, made.media_type, made.warnings)
+        made = await asyncio.to_thread(_kept, await make(), path)
         self._since_look += 1
         if self._since_look >= _BETWEEN:
             self._since_look = 0
@@ -132,8 +147,49 @@ class Pictures:
         return made
 
 
-def _taken(picture: Picture) -> Made:
+def response_of(made: Made, asked_range: str, headers: Mapping[str, str]) -> Response:
+    """A picture as an answer; `asked_range`: the Range header, which kept pictures heed."""
+    content = made.content
+    if isinstance(content, FileSlice):
+        return ranged(asked_range, content, made.media_type, headers)
+    if isinstance(content, Spooled):
+        return Segments(content.pieces(), length=content.length, media_type=made.media_type, headers=headers)
+    return Segments([content], length=len(content), media_type=made.media_type, headers=headers)
+
+
+async def segments_of(made: Made) -> AsyncIterator[Segment]:
+    """The bytes of a picture, for those who put them between others."""
+    if isinstance(made.content, Spooled):
+        async for piece in made.content.pieces():
+            yield piece
+    else:
+        yield made.content
+
+
+def length_of(made: Made) -> int:
+    """Bytes of a picture."""
+    return len(made.content) if isinstance(made.content, bytes) else made.content.length
+
+
+def _of(kept: kept_pictures.Kept) -> Made:
+    return Made(kept.media_type, FileSlice(kept.path, 0, kept.length), kept.warnings)
+
+
+def _kept(picture: Picture, path: Path) -> Made:
+    """One that cannot be kept is sent all the same."""
+    kept = kept_pictures.keep(path, picture.path, picture.media_type, picture.warnings)
+    return _of(kept) if kept is not None else _taken(picture, whole=True)
+
+
+def _taken(picture: Picture, *, whole: bool = False) -> Made:
+    """A small picture (`whole`: any) in memory, a large one in its file, which loses its name."""
     try:
-        return Made(picture.media_type, picture.path.read_bytes(), picture.warnings)
+        with ExitStack() as stack:
+            file = stack.enter_context(picture.path.open("rb"))
+            length = os.fstat(file.fileno()).st_size
+            if whole or length <= CHUNK:
+                return Made(picture.media_type, file.read(), picture.warnings)
+            stack.pop_all()
+            return Made(picture.media_type, Spooled(file, length), picture.warnings)
     finally:
         picture.discard()

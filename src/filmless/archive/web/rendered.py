@@ -24,14 +24,22 @@ from filmless.archive.web.context import ArchiveWeb
 from filmless.archive.web.documents import DOCUMENTS, document
 from filmless.archive.web.frames import numbers_of
 from filmless.archive.web.picture_wish import Looks, looks, thumbnail_looks
-from filmless.archive.web.pictures import NOT_TO_BE_SHOWN, Made, Pictures, name_of
+from filmless.archive.web.pictures import (
+    NOT_TO_BE_SHOWN,
+    Made,
+    Pictures,
+    length_of,
+    name_of,
+    response_of,
+    segments_of,
+)
 from filmless.db.work import reading
 from filmless.dicom.rendering import MIDDLE, MOVING, STATES, Wish
 from filmless.dicom.scan import sequence_items, text
 from filmless.dicom.web import accept
 from filmless.dicom.web.multipart import closing, content_type, new_boundary, part_head
 from filmless.kit.errors import Refused
-from filmless.net.http.streams import FileSlice, Segments, ranged
+from filmless.net.http.streams import Segment, Segments
 
 _STILL = ("image/jpeg", "image/png", "image/gif")
 _ALL = (*_STILL, "video/mp4")
@@ -241,12 +249,12 @@ class _Edge:
             raise _nothing()
         boundary = new_boundary()
 
-        async def body() -> AsyncIterator[bytes]:
+        async def body() -> AsyncIterator[Segment]:
             made: Made | None = first
             while made is not None:
-                assert isinstance(made.content, bytes)
-                yield part_head(boundary, made.media_type, first=made is first, length=len(made.content))
-                yield made.content
+                yield part_head(boundary, made.media_type, first=made is first, length=length_of(made))
+                async for segment in segments_of(made):
+                    yield segment
                 made = await anext(parts, None)
             yield closing(boundary)
 
@@ -311,6 +319,4 @@ def _headers(warnings: Sequence[str], name: str = "") -> dict[str, str]:
 
 def _answer(request: Request, made: Made, name: str, look: Looks) -> Response:
     headers = _headers([*look.warnings, *made.warnings], name)
-    if isinstance(made.content, FileSlice):
-        return ranged(request.headers.get("range", ""), made.content, made.media_type, headers)
-    return Segments([made.content], length=len(made.content), media_type=made.media_type, headers=headers)
+    return response_of(made, request.headers.get("range", ""), headers)

@@ -18,7 +18,7 @@ from filmless.archive.web.documents import DOCUMENTS, document
 from filmless.archive.web.objects import Objects
 from filmless.archive.web.outgoing import Outgoing
 from filmless.archive.web.picture_wish import Looks, looks, viewport, window
-from filmless.archive.web.pictures import NOT_TO_BE_SHOWN, Pictures, name_of
+from filmless.archive.web.pictures import NOT_TO_BE_SHOWN, Pictures, name_of, response_of
 from filmless.db.work import reading
 from filmless.dicom.header import integer
 from filmless.dicom.rendering import MAX_SIDE, STILL, Wish
@@ -26,7 +26,6 @@ from filmless.dicom.web import accept
 from filmless.dicom.web.accept import wishes_of
 from filmless.dicom.web.media_types import DICOM
 from filmless.kit.errors import Refused
-from filmless.net.http.streams import FileSlice, Segments, ranged
 
 _ROWS, _COLUMNS = 0x00280010, 0x00280011
 _WORDS: Final = {"study": "studyUID", "series": "seriesUID", "instance": "objectUID"}
@@ -108,9 +107,7 @@ class Uri:
                 raise accept.not_acceptable(why.message.rstrip(".")) from why
             raise
         headers = {"ETag": f'"{name}"', "Cache-Control": "private, no-cache"}
-        if isinstance(made.content, FileSlice):
-            return ranged(request.headers.get("range", ""), made.content, made.media_type, headers)
-        return Segments([made.content], length=len(made.content), media_type=made.media_type, headers=headers)
+        return response_of(made, request.headers.get("range", ""), headers)
 
     def _wish(self, given: Mapping[str, str], one: Pictured, media_type: str) -> tuple[Wish, Looks]:
         """The parameters of chapter 9 in the words of the rendered resources."""
