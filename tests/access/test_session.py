@@ -81,7 +81,7 @@ def test_a_cookie_alone_changes_nothing(site: Site) -> None:
     site.account("li", Role.ATT)
     others = signed_in(another, "li")["csrf"]
     assert code_of(browser.put(path, json=body, headers={"X-Filmless-CSRF": others})) == (403, "csrf")
-    for origin in ("https://evil.example", "null", "http://filmless.example.evil.example"):
+    for origin in ("https://evil.example", "null", "http://filmless.example.evil.example", "http://[", ""):
         refused = browser.put(path, json=body, headers={"X-Filmless-CSRF": csrf, "Origin": origin})
         assert code_of(refused) == (403, "csrf"), origin
     right = browser.put(

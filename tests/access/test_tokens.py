@@ -71,7 +71,8 @@ def test_basic_with_the_accounts_name(site: Site, zhang: TestClient) -> None:
 
 
 @pytest.mark.parametrize(
-    "authorization", ["Bearer", "Bearer fl_wrong", "Basic !!!", "Basic YWJj", "Digest x", "", "Bearer \u00ff"]
+    "authorization",
+    ["Bearer", "Bearer fl_wrong", "Basic !!!", "Basic YWJj", "Digest x", "", "Bearer \u00ff", "Basic \u00ff"],
 )
 @one_database
 def test_what_is_no_token_is_refused(site: Site, authorization: str) -> None:

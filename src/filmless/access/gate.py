@@ -1,7 +1,6 @@
 """Who asks: from the cookie or token of a request to the account, its session and its Principal."""
 
 import base64
-import binascii
 import logging
 import threading
 import time
@@ -198,7 +197,7 @@ def credentials(authorization: str) -> tuple[str | None, str]:
             name, colon, secret = (
                 base64.b64decode(value.strip(), validate=True).decode("utf-8").partition(":")
             )
-        except (binascii.Error, UnicodeDecodeError):
+        except ValueError:
             name, colon, secret = "", "", ""
         if colon:
             return name, secret

@@ -177,22 +177,6 @@ class Scope:
     sensitive: bool = False
 
 
-    def within(self, other: "Scope") -> "Scope":
-        """What is in both. Of modalities the common ones: never wider than either."""
-
-        def common(one: frozenset[str] | None, two: frozenset[str] | None) -> frozenset[str] | None:
-            return two if one is None else one if two is None else one & two
-
-        return Scope(
-            common(self.sites, other.sites),
-            common(self.departments, other.departments),
-            common(self.modalities, other.modalities),
-            own_patients=self.own_patients or other.own_patients,
-            shared_only=self.shared_only or other.shared_only,
-            sensitive=self.sensitive and other.sensitive,
-        )
-
-
 EVERYWHERE = Scope()
 
 
@@ -236,6 +220,10 @@ class Principal:
     only: frozenset[Action] | None = None
     #: nothing but the study of this Study Instance UID (share links)
     study: str = ""
+    #: nothing outside of this, whatever the grants say and whatever was opened (the device that a user sits at)
+    within: Scope | None = None
+    #: what was opened to the account for a time counts: it is for looking at, not for changing or taking away
+    opened: bool = True
 
     def granting(self, action: Action) -> tuple[Grant, ...]:
         """The grants in force that allow `action`."""
@@ -264,7 +252,7 @@ def used_by(user: Principal, *, scope: Scope, quality_control: bool) -> Principa
     return replace(
         user,
         quality_control=user.quality_control and quality_control,
-        grants=tuple(replace(grant, scope=grant.effective_scope.within(scope)) for grant in user.grants),
+        within=scope,
         only=device if user.only is None else user.only & device,
     )
 
@@ -324,10 +312,10 @@ def permit(principal: Principal, action: Action) -> Principal:
         raise Refused("You have no right to do this.", code="not-permitted")
     if principal.unlimited or principal.study:
         return principal
-    granting = principal.granting(action)
-    if len(granting) == len(principal.grants):
+    granting, opened = principal.granting(action), principal.opened and action in _SEES
+    if len(granting) == len(principal.grants) and opened == principal.opened:
         return principal
-    return replace(principal, grants=granting)
+    return replace(principal, grants=granting, opened=opened)
 
 
 def check_roles(roles: Iterable[Role]) -> None:
