@@ -9,7 +9,7 @@ from sqlalchemy import Connection, func, select
 
 from filmless.archive import entry as entries
 from filmless.archive import levels, overlays, searchable
-from filmless.archive.corrections.model import Correction, Level
+from filmless.archive.corrections.model import PATIENT_ID, Correction, Level
 from filmless.archive.entry import Entry, File, read_entry
 from filmless.archive.leaving import leaving, overlaid
 from filmless.archive.model import Arrival, Source
@@ -23,7 +23,7 @@ from filmless.kit.errors import Refused
 from filmless.patients.service import same_person
 
 _REMEMBERED = 4096
-_PATIENT_NAME, _PATIENT_ID, _ISSUER, _BIRTH_DATE = "00100010", "00100020", "00100021", "00100030"
+_PATIENT_NAME, _ISSUER, _BIRTH_DATE = "00100010", "00100021", "00100030"
 
 
 class NotCorrectable(Exception):
@@ -84,7 +84,7 @@ class Corrections:
         candidates = [one for one in study if _about(one, entry)]
         patient = _Person(entry)
         looked_up: set[str] = set()
-        waiting = [patient.id, *filter(None, (_text(one, _PATIENT_ID) for one in candidates))]
+        waiting = [patient.id, *filter(None, (one.gives(PATIENT_ID) for one in candidates))]
         while waiting:
             patient_id = waiting.pop()
             if not patient_id or patient_id in looked_up:
@@ -92,7 +92,7 @@ class Corrections:
             looked_up.add(patient_id)
             more = _remembered(self._of_patient, patient_id, lambda: _of_patient(connection, patient_id))  # noqa: B023
             candidates += more
-            waiting += filter(None, (_text(one, _PATIENT_ID) for one in more))
+            waiting += filter(None, (one.gives(PATIENT_ID) for one in more))
         found: list[Correction] = []
         for one in sorted(candidates, key=lambda one: one.id):
             if one.level is not Level.PATIENT or patient.is_of(one):
@@ -276,7 +276,7 @@ class _Person:
         )
 
     def follow(self, one: Correction) -> None:
-        self.id = _after(one, _PATIENT_ID, self.id)
+        self.id = _after(one, PATIENT_ID, self.id)
         issuer = _after(one, _ISSUER, self.issuer)
         self.issuer = issuer or (self._default_issuer if self.id else "")
         self.name = _after(one, _PATIENT_NAME, self.name)
@@ -284,17 +284,7 @@ class _Person:
 
 
 def _after(one: Correction, tag: str, before: str) -> str:
-    return _text(one, tag) if tag in one.changes else before
-
-
-def _text(one: Correction, tag: str) -> str:
-    """The first value that a correction gives an attribute, "" where it gives none."""
-    member = one.changes.get(tag) or {}
-    values: Sequence[Any] = member.get("Value", ())
-    first = values[0] if values else None
-    if isinstance(first, dict):
-        return "=".join(str(first.get(g, "")) for g in ("Alphabetic", "Ideographic", "Phonetic")).rstrip("=")
-    return str(first).strip() if first is not None else ""
+    return one.gives(tag) if tag in one.changes else before
 
 
 def numbers_with(root: Path, numbers: Iterable[int], key: str) -> set[int]:

@@ -69,6 +69,8 @@ CORRECTABLE: dict[int, Level] = {
 #: whose object it is: by these a patient is known (patients/service.py), and how their text is read
 IDENTIFYING = frozenset({SPECIFIC_CHARACTER_SET, 0x00100010, 0x00100020, 0x00100021, 0x00100030})
 
+PATIENT_ID = "00100020"
+
 #: DICOM JSON (PS3.18 F) by GGGGEEEE; None takes the element out
 Changes = Mapping[str, Mapping[str, Any] | None]
 
@@ -118,6 +120,16 @@ class Correction:
     @property
     def in_force(self) -> InForce:
         return InForce(self.key, self.at, self.code, self.changes)
+
+    def gives(self, tag: str) -> str:
+        """The first value that it gives an attribute (GGGGEEEE), "" where it gives none."""
+        member = self.changes.get(tag) or {}
+        values: Sequence[Any] = member.get("Value", ())
+        first = values[0] if values else None
+        if isinstance(first, dict):
+            groups = (str(first.get(one, "")) for one in ("Alphabetic", "Ideographic", "Phonetic"))
+            return "=".join(groups).rstrip("=")
+        return str(first).strip() if first is not None else ""
 
     @property
     def tags(self) -> frozenset[int]:

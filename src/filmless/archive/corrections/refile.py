@@ -12,8 +12,9 @@ from typing import Any
 from sqlalchemy import Connection, delete, insert, select, update
 
 from filmless.archive import entry as entries
-from filmless.archive import rejection, searchable
+from filmless.archive import levels, rejection, searchable
 from filmless.archive.corrections.applying import STORED, entry_of
+from filmless.archive.corrections.model import IDENTIFYING
 from filmless.archive.entry import Entry
 from filmless.archive.tables import attribute_values, instances, series, studies
 from filmless.db import events
@@ -25,9 +26,15 @@ from filmless.patients.tables import patients as patients_table
 _ROWS = 500
 
 
+def _told_of_patients(keys: searchable.SearchKeys) -> frozenset[int]:
+    """Attributes that the row of a patient holds, or that belong to it."""
+    return frozenset(levels.PATIENT) | {key.tags[0] for key in keys.keys if key.level == "patient"}
+
+
 @dataclass(slots=True)
 class _Group:
-    """Objects of one series that belong together; `ids` None for the whole series."""
+    """Objects of one series that belong together; `ids` None for the whole series. `patient` is whose they are now,
+    then whose they become."""
 
     study: int
     series: int
@@ -51,14 +58,21 @@ class Refiled:
 
 
 def refile(
-    connection: Connection, root: Path, study_ids: Iterable[int], *, why: str, apart: bool = False
+    connection: Connection,
+    root: Path,
+    study_ids: Iterable[int],
+    tags: frozenset[int],
+    *,
+    why: str,
+    apart: bool = False,
 ) -> Refiled:
-    """Place these studies anew, whose instances have their new overlays already. `why` is kept with settled flags.
+    """Place these studies anew, whose instances have their new overlays already.
 
-    `apart`: objects of one study may be of different patients from now on. Then each is looked at; otherwise they
-    stay together, and the first of each series speaks for it.
+    `tags`: what was corrected; only where it tells whose objects these are they may move. `why` is kept with settled
+    flags. `apart`: objects of one study may be of different patients from now on. Then each is looked at; otherwise
+    they stay together, and the first of each series speaks for it.
     """
-    return _Refiling(connection, root, why, apart=apart).do(sorted(set(study_ids)))
+    return _Refiling(connection, root, tags, why, apart=apart).do(sorted(set(study_ids)))
 
 
 def renew_instances(connection: Connection, root: Path, rows: Iterable[Any]) -> None:
@@ -73,12 +87,16 @@ def renew_instances(connection: Connection, root: Path, rows: Iterable[Any]) -> 
 
 
 class _Refiling:
-    def __init__(self, connection: Connection, root: Path, why: str, *, apart: bool) -> None:
+    def __init__(
+        self, connection: Connection, root: Path, tags: frozenset[int], why: str, *, apart: bool
+    ) -> None:
         self.connection = connection
         self.root = root
         self.why = why
-        self.apart = apart
+        self.moves = bool(tags & IDENTIFYING)
+        self.apart = apart and self.moves
         self.keys = searchable.read(connection)
+        self.of_patients = self.moves or bool(tags & _told_of_patients(self.keys))
         self.done = Refiled()
         self.touched_series: set[int] = set()
         self.touched_studies: set[int] = set()
@@ -89,7 +107,7 @@ class _Refiling:
         groups.sort(key=lambda group: group.first)
         self._note_patients()
         leaving = self._leaving(study_ids)
-        for group in groups:
+        for group in groups if self.moves else []:
             group.patient = patients.place(
                 self.connection, entries.identity(group.entry), group.study_uid, leaving
             )
@@ -107,7 +125,7 @@ class _Refiling:
             self._renew_series(series_id)
         for study_id in sorted(self.touched_studies):
             self._renew_study(study_id)
-        for patient in sorted(self.touched_patients):
+        for patient in sorted(self.touched_patients) if self.of_patients else []:
             self._renew_patient(patient)
         self._note_patients()
         rejection.recount(self.connection, self.touched_series)
@@ -137,7 +155,18 @@ class _Refiling:
                 first = self._first(instances.c.series == one.id)
                 if first is not None:
                     entry = entry_of(self.root, first, self.keys.wanted)
-                    found.append(_Group(study_id, one.id, row.study_uid, one.series_uid, first.id, entry))
+                    found.append(
+                        _Group(
+                            study_id,
+                            one.id,
+                            row.study_uid,
+                            one.series_uid,
+                            first.id,
+                            entry,
+                            None,
+                            row.patient,
+                        )
+                    )
                 continue
             parts: dict[tuple[Any, ...], _Group] = {}
             for stored in self.connection.execute(
@@ -149,7 +178,7 @@ class _Refiling:
                 if group is None:
                     entry = entry_of(self.root, stored, self.keys.wanted)
                     group = parts[words] = _Group(
-                        study_id, one.id, row.study_uid, one.series_uid, stored.id, entry, []
+                        study_id, one.id, row.study_uid, one.series_uid, stored.id, entry, [], row.patient
                     )
                 assert group.ids is not None
                 group.ids.append(stored.id)

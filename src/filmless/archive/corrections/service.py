@@ -8,7 +8,7 @@ import logging
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-from sqlalchemy import Connection, Engine, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Engine, func, insert, select, update
 
 from filmless.access.audit.model import Entry as AuditEntry
 from filmless.access.audit.model import Kind
@@ -20,6 +20,7 @@ from filmless.archive.corrections.ledgered import agreeing
 from filmless.archive.corrections.model import (
     CODES,
     IDENTIFYING,
+    PATIENT_ID,
     Changes,
     Correction,
     Done,
@@ -129,8 +130,7 @@ def undo(
                 select(studies.c.id, instances.c.correction)
                 .join(series, series.c.study == studies.c.id)
                 .join(instances, instances.c.series == series.c.id)
-                .where(instances.c.correction != 0)
-                .where(*([studies.c.study_uid == row.study_uid] if row.study_uid else []))
+                .where(instances.c.correction != 0, _where_in_force(connection, correction))
                 .distinct()
             )
         ]
@@ -220,6 +220,33 @@ def _keep(connection: Connection, one: Correction) -> Correction:
     return from_row(connection.execute(select(corrections).where(corrections.c.id == made)).one())
 
 
+def _where_in_force(connection: Connection, one: Correction) -> ColumnElement[bool]:
+    """A condition on `studies` that holds for all over which a correction may be in force."""
+    if one.study_uid:
+        return studies.c.study_uid == one.study_uid
+    # whoever the patient has become by what came after it
+    known = {one.patient_id, *_new_ids(one)}
+    moved: set[str] = set()
+    for row in connection.execute(
+        select(corrections)
+        .where(corrections.c.id > one.id, corrections.c.undone_at.is_(None))
+        .order_by(corrections.c.id)
+    ):
+        later = from_row(row)
+        if later.tags.isdisjoint(IDENTIFYING):
+            continue
+        if later.study_uid:
+            moved.add(later.study_uid)
+        elif later.patient_id in known:
+            known.update(_new_ids(later))
+    whose = select(patients.c.id).where(patients.c.patient_id.in_(known))
+    return studies.c.patient.in_(whose) | studies.c.study_uid.in_(moved)
+
+
+def _new_ids(one: Correction) -> list[str]:
+    return [one.gives(PATIENT_ID)] if PATIENT_ID in one.changes else []
+
+
 def _depends(connection: Connection, undone: Correction) -> bool:
     """Whether a later correction of a patient may be in force over other objects without this one."""
     if not undone.tags & IDENTIFYING:
@@ -264,8 +291,9 @@ def _renew(
         connection,
         root,
         study_ids,
+        correction.tags,
         why=f"correction {correction.key}",
-        apart=undone and bool(correction.tags & IDENTIFYING),
+        apart=undone,
     )
 
 
