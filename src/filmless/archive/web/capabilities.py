@@ -162,7 +162,7 @@ TABLE: Final[Mapping[tuple[str, str], Transaction]] = {
     ),
     **_rows("GET", _LEVELS, _RETRIEVE),
     **_rows("GET", (f"{path}/metadata" for path in _LEVELS), _METADATA),
-    **_rows("GET", (_FRAME,), _FRAMES),
+    **_rows("GET", (_FRAME, _INSTANCE + "/pixeldata"), _FRAMES),
     **_rows("GET", (_INSTANCE + "/bulkdata/{path:path}",), _BULK),
     **_rows("GET", (f"{path}/rendered" for path in (*_LEVELS, _FRAME)), _RENDERED),
     **_rows("GET", (f"{path}/thumbnail" for path in (*_LEVELS, _FRAME)), _THUMBNAIL),
