@@ -5,6 +5,7 @@ values. What XML 1.0 cannot hold (control characters) is written as U+FFFD.
 """
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
 from math import isfinite
@@ -77,14 +78,14 @@ def _document(content: Mapping[str, Any]) -> Iterator[str]:
 
 def _attributes(content: Mapping[str, Any]) -> Iterator[str]:
     creators = _creators(content)
-    blocks = list(creators.values())
+    blocks = Counter(creators.values())
     for name, member in sorted(content.items()):
         tag = int(name, 16)
         more = ""
         creator = creators.get((tag >> 16, tag >> 8 & 0xFF))
         if creator is not None:
             # the block is the reader's to give; where one creator has two, they could not be told apart
-            if blocks.count(creator) == 1:
+            if blocks[creator] == 1:
                 tag &= 0xFFFF00FF
             more = f' privateCreator="{_escaped(creator[1], _IN_ATTRIBUTE)}"'
         elif keyword := keyword_of(tag):
