@@ -13,10 +13,10 @@ from tests.archive.conftest import Put, ct
 from tests.archive.web.test_qido import Client
 
 from filmless.access.model import SYSTEM
-from filmless.archive import search_keys, searchable
+from filmless.archive import search_index, search_keys, searchable
 from filmless.archive.model import Source
 from filmless.archive.query import LEVELS, Asked, Options, search, understand
-from filmless.archive.search_keys import Indexer
+from filmless.archive.search_index import Indexer
 from filmless.archive.store import Archive
 from filmless.archive.tables import attribute_values
 from filmless.db.work import reading, writing
@@ -193,7 +193,7 @@ def _rows(engine: Engine, path: str) -> int:
 def test_the_job_may_be_cut_off_and_goes_on(
     put: Put, engine: Engine, indexer: Indexer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(search_keys, "_CHUNK", 2)
+    monkeypatch.setattr(search_index, "_CHUNK", 2)
     for number in range(7):
         put(made(number, KVP="120"))
     key = add(engine, "KVP", "instance")

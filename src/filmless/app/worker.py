@@ -30,7 +30,7 @@ from filmless.app.calling import tls_for_devices
 from filmless.app.index import open_index
 from filmless.app.settings import Settings, load
 from filmless.app.trail import forwarder, open_trail
-from filmless.archive import search_keys, settle
+from filmless.archive import search_index, settle
 from filmless.archive.codecs import Codecs
 from filmless.archive.commitment import jobs as commitment_jobs
 from filmless.archive.commitment.provider import Reporter
@@ -245,7 +245,7 @@ def work(settings: Settings, stop: threading.Event, *, poll: float = 1.0) -> Non
         def register() -> None:
             exchange.register()
             commitment_jobs.register(reporter)
-            search_keys.Indexer(engine, settings.store).register()
+            search_index.Indexer(engine, settings.store).register()
 
         stack.enter_context(durable.running(url, register, poll=poll))
         jobs = stack.enter_context(Jobs(url))

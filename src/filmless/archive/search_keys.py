@@ -1,35 +1,30 @@
-"""Making an attribute searchable, and taking that back; the job that indexes what was there before.
+"""Making an attribute searchable, and taking that back.
 
 A key is a row of `search_keys`. From the transaction that adds it on, everything that arrives is indexed for it; a
-durable job reads the files of what was there. Only then can the key be asked for, in C-FIND and QIDO-RS alike, so
-that no answer is a part of the truth. The job remembers how far it came; it may be cut off anywhere and goes on.
+durable job reads the files of what was there (archive/search_index.py). Only then can the key be asked for, in C-FIND
+and QIDO-RS alike, so that no answer is a part of the truth.
 """
 
-import asyncio
 import logging
 import re
-import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
-from sqlalchemy import Connection, Engine, Select, delete, func, insert, select, update
+from sqlalchemy import Connection, Engine, delete, func, insert, select, update
 
 from filmless.archive import levels, rejection, searchable
 from filmless.archive.entry import Entry, scan_file
-from filmless.archive.leaving import leaving
-from filmless.archive.query.instances import StoredInstance
-from filmless.archive.searchable import LEVEL_WORDS, LevelWord, SearchKey, SearchKeys
-from filmless.archive.tables import attribute_values, instances, search_keys, series, studies, versions
-from filmless.db import durable, events
-from filmless.db.durable import Attempt
-from filmless.db.work import reading, writing
+from filmless.archive.searchable import LEVEL_WORDS, LevelWord, SearchKey
+from filmless.archive.tables import attribute_values, instances, search_keys, series, studies
+from filmless.db import events
+from filmless.db.work import writing
 from filmless.dicom.attributes import BY_TAG, TAG
 from filmless.dicom.vr import dictionary_vr
 from filmless.kit import clock
-from filmless.kit.errors import FilmlessError, Refused
+from filmless.kit.errors import Refused
 from filmless.patients.tables import patients
 
 log = logging.getLogger(__name__)
@@ -42,8 +37,6 @@ DEVICE: Final = "index"
 #: keys at most: each costs every arriving object a little
 MOST_KEYS: Final = 64
 _DEEPEST: Final = 6
-#: rows of a level that are indexed in one transaction
-_CHUNK: Final = 100
 #: values that are deleted in one transaction
 _DELETED: Final = 5_000
 #: VRs that can be searched: text, dates and times, numbers, UIDs
@@ -168,7 +161,7 @@ def add(connection: Connection, text: str, *, level: LevelWord, by: str, vr: str
             path=path,
             vr=found_vr,
             ready=False,
-            total=connection.scalar(select(func.count()).select_from(_TABLES[level])) or 0,
+            total=connection.scalar(select(func.count()).select_from(TABLES[level])) or 0,
             created_at=clock.now(),
             created_by=by[:64],
         )
@@ -213,7 +206,7 @@ def remove(engine: Engine, text: str, *, by: str) -> str:
     while True:
         with writing(engine) as connection:
             some = (
-                select(attribute_values.c.id).where(attribute_values.c.path.in_(_paths(path))).limit(_DELETED)
+                select(attribute_values.c.id).where(attribute_values.c.path.in_(paths(path))).limit(_DELETED)
             )
             done = connection.execute(delete(attribute_values).where(attribute_values.c.id.in_(some)))
             if done.rowcount < _DELETED:
@@ -228,7 +221,7 @@ def _found(connection: Connection, text: str) -> tuple[int, str, LevelWord]:
     raise Refused(f"{text} is no search key. `filmless search-keys list` shows them.", code="no-key")
 
 
-def _paths(path: str) -> tuple[str, str]:
+def paths(path: str) -> tuple[str, str]:
     return path, path + "#"
 
 
@@ -253,161 +246,9 @@ def read_for(connection: Connection, root: Path, arrived: Iterable[Entry]) -> No
         entry.search_values = [*searchable.values_of(header, keys, arrival.source.character_set)]
 
 
-_TABLES: Final[dict[LevelWord, Any]] = {
+TABLES: Final[dict[LevelWord, Any]] = {
     "patient": patients,
     "study": studies,
     "series": series,
     "instance": instances,
 }
-
-
-class Indexer:
-    """The attempts at the job: what was there before a key."""
-
-    def __init__(self, engine: Engine, root: Path) -> None:
-        self._engine = engine
-        self._root = root
-
-    def register(self, *, back_off: Sequence[float] = durable.BACK_OFF) -> None:
-        """Define the kind of job, inside `durable.running`. Its task: {"key": id of the search key}."""
-
-        async def attempt(job_id: str, task: Mapping[str, Any], number: int) -> Attempt:
-            while True:
-                # short pieces: a cancelled job ends between two of them
-                left, result = await asyncio.to_thread(self.some, int(task["key"]), 0.5)
-                if not left:
-                    return Attempt("done", result=result)
-
-        durable.kind(JOB, attempt, back_off=back_off)
-
-    def some(self, key_id: int, seconds: float) -> tuple[bool, dict[str, Any]]:
-        """Index for about so long; returns whether there is more, and figures. A key that is gone has no more."""
-        until = time.monotonic() + seconds
-        while True:
-            with reading(self._engine) as connection:
-                row = connection.execute(select(search_keys).where(search_keys.c.id == key_id)).first()
-                if row is None or row.ready:
-                    return False, {} if row is None else {"done": row.done, "failed": row.failed}
-                key = next(one for one in searchable.read(connection).keys if one.id == key_id)
-                owners = self._owners(connection, key.level, row.position)
-                files = self._files(connection, key.level, owners)
-            rows, failed = self._values(key, files)
-            if not self._write(key, owners, files, rows, failed, before=row.position):
-                # removed meanwhile, or objects of these owners came or were replaced
-                continue
-            if not owners:
-                return False, {"done": row.done, "failed": row.failed}
-            if time.monotonic() > until:
-                return True, {"done": row.done + len(owners), "failed": row.failed + failed}
-
-    def _owners(self, connection: Connection, level: LevelWord, position: int) -> list[int]:
-        table = _TABLES[level]
-        statement = select(table.c.id).where(table.c.id > position).order_by(table.c.id).limit(_CHUNK)
-        return list(connection.scalars(statement))
-
-    def _files(self, connection: Connection, level: LevelWord, owners: list[int]) -> list[Any]:
-        """(owner, file of the object that says its values), for a patient one of each study."""
-        if not owners:
-            return []
-        first: Select[Any]
-        if level == "instance":
-            first = select(instances.c.id.label("owner"), instances.c.id.label("instance")).where(
-                instances.c.id.in_(owners)
-            )
-        elif level == "series":
-            first = (
-                select(instances.c.series.label("owner"), func.min(instances.c.id).label("instance"))
-                .where(instances.c.series.in_(owners))
-                .group_by(instances.c.series)
-            )
-        else:
-            owner = studies.c.id if level == "study" else studies.c.patient
-            first = (
-                select(owner.label("owner"), func.min(instances.c.id).label("instance"))
-                .join(series, series.c.study == studies.c.id)
-                .join(instances, instances.c.series == series.c.id)
-                .where(owner.in_(owners))
-                .group_by(studies.c.id, studies.c.patient)
-            )
-        chosen = first.subquery()
-        return list(
-            connection.execute(
-                select(
-                    chosen.c.owner,
-                    versions.c.path,
-                    versions.c.offset,
-                    versions.c.size,
-                    versions.c.transfer_syntax_uid,
-                    versions.c.character_set,
-                    instances.c.correction,
-                )
-                .join(instances, instances.c.id == chosen.c.instance)
-                .join(versions, versions.c.id == instances.c.version)
-                .order_by(chosen.c.owner, chosen.c.instance)
-            )
-        )
-
-    def _values(self, key: SearchKey, files: Sequence[Any]) -> tuple[list[dict[str, Any]], int]:
-        keys = SearchKeys((key,))
-        rows: list[dict[str, Any]] = []
-        seen: set[tuple[int, str, str]] = set()
-        failed = 0
-        for owner, path, offset, size, syntax, character_set, correction in files:
-            one = StoredInstance("", "", syntax, path, offset, size, "", "", "", 0, correction, character_set)
-            try:
-                header = leaving(one, self._root).header(keys.wanted)
-            except (OSError, FilmlessError):
-                failed += 1
-                continue
-            for level, row in searchable.values_of(header, keys, character_set):
-                # a patient is known from many studies: each value once
-                words = (owner, row["path"], row["value"])
-                if level == "patient" and words in seen:
-                    continue
-                seen.add(words)
-                rows.append({"level": level, "owner": owner, **row})
-        return rows, failed
-
-    def _write(
-        self,
-        key: SearchKey,
-        owners: list[int],
-        files: list[Any],
-        rows: list[dict[str, Any]],
-        failed: int,
-        *,
-        before: int,
-    ) -> bool:
-        """Put the values of these owners in place of those there are; False where things have changed meanwhile."""
-        with writing(self._engine) as connection:
-            # for a moment nothing is filed: what came in between has written values that must not be lost
-            rejection.lock(connection, alone=True)
-            if self._files(connection, key.level, owners) != files:
-                return False
-            done = connection.execute(
-                update(search_keys)
-                .where(
-                    search_keys.c.id == key.id,
-                    search_keys.c.position == before,
-                    search_keys.c.ready.is_(False),
-                )
-                .values(
-                    position=owners[-1] if owners else before,
-                    done=search_keys.c.done + len(owners),
-                    failed=search_keys.c.failed + failed,
-                    ready=not owners,
-                )
-            )
-            if done.rowcount != 1:
-                return False
-            if owners:
-                connection.execute(
-                    delete(attribute_values).where(
-                        attribute_values.c.level == key.level,
-                        attribute_values.c.owner.in_(owners),
-                        attribute_values.c.path.in_(_paths(key.path)),
-                    )
-                )
-            if rows:
-                connection.execute(insert(attribute_values), rows)
-        return True
