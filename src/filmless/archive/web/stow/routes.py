@@ -45,6 +45,8 @@ _MOST_PARTS = 100_000
 _PACE = 16 << 10
 #: of a body that is refused, so much is still read, so that its sender gets to read why; bytes, seconds
 _DRAIN, _DRAIN_SECONDS = 8 << 20, 5.0
+#: requests whose metadata are made into objects at a time: each has a thread that all others want too
+_MAKING = 2
 #: names of stored objects in a problem answer
 _NAMED = 1000
 #: errors by which a whole message is no message
@@ -63,6 +65,7 @@ def routes(context: ArchiveWeb) -> list[BaseRoute]:
 class _Store:
     def __init__(self, context: ArchiveWeb) -> None:
         self._context = context
+        self._making = asyncio.Semaphore(_MAKING)
 
     async def answer(self, request: Request) -> Response:
         """200, 202, 409, 503 or 507 with a data set; everything else is a problem."""
@@ -95,7 +98,7 @@ class _Store:
             raise accept.not_acceptable("the answer is application/dicom+json or application/dicom+xml")
         context.trail.require()
         intake = Intake(context.archive, principal, Source(f"web:{principal.name}"[:64]), study_uid)
-        body = _Body(intake, context)
+        body = _Body(intake, context, self._making)
         try:
             await body.read(request, chunks)
         except FilmlessError as error:
@@ -169,8 +172,8 @@ def _check_syntax(intake: Intake) -> None:
 class _Body:
     """The body of one request, by what its parts are."""
 
-    def __init__(self, intake: Intake, context: ArchiveWeb) -> None:
-        self._intake, self._context = intake, context
+    def __init__(self, intake: Intake, context: ArchiveWeb, making: asyncio.Semaphore) -> None:
+        self._intake, self._context, self._making = intake, context, making
         self._spool: Spool | None = None
         self._bulk: metadata.Bulk | None = None
         self._roots: list[Spooled] = []
@@ -213,7 +216,8 @@ class _Body:
         parser.finish()
         if self._spool is not None and self._bulk is not None:
             await self._spool.flush()
-            await asyncio.to_thread(metadata.store, self._intake, self._roots, self._bulk)
+            async with self._making:
+                await asyncio.to_thread(metadata.store, self._intake, self._roots, self._bulk)
 
     def _begin(self, part: Part) -> None:
         # a part without a type is of that of the root (RFC 2387 has no other to offer)
