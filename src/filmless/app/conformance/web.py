@@ -2,8 +2,8 @@
 
 from filmless.app.conformance.markdown import table
 from filmless.archive import dimse
-from filmless.archive.model import CAUSES, REJECTION_CODES
-from filmless.archive.web import capabilities
+from filmless.archive.model import CAUSES, REJECTION_CODES, ArchiveSettings
+from filmless.archive.web import capabilities, qido
 from filmless.archive.web.stow import answer
 from filmless.dicom import statuses, uids
 from filmless.dicom.web import media_types
@@ -109,6 +109,25 @@ Nothing is deleted by request: DELETE rejects (IHE IOCM) under 113001, `reject/C
     }. Each needs a reason: the parameter
 `reason`, the header Reason, or a member of a JSON body. A rejection note that is stored rejects like one that comes by
 C-STORE, if the account has the right to reject what it names.
+
+### 10.3 Searching (QIDO-RS)
+
+The keys are those of C-FIND (section 4), at every level also those of the levels above and below, by keyword, tag or
+dotted path, and what an engineer made searchable besides. Matching is that of C-FIND with relational queries and
+combined date-time; `fuzzymatching`, `emptyvaluematching` and `multiplevaluematching` are asked for by their parameters.
+UIDs and codes (UI, CS) may be lists, parted by comma or backslash. Dates and times are those of the objects: no time
+zone is taken into account. Attributes that are not in the index are ignored and named in a Warning header (299);
+parameters that begin with a small letter and are none of a search as well; keywords that do not exist are refused
+(400). No match is 200 with an empty list.
+
+An answer has at most {
+        ArchiveSettings().search_maximum
+    } items (set by `search_maximum`); how many are left is in a Warning header,
+counted up to {
+        qido.COUNTED
+    }. Additions: `orderby` (up to four keywords, downwards after a minus), `count=true` (header
+X-Total-Count), and `after`, which comes ready in a Link header with rel="next" and neither repeats nor loses an answer
+while objects arrive. Without `orderby` the newest studies come first.
 """
 
 

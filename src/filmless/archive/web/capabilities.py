@@ -48,7 +48,19 @@ _SEARCH: Final = Transaction(
     "Search",
     "10.6",
     gives=(DICOM_JSON, _multipart(DICOM_XML)),
-    parameters=("{attribute}", "fuzzymatching", "includefield", "limit", "offset", "orderby", "accept"),
+    parameters=(
+        "{attribute}",
+        "fuzzymatching",
+        "emptyvaluematching",
+        "multiplevaluematching",
+        "includefield",
+        "limit",
+        "offset",
+        "orderby",
+        "after",
+        "count",
+        "accept",
+    ),
 )
 _RETRIEVE: Final = Transaction(
     "Retrieve", "10.4", gives=(_multipart(DICOM), DICOM, ZIP), parameters=("accept",)

@@ -31,7 +31,7 @@ from filmless.net.http.streams import Segments
 #: answers fetched at a time: longer lists are made of several such pages
 _PAGE: Final = 500
 #: answers that are left are counted up to so many
-_COUNTED: Final = 200
+COUNTED: Final = 200
 #: of a query as it is kept in the audit trail; characters
 _KEPT_QUERY: Final = 4_000
 
@@ -157,10 +157,10 @@ class _Service:
         if first.more and size:
             behind = replace(asked.query, after=first.last)
             wanted = asked.limit - size
-            found = count(connection, principal, behind, most=wanted + _COUNTED)
+            found = count(connection, principal, behind, most=wanted + COUNTED)
             remaining = min(wanted, found)
             if found > wanted:
-                left = f"at least {_COUNTED}" if found == wanted + _COUNTED else str(found - wanted)
+                left = f"at least {COUNTED}" if found == wanted + COUNTED else str(found - wanted)
             if not wanted and not asked.after:
                 self._places.keep(key, asked.offset, size, first.last)
         return _Begun(asked, first, _texts(asked, first, service), remaining, total, left)
