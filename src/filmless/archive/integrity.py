@@ -11,6 +11,7 @@ from typing import Any
 
 from sqlalchemy import Engine, Row, Table, and_, func, literal, or_, select
 
+from filmless.archive import overlays
 from filmless.archive.blobs import BlobStore, read_label, writer_lives
 from filmless.archive.tables import instances, open_folders, quarantine, series, studies, versions
 from filmless.db.work import reading
@@ -91,6 +92,7 @@ def check(
         _row_without_file(engine, root, row, report)
         row = next(rows, None)
     _check_index(engine, report)
+    _check_overlays(engine, root, report)
     report.complete = True
     if resume_file is not None:
         resume_file.unlink(missing_ok=True)
@@ -202,6 +204,22 @@ def _sha256(file: Any, offset: int) -> str:
     while block := file.read(_BLOCK):
         digest.update(block)
     return digest.hexdigest()
+
+
+def _check_overlays(engine: Engine, root: Path, report: Report) -> None:
+    """Whether the corrections in force can be read: without them their objects do not leave."""
+    with reading(engine) as connection:
+        numbers = connection.scalars(
+            select(instances.c.correction).where(instances.c.correction != 0).distinct()
+        ).all()
+    # as they are on the disk, not as this process remembers them
+    overlays.read.cache_clear()
+    for number in numbers:
+        try:
+            overlays.read(root, number)
+        except FilmlessError as error:
+            where = str(overlays.path_of(root, number).relative_to(root))
+            report.add("overlay-unreadable", where, error.message)
 
 
 def _check_index(engine: Engine, report: Report) -> None:

@@ -20,13 +20,13 @@ from tests.archive.corrections.test_correcting import (
 )
 from tests.archive.test_search_keys import add, index
 
-from filmless.archive import ledger, overlays, rebuild, settle
+from filmless.archive import integrity, ledger, overlays, rebuild, settle
 from filmless.archive.corrections import service
 from filmless.archive.corrections.model import Level, Target
 from filmless.archive.index_process import IndexProcess
 from filmless.archive.leaving import leaving
 from filmless.archive.model import ArchiveSettings, Arrival, Kind, Source
-from filmless.archive.search_keys import Indexer
+from filmless.archive.search_index import Indexer
 from filmless.archive.store import Archive
 from filmless.archive.tables import attribute_values, corrections, instances, series, studies
 from filmless.db.work import reading
@@ -137,6 +137,8 @@ def test_nothing_leaves_without_its_corrections(archive: Archive, put: Put) -> N
     path.unlink()
     with pytest.raises(Unavailable):
         leaving(one, archive.root)
+    report = integrity.check(archive.engine, archive.root)
+    assert [found.kind for found in report.differences or []] == ["overlay-unreadable"]
     path.write_bytes(content.replace(b"JANET", b"JANEX"))
     with pytest.raises(Defect):
         leaving(one, archive.root)
