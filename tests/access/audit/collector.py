@@ -69,6 +69,7 @@ class Collector:
                     try:
                         connection = self._context.wrap_socket(connection, server_side=True)
                     except (ssl.SSLError, OSError):
+                        connection.close()
                         continue
                 self._connections.append(connection)
                 self._run(self._frames, connection)

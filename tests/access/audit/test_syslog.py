@@ -25,6 +25,7 @@ from filmless.db.work import reading
 
 from .collector import Certificates, Collector
 from .conftest import Kept
+from .test_chain import tamper
 
 WANG = Principal("user", "wang")
 HEADER = re.compile(
@@ -214,6 +215,32 @@ def test_a_collector_that_wants_a_certificate_and_gets_none(kept: Kept, certific
 
     eventually(refused, "nothing counts as told")
     assert collector.messages == []
+    one.close()
+    collector.stop()
+
+
+def test_a_record_that_somebody_damaged_does_not_hold_up_the_others(kept: Kept) -> None:
+    collector = Collector("tcp")
+    collector.start()
+    wanted = AuditSettings(collector="127.0.0.1", collector_port=collector.port, transport="tcp")
+    one = forwarder(kept, wanted)
+    fill(kept, 1, 8)
+    for seq, change in enumerate(
+        (
+            "body = 'nonsense'",
+            "body = '[]'",
+            """body = '{"studies":["1.2.3"],"detail":{"sop_classes":{"x":"many"}}}'""",
+            "at = 'never'",
+            "kind = 'strange'",
+            """body = '{"studies":[[7]],"patients":[{}],"server": 7,"detail":"x"}'""",
+        ),
+        start=2,
+    ):
+        tamper(kept.engine, f"UPDATE audit SET {change} WHERE seq = {seq}")
+    assert one.run_once() == 8
+    eventually(lambda: len(collector.messages) == 8, "all eight")
+    found = told(collector)
+    assert (found[0], found[-1]) == ("1.2.1", "1.2.8")
     one.close()
     collector.stop()
 

@@ -116,7 +116,11 @@ EVENTS: dict[Kind, Event] = {
 
 def event_of(record: Record) -> Event:
     """The event that an entry is reported as."""
-    kind = Kind(record.kind)
+    try:
+        kind = Kind(record.kind)
+    except ValueError:
+        # of a newer program, or changed by hand: told all the same
+        return Event(SECURITY_ALERT, "E", _RESTRICTED)
     if kind is Kind.NETWORK and record.outcome == "success":
         return Event(NETWORK_ENTRY, "E", _DETACH if record.what == "detach" else _ATTACH)
     if kind is Kind.SHARE and record.what == "used":

@@ -1,5 +1,6 @@
 """Tells the collector of every entry, in order. The trail itself is the spool: what was not told yet waits there."""
 
+import dataclasses
 import logging
 import time
 from collections.abc import Iterator
@@ -103,7 +104,16 @@ class Forwarder:
         priority = NOTICE if record.outcome == "success" else WARNING
         process = record.server.rpartition("/")[2]
         host = record.server.partition("/")[0] or self._host
-        return line(priority, record.at, host, process, MESSAGE_ID, message(record, self._reporter))
+        return line(priority, record.at, host, process, MESSAGE_ID, self._message(record))
+
+    def _message(self, record: Record) -> bytes:
+        try:
+            return message(record, self._reporter)
+        except (ValueError, TypeError, AttributeError, LookupError):
+            # one that somebody has damaged must not hold up all that follow: it is told without its details
+            log.error("record %d of the audit trail cannot be told in full", record.seq)
+            bare = {"server": record.server, "studies": [str(uid) for uid in record.studies]}
+            return message(dataclasses.replace(record, body=bare), self._reporter)
 
     def _anchor(self) -> None:
         """The chain's end, as the line that HOME/audit/anchors.log has, for `filmless audit verify --anchors`."""

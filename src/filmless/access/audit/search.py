@@ -3,15 +3,17 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, select
 
+from filmless.access.audit import chain
 from filmless.access.audit.model import Kind, Outcome, Record
 from filmless.access.audit.tables import audit, audit_subjects
 
 MOST = 1000
+_LONG_AGO = datetime(1, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +51,7 @@ class Asked:
 
 def newest(connection: Connection, asked: Asked, *, before: int = 0, limit: int = 100) -> list[Record]:
     """Entries, the newest first, at most `limit` (and 1,000). `before`: go on behind the entry of this number."""
-    query = select(audit).order_by(audit.c.seq.desc()).limit(min(limit, MOST))
+    query = select(*chain.SEALED).order_by(audit.c.seq.desc()).limit(min(limit, MOST))
     if before:
         query = query.where(audit.c.seq < before)
     return [record_of(row) for row in connection.execute(_restricted(query, asked))]
@@ -57,7 +59,7 @@ def newest(connection: Connection, asked: Asked, *, before: int = 0, limit: int 
 
 def after(connection: Connection, seq: int, limit: int, asked: Asked | None = None) -> Sequence[Record]:
     """Entries with numbers above `seq`, in their order."""
-    query = select(audit).where(audit.c.seq > seq).order_by(audit.c.seq).limit(limit)
+    query = select(*chain.SEALED).where(audit.c.seq > seq).order_by(audit.c.seq).limit(limit)
     return [record_of(row) for row in connection.execute(_restricted(query, asked or Asked()))]
 
 
@@ -84,14 +86,18 @@ def _restricted(query: Any, asked: Asked) -> Any:
 
 
 def record_of(row: Row[Any]) -> Record:
-    """A row as a Record; one whose body somebody has destroyed has none."""
+    """A row of chain.SEALED as a Record. What somebody has destroyed is empty, or long ago: the rest is still told."""
     try:
         body = json.loads(row.body)
     except ValueError:
         body = {}
+    try:
+        at = datetime.fromisoformat(row.at).astimezone(UTC)
+    except (ValueError, OverflowError):
+        at = _LONG_AGO
     return Record(
         row.seq,
-        row.at,
+        at,
         row.kind,
         row.outcome,
         row.who_kind,

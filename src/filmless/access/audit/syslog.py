@@ -126,6 +126,7 @@ class Collector:
         while struct.unpack("i", fcntl.ioctl(connection, termios.TIOCOUTQ, bytes(4)))[0]:
             if time.monotonic() > deadline:
                 raise TimeoutError(errno.ETIMEDOUT, "it does not read")
+            self._still_there(connection)
             time.sleep(0.002)
 
 
