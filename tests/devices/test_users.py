@@ -54,8 +54,7 @@ def test_a_right_passcode_is_the_account(gate: Gate) -> None:
     # what both may: the account's rights, and no more than a device has
     assert may(acts, Action.SEARCH) and may(acts, Action.VIEW)
     assert not may(acts, Action.SHARE) and not may(acts, Action.OWN_ACCOUNT)
-    scope = acts.grants[0].scope
-    assert scope == Scope(sites=frozenset({"north"}), modalities=frozenset({"CT"}))
+    assert acts.within == Scope(sites=frozenset({"north"}), modalities=frozenset({"CT"}))
 
 
 def test_a_wrong_one_is_refused_and_told(gate: Gate) -> None:
@@ -133,4 +132,5 @@ def test_a_clinician_at_a_device_of_a_department_sees_own_patients_there(gate: G
         grants.grant(connection, "doc", Role.CLI, Acting(SYSTEM, gate.trail))
         user = grants.principal_of(connection, accounts.get(connection, "doc"))
     acts = Device("WS1", scope=Scope(departments=frozenset({"ED"})), user=user).principal
-    assert acts.grants[0].effective_scope == Scope(departments=frozenset({"ED"}), own_patients=True)
+    assert acts.grants[0].effective_scope == Scope(own_patients=True)
+    assert acts.within == Scope(departments=frozenset({"ED"}))

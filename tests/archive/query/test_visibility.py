@@ -36,7 +36,9 @@ from filmless.access.model import (
     Scope,
     account_principal,
     device_principal,
+    permit,
     share_principal,
+    used_by,
 )
 from filmless.access.tables import break_glass, patient_care, shared_studies, study_access
 from filmless.archive.query import LEVELS, Options, count, instances_of, understand, visible, visible_at
@@ -223,6 +225,17 @@ PRINCIPALS: dict[str, Principal] = {
     "reader-of-a-site-quality-of-another": account(
         NOBODY, everywhere(Role.RES, sites={"North"}), everywhere(Role.QC, sites={"South"})
     ),
+    "reader-at-a-device": used_by(
+        account(WANG, everywhere(Role.ATT, sensitive=True)), scope=Scope(), quality_control=False
+    ),
+    "reader-at-a-device-of-a-site": used_by(
+        account(LI, Grant(Role.ATT), wards=("W1",)),
+        scope=Scope(sites=frozenset({"North"}), sensitive=True),
+        quality_control=False,
+    ),
+    "quality-officer-at-a-device": used_by(account(WANG, Grant(Role.QC)), scope=Scope(), quality_control=True),
+    "clinician-at-a-device": used_by(account(WANG, Grant(Role.CLI)), scope=Scope(), quality_control=False),
+    "clerk-who-exports": permit(account(WANG, everywhere(Role.FLM, sites={"South"})), Action.EXPORT),
     "share": share_principal("one", STUDIES[2], download=False),
     "share-of-a-sensitive": share_principal("two", SENSITIVE[0], download=True),
     "share-of-nothing": share_principal("three", "9.9.9", download=True),
@@ -267,6 +280,12 @@ def _is_open(principal: Principal, study: str, action: Action = Action.VIEW) -> 
     of = BELONGS.get(study, UNASSIGNED)
     if principal.only is not None and action not in principal.only:
         return False
+    device = principal.within
+    if device is not None and (
+        (of.sensitive and not device.sensitive)
+        or (device.sites is not None and (study not in BELONGS or of.site not in device.sites))
+    ):
+        return False
     if principal.unlimited or principal.study == study:
         return True
     if principal.study:
@@ -310,7 +329,7 @@ def _is_open(principal: Principal, study: str, action: Action = Action.VIEW) -> 
             fits = False
         if fits and (not of.sensitive or scope.sensitive or own):
             return True
-    return bool(grants) and opened
+    return bool(grants) and opened and principal.opened
 
 
 def _open_objects(principal: Principal, action: Action = Action.VIEW) -> list[dict[int, Any]]:

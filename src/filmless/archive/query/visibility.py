@@ -110,6 +110,8 @@ def restricted(principal: Principal, action: Action = Action.VIEW) -> bool:
         return True
     if principal.unlimited:
         return False
+    if principal.within is not None and not _is_everything(principal.within):
+        return True
     return not any(_is_everything(grant.effective_scope) for grant in principal.granting(action))
 
 
@@ -125,7 +127,21 @@ def seen(principal: Principal, study: FromClause = studies, *, action: Action = 
     if principal.unlimited:
         return true()
     scopes = frozenset(grant.effective_scope for grant in principal.granting(action))
-    return _seen(scopes, principal.account, principal.wards, principal.quality_control, study)
+    quality = principal.quality_control
+    granted = _seen(
+        scopes,
+        principal.account,
+        principal.wards,
+        with_opened=principal.opened,
+        quality=quality,
+        study=study,
+    )
+    if principal.within is None:
+        return granted
+    here = _seen(
+        frozenset({principal.within}), 0, frozenset(), with_opened=False, quality=quality, study=study
+    )
+    return and_(granted, here)
 
 
 def _little(principal: Principal, action: Action) -> bool:
@@ -142,7 +158,13 @@ def _is_everything(scope: Scope) -> bool:
 
 @lru_cache(maxsize=1024)
 def _seen(
-    scopes: frozenset[Scope], account: int, wards: frozenset[str], quality: bool, study: FromClause
+    scopes: frozenset[Scope],
+    account: int,
+    wards: frozenset[str],
+    *,
+    with_opened: bool,
+    quality: bool,
+    study: FromClause,
 ) -> Condition:
     """What any of the scopes allows, or was opened to the account besides.
 
@@ -154,13 +176,13 @@ def _seen(
     if any(_is_everything(scope) for scope in scopes):
         return true()
     own = _own(account, wards)
-    opened = _opened(account)
+    opened = _opened(account) if with_opened else []
     asked: list[Condition] = []
     found: list[Select[Any]] = list(opened)
     for scope in scopes:
         if scope.shared_only:
             continue
-        within = _within(scope, study, quality)
+        within = _within(scope, study, quality=quality)
         if scope.own_patients:
             if within is None:
                 found += own
@@ -181,7 +203,7 @@ def _seen(
     return or_(false(), *asked)
 
 
-def _within(scope: Scope, study: FromClause, quality: bool) -> Condition | None:
+def _within(scope: Scope, study: FromClause, *, quality: bool) -> Condition | None:
     """Site, department and modality; None where the scope restricts none of them."""
     conditions: list[Condition] = []
     written: list[Condition] = []
