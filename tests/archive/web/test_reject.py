@@ -6,7 +6,7 @@ from urllib.parse import quote
 import httpx
 import pydicom
 import pytest
-from sqlalchemy import select
+from sqlalchemy import func, select
 from tests import made
 from tests.archive.web.place import (
     CLERK,
@@ -19,11 +19,17 @@ from tests.archive.web.place import (
 )
 
 from filmless.access.model import Grant, Principal, Role, Scope, account_principal
+from filmless.archive.corrections.model import Level, Target, from_text
+from filmless.archive.corrections.service import correct
+from filmless.archive.leaving import leaving
+from filmless.archive.levels import WANTED
 from filmless.archive.query.instances import instances_of
 from filmless.archive.reject import show
-from filmless.archive.tables import rejections
+from filmless.archive.tables import rejections, studies
 from filmless.db.work import reading
 from filmless.dicom import part10
+from filmless.dicom.header import text
+from filmless.patients.service import open_flags
 
 SQLITE = pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
 QUALITY = account_principal("quality", 4, [Grant(Role.QC)])
@@ -165,3 +171,25 @@ async def test_bytes_as_received_leave_under_a_reason(place: Place) -> None:
     assert hashlib.sha256(answer.content[meta.data_set_offset :]).digest() == hashlib.sha256(sent).digest()
     (given,) = [one for one in place.audited() if one["kind"] == "export" and one["outcome"] == "success"]
     assert (given["what"], given["reason"], given["studies"]) == ("original", "complaint", ["1.2.3"])
+
+
+async def test_a_note_is_of_the_patient_as_corrected(place: Place) -> None:
+    await store(place, 2)
+    correct(
+        place.context.engine,
+        place.context.store,
+        STEWARD,
+        Target(Level.STUDY, "1.2.3"),
+        {"00100010": from_text(0x00100010, "Right^Rita"), "00100020": from_text(0x00100020, "RIGHT1")},
+        reason="another patient",
+        by="steward",
+    )
+    answer = await act(place, "POST", f"/studies/1.2.3/reject/113001^DCM?reason={quote(WHY)}")
+    (note,) = answer.json()["notes"]
+    with reading(place.context.engine) as connection:
+        # beside what it rejects, so that no second patient comes up under the study
+        (found,) = instances_of(connection, QUALITY, level="IMAGE", sop_uids=[note])
+        header = leaving(found, place.context.store).header(WANTED)
+        assert (text(header, 0x00100020), text(header, 0x00100010)) == ("RIGHT1", "Right^Rita")
+        assert connection.scalar(select(func.count()).select_from(studies)) == 1
+        assert open_flags(connection, limit=10) == []

@@ -13,8 +13,7 @@ from filmless.access.audit.model import Kind
 from filmless.access.model import Action
 from filmless.archive import entry
 from filmless.archive import quarantine as kept
-from filmless.archive.api.deciding import Caller, Decision, Desk, quarantined_for
-from filmless.archive.api.words import PROBLEMS
+from filmless.archive.api.deciding import DECIDING, Caller, Decision, Desk, quarantined_for
 from filmless.archive.model import Cause
 from filmless.archive.publish import Publisher
 from filmless.archive.query.instances import instances_of
@@ -122,7 +121,7 @@ def _contents(path: Path, offset: int, size: int, syntax: str) -> Contents | Non
 
 def router(context: ArchiveWeb | None) -> APIRouter:
     """The routes. `context` None: only to be described."""
-    made = APIRouter(prefix="/quarantine", tags=["quarantine"], responses=PROBLEMS)
+    made = APIRouter(prefix="/quarantine", tags=["quarantine"], responses=DECIDING)
     desk = Desk(context)
 
     @made.get("", summary="Objects in quarantine")

@@ -10,8 +10,8 @@ from sqlalchemy import Connection, select
 from filmless.access.audit.model import Kind
 from filmless.access.model import Action, Principal, may
 from filmless.archive import reject as rejecting
-from filmless.archive.api.deciding import Caller, Decision, Desk, Reason
-from filmless.archive.api.words import PROBLEMS, Uid
+from filmless.archive.api.deciding import DECIDING, Caller, Decision, Desk, Reason
+from filmless.archive.api.words import Uid
 from filmless.archive.model import REJECTION_CODES
 from filmless.archive.query.visibility import seen
 from filmless.archive.tables import instances, series, studies
@@ -87,7 +87,7 @@ class Revoked(BaseModel):
 
 def router(context: ArchiveWeb | None) -> APIRouter:
     """The routes. `context` None: only to be described."""
-    made = APIRouter(prefix="/rejections", tags=["rejections"], responses=PROBLEMS)
+    made = APIRouter(prefix="/rejections", tags=["rejections"], responses=DECIDING)
     desk = Desk(context)
 
     @made.get("", summary="What is rejected")
