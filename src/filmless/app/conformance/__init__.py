@@ -8,7 +8,7 @@ A test compares the file with what is made here, so that the statement cannot sa
 
 from pathlib import Path
 
-from filmless.app.conformance import network, query, services, storage, web
+from filmless.app.conformance import audit, network, query, services, storage, web
 
 FILE = Path("docs/conformance/statement.md")
 
@@ -26,6 +26,7 @@ def statement() -> str:
         network.network(),
         network.character_sets(),
         network.security(),
+        audit.audit(),
         web.dicom_web(),
         storage.appendix(),
     )
