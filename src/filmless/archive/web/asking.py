@@ -9,6 +9,7 @@ from typing import Final
 from starlette.requests import Request
 from starlette.responses import Response
 
+from filmless.access.audit.model import Entry, Kind
 from filmless.access.model import Action, Principal, permit
 from filmless.archive.web.context import ArchiveWeb, principal_of
 from filmless.dicom.web.accept import Wish, wishes_of
@@ -18,6 +19,7 @@ from filmless.net.http.origin import base_url, client_host
 log = logging.getLogger(__name__)
 
 _UID: Final = re.compile(r"[0-9.]{1,64}")
+_KINDS: Final = {Action.VIEW: Kind.VIEW, Action.EXPORT: Kind.EXPORT}
 #: what is sent is asked for again each time (rights may have changed), and not by others' caches
 CACHE: Final = "private, no-cache"
 
@@ -37,7 +39,7 @@ class Asked:
 
 def asked(request: Request, context: ArchiveWeb, action: Action = Action.VIEW) -> Asked:
     """Raises Refused: not signed in, not permitted, no such resource, an Accept that cannot be read."""
-    principal = permit(principal_of(request), action)
+    principal = permitted(request, context, action)
     found = {
         name: uid_of(request.path_params, name)
         for name in ("study", "series", "instance")
@@ -45,6 +47,27 @@ def asked(request: Request, context: ArchiveWeb, action: Action = Action.VIEW) -
     }
     wishes = wishes_of(request.headers.get("accept"), request.scope["query_string"].decode("latin-1"))
     return Asked(principal, host_of(request, context), wishes, **found)
+
+
+def permitted(request: Request, context: ArchiveWeb, action: Action) -> Principal:
+    """Whoever asks, narrowed to what allows the action; a refusal goes into the audit trail."""
+    principal = principal_of(request)
+    try:
+        return permit(principal, action)
+    except Refused as why:
+        study = request.path_params.get("study") or request.query_params.get("studyUID", "")
+        context.trail.record_late(
+            Entry(
+                _KINDS.get(action, Kind.REFUSAL),
+                principal,
+                "refused",
+                host=host_of(request, context),
+                studies=(study,) if _UID.fullmatch(study) else (),
+                what="ZIP" if action is Action.EXPORT else "",
+                reason=why.message,
+            )
+        )
+        raise
 
 
 def uid_of(parameters: Mapping[str, str], name: str) -> str:

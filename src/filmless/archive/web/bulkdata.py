@@ -19,7 +19,7 @@ from filmless.archive.web.context import ArchiveWeb
 from filmless.archive.web.frames import Frames, ranged
 from filmless.archive.web.lookup import Found, Lookup
 from filmless.dicom import uids
-from filmless.dicom.header import Header
+from filmless.dicom.header import Header, integer
 from filmless.dicom.json_text import mapped
 from filmless.dicom.rewrite import WORD, inflate, swap
 from filmless.dicom.scan import PIXEL_TAGS, scan, sequence_items
@@ -31,6 +31,7 @@ from filmless.net.http.streams import FileSlice, Segments, part_asked
 
 #: a tag, then item numbers and tags
 _PATH: Final = re.compile(r"[0-9A-Fa-f]{8}(/[1-9][0-9]{0,5}/[0-9A-Fa-f]{8}){0,100}")
+_ALLOCATED: Final = 0x00280100
 _KIND: Final = f"{OCTET_STREAM}; transfer-syntax={uids.EXPLICIT_VR_LE}"
 
 
@@ -103,15 +104,21 @@ class BulkData:
             syntax = stored.ts
             if uids.transfer_syntax(syntax).deflated:
                 head, syntax = inflate(head), uids.EXPLICIT_VR_LE
-            return _inside(scan(head, syntax, frozenset({tag}), past_pixels=True), head, None, way)
+            return _inside(
+                scan(head, syntax, frozenset({tag, _ALLOCATED}), past_pixels=True), head, None, way
+            )
         if not out.length:
             return None
         with mapped(out.path, out.offset, out.length) as part:
             data, syntax, place = part, stored.ts, out
             if uids.transfer_syntax(syntax).deflated:
                 data, syntax = memoryview(inflate(part)), uids.EXPLICIT_VR_LE
-                return _inside(scan(data, syntax, frozenset({tag}), past_pixels=True), data, None, way)
-            return _inside(scan(data, syntax, frozenset({tag}), past_pixels=True), data, place, way)
+                return _inside(
+                    scan(data, syntax, frozenset({tag, _ALLOCATED}), past_pixels=True), data, None, way
+                )
+            return _inside(
+                scan(data, syntax, frozenset({tag, _ALLOCATED}), past_pixels=True), data, place, way
+            )
 
 
 def _inside(header: Header, data: bytes | memoryview, place: Leaving | None, way: str) -> Value | None:
@@ -156,7 +163,11 @@ def _pixels(header: Header, data: bytes | memoryview, place: Leaving | None, tag
     if place is not None and header.little:
         return Value(FileSlice(place.path, place.offset + start, length))
     value = bytes(data[start : start + length])
-    return Value(value if header.little else swap(value, WORD.get(vr, 1)))
+    if header.little:
+        return Value(value)
+    # as dicom.pixels takes them: OW in words of 16 bits, wider cells whole
+    width = (integer(header, _ALLOCATED, 16) or 16) // 8
+    return Value(value if vr == "OB" and width <= 1 else swap(value, max(2, width)))
 
 
 def _ranged_bytes(request: Request, content: bytes, headers: dict[str, str]) -> Segments:

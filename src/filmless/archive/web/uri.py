@@ -8,12 +8,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from filmless.access.model import Action, permit
+from filmless.access.model import Action
 from filmless.archive.leaving import leaving
 from filmless.archive.query.instances import StoredInstance
 from filmless.archive.query.pictured import Pictured, pictured
-from filmless.archive.web.asking import Asked, host_of, not_found, uid_of, unchanged
-from filmless.archive.web.context import ArchiveWeb, principal_of
+from filmless.archive.web.asking import Asked, host_of, not_found, permitted, uid_of, unchanged
+from filmless.archive.web.context import ArchiveWeb
 from filmless.archive.web.documents import DOCUMENTS, document
 from filmless.archive.web.objects import Objects
 from filmless.archive.web.outgoing import Outgoing
@@ -42,7 +42,7 @@ class Uri:
     async def retrieve(self, request: Request) -> Response:
         """GET /wado?requestType=WADO&studyUID=...&seriesUID=...&objectUID=..."""
         given = request.query_params
-        principal = permit(principal_of(request), Action.VIEW)
+        principal = permitted(request, self._context, Action.VIEW)
         _check(given)
         uids = {name: uid_of({name: given[word]}, name) for name, word in _WORDS.items()}
         content = given.get("contentType", "")
