@@ -79,6 +79,20 @@ def test_every_encapsulated_syntax_has_one_media_type() -> None:
         (", ,text/html;level=1 , */*;q=0.1", [Wish("text/html", ONE), Wish("*/*", None, "", 0.1)]),
         # a comma inside quotes belongs to the value
         ('text/x; p="a,b;c", */*', [Wish("text/x", ONE), Wish("*/*", None)]),
+        # Java's own client
+        (
+            "image/gif, *; q=.2, */*; q=.1",
+            [Wish("image/gif", ONE), Wish("*/*", None, "", 0.2), Wish("*/*", None, "", 0.1)],
+        ),
+        # a browser that opens an address
+        (
+            "text/html,application/xhtml+xml,image/avif,*/*;q=0.8,application/signed-exchange;v=b3;q=0.7",
+            [
+                *(Wish(one, ONE) for one in ("text/html", "application/xhtml+xml", "image/avif")),
+                Wish("*/*", None, "", 0.8),
+                Wish("application/signed-exchange", ONE, "", 0.7),
+            ],
+        ),
         ("application/dicom; q=nonsense", [Wish("application/dicom", ONE)]),
     ],
 )

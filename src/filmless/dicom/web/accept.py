@@ -16,7 +16,8 @@ from filmless.dicom.web import media_types
 from filmless.dicom.web.media_types import DICOM, OCTET_STREAM
 from filmless.kit.errors import Refused
 
-_RANGE = re.compile(r"\s*([!#$%&'*+\-.^_`|~0-9A-Za-z]+/[!#$%&'*+\-.^_`|~0-9A-Za-z]+)\s*")
+#: "*" alone is what Java sends for "*/*"
+_RANGE = re.compile(r"\s*([!#$%&'*+\-.^_`|~0-9A-Za-z]+/[!#$%&'*+\-.^_`|~0-9A-Za-z]+|\*(?=\s*[;,]|\s*$))\s*")
 _PARAMETER = re.compile(r""";\s*([!#$%&'*+\-.^_`|~0-9A-Za-z]+)\s*=\s*("(?:[^"\\]|\\.)*"|[^;,"]*)|;\s*""")
 _UID = re.compile(r"[0-9.]{1,64}")
 #: more alternatives than this are not looked at
@@ -90,7 +91,7 @@ def _parse(accept: str) -> tuple[Wish, ...]:
         if at < len(accept) and accept[at] != ",":
             raise Refused("The Accept header cannot be read.", code="bad-accept")
         at += 1
-        if wish := _wish(found[1].lower(), parameters):
+        if wish := _wish("*/*" if found[1] == "*" else found[1].lower(), parameters):
             wishes.append(wish)
     return tuple(sorted(wishes, key=lambda wish: -wish.quality))
 
