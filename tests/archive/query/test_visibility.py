@@ -250,7 +250,7 @@ def _random_principals() -> dict[str, Principal]:
         return frozenset(rng.sample(values, rng.choice([1, 2]))) if rng.random() < 0.4 else None
 
     made = {}
-    for number in range(16):
+    for number in range(6):
         grants = [
             Grant(
                 rng.choice(roles),
