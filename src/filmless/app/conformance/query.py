@@ -75,6 +75,8 @@ def query() -> str:
 Information models: Patient Root, Study Root, and the retired Patient/Study Only. Rejected objects (IOCM: {
         ", ".join(REJECTION_CODES)
     }) are not found; those rejected for quality reasons (113001) are found by devices set to quality control.
+A device neither finds nor retrieves studies that are marked as sensitive, or lie outside of what it may see, where the
+list of devices does not say otherwise. A user whom it identifies finds what both may see.
 
 Extended negotiation (PS3.4 C.5.1.1), accepted where proposed: {
         _accepted(sopclasses.STUDY_ROOT_FIND, _FIND_ITEMS)
