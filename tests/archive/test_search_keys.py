@@ -1,5 +1,6 @@
 """Attributes that an engineer makes searchable: what was there, what arrives, and both ways of asking."""
 
+import json
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,6 +13,7 @@ from sqlalchemy import Engine, func, select
 from tests.archive.conftest import Put, ct
 from tests.archive.web.test_qido import Client
 
+from filmless.access.audit.tables import audit
 from filmless.access.model import SYSTEM
 from filmless.archive import search_index, search_keys, searchable
 from filmless.archive.model import Source
@@ -298,7 +300,13 @@ def test_the_command_adds_lists_and_removes(tmp_path: Path) -> None:
     assert "0 of 0, job waiting" in run("search-keys", "list")
     assert "index-key-1" in run("jobs", "list")
     index(Indexer(engine, tmp_path / "home" / "store"), 1)
-    engine.dispose()
     assert "ready" in run("search-keys", "list")
     assert "not searched any more" in run("search-keys", "remove", "kvp")
+    with reading(engine) as connection:
+        told = [json.loads(body) for body in connection.scalars(select(audit.c.body).order_by(audit.c.seq))]
+    engine.dispose()
+    assert [one["what"] for one in told if one["what"].startswith("search key")] == [
+        "search key added",
+        "search key removed",
+    ]
     assert "No attribute" in run("search-keys", "list")

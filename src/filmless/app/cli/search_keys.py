@@ -4,6 +4,8 @@ from typing import Any
 
 import click
 
+from filmless.access.audit.model import Kind
+from filmless.app.cli.acting import acting
 from filmless.app.cli.options import with_settings
 from filmless.app.cli.output import moment, print_json, print_table, who
 from filmless.app.settings import Settings
@@ -38,9 +40,14 @@ def add(settings: Settings, attribute: str, level: Any, vr: str) -> None:
     from filmless.db.durable import Jobs, jobs_url
     from filmless.db.work import writing
 
-    with open_index(settings, pool_size=2) as engine:
+    with (
+        open_index(settings, pool_size=2) as engine,
+        acting(settings, engine, Kind.CONFIG, "search key added") as act,
+    ):
         with writing(engine) as connection:
             key = keys.add(connection, attribute, level=level, by=who(), vr=vr)
+            act.about(attribute=key.path, level=level)
+            act.done_in(connection)
         with Jobs(jobs_url(settings.home, settings.index_url)) as jobs:
             job = jobs.add(
                 keys.JOB, {"key": key.id}, device=keys.DEVICE, queue=keys.QUEUE, job_id=f"{keys.JOB}-{key.id}"
@@ -120,6 +127,10 @@ def remove(settings: Settings, attribute: str) -> None:
     from filmless.app.index import open_index
     from filmless.archive import search_keys as keys
 
-    with open_index(settings, pool_size=1) as engine:
+    with (
+        open_index(settings, pool_size=2) as engine,
+        acting(settings, engine, Kind.CONFIG, "search key removed") as act,
+    ):
         path = keys.remove(engine, attribute, by=who())
+        act.about(attribute=path)
     click.echo(f"{path} is not searched any more.")
