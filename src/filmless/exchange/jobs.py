@@ -15,6 +15,7 @@ from filmless.access.model import SYSTEM
 from filmless.archive.commitment import user as commitment
 from filmless.archive.query import StoredInstance, instances_of
 from filmless.archive.references import Reference
+from filmless.archive.retrieve.presence import as_now
 from filmless.archive.retrieve.sending import Sender
 from filmless.archive.told import Departures
 from filmless.db import durable
@@ -156,6 +157,7 @@ class ExchangeJobs:
                     settings=self._net,
                     tls=self._tls(device),
                     on_result=note,
+                    now=as_now(self._engine, SYSTEM),
                 )
                 why, failed, again = report.why, report.failed, report.again
             except (Unavailable, AssociationRejected) as error:

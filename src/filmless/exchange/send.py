@@ -19,6 +19,7 @@ from typing import Literal
 
 from filmless.archive.query import StoredInstance
 from filmless.archive.retrieve.planning import proposals
+from filmless.archive.retrieve.presence import Now
 from filmless.archive.retrieve.sending import Sender, SubOperation
 from filmless.archive.retrieve.tally import Result
 from filmless.devices.model import Device
@@ -133,12 +134,13 @@ async def send(
     tls: ssl.SSLContext | None = None,
     on_result: Callable[[StoredInstance, Sent], None] | None = None,
     batch: int = BATCH,
+    now: Now | None = None,
 ) -> Report:
     """Send objects to a device and say what became of each (`on_result`, at once).
 
     Raises AssociationRejected, PeerUnreachable or PeerTimeout where the device does not take an association; what
     `on_result` was told before stands. When cancelled the association is aborted: objects under way may or may
-    not have arrived, and `on_result` was not told of them.
+    not have arrived, and `on_result` was not told of them. `now`: as for Sender.send.
     """
     report = Report()
 
@@ -150,7 +152,7 @@ async def send(
     size = 1 if "one-object-per-association" in device.quirks else batch
     waiting = iter(objects)
     while chosen := list(islice(waiting, size)):
-        await _Batch(device, sender, settings, tls, tell).send(chosen)
+        await _Batch(device, sender, settings, tls, tell, now).send(chosen)
     return report
 
 
@@ -164,12 +166,14 @@ class _Batch:
         settings: NetSettings,
         tls: ssl.SSLContext | None,
         tell: Callable[[StoredInstance, Sent], None],
+        now: Now | None,
     ) -> None:
         self._device = device
         self._sender = sender
         self._settings = settings
         self._tls = tls if device.tls else None
         self._tell = tell
+        self._now = now
 
     async def send(self, objects: Sequence[StoredInstance]) -> None:
         kinds: dict[tuple[str, str], None] = {}
@@ -235,7 +239,9 @@ class _Batch:
         )
         done = 0
         try:
-            async with aclosing(self._sender.send(association, objects, window=_WINDOW)) as sending:
+            async with aclosing(
+                self._sender.send(association, objects, window=_WINDOW, now=self._now)
+            ) as sending:
                 async for one in sending:
                     self._tell(one.instance, _judge(one))
                     done += 1
