@@ -109,7 +109,11 @@ Filmless is one application entity ({net.ae_title} by default) in both roles.
                     f"where proposed, up to {ASYNC_OPERATIONS} operations invoked by the requestor",
                 ),
                 ("SCP/SCU role selection", "for the storage classes, so that C-GET can return objects"),
-                ("user identity", "username, passcode, Kerberos, SAML, JWT: recorded, not checked"),
+                (
+                    "user identity",
+                    "username with passcode: checked, wrong ones refused, right ones answered; "
+                    "username alone, Kerberos, SAML, JWT: neither checked nor answered",
+                ),
                 ("longest identifier", f"{net.max_identifier} bytes"),
             ),
         )
