@@ -6,6 +6,7 @@ import threading
 import time
 from collections import OrderedDict, deque
 from collections.abc import Callable
+from itertools import islice
 
 from sqlalchemy import Connection, Engine, text
 from sqlalchemy.exc import SQLAlchemyError
@@ -85,7 +86,9 @@ class Trail:
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="audit", daemon=True)
                 self._thread.start()
-            self._changed.notify_all()
+            if len(self._waiting) == 1 or len(self._waiting) >= _BATCH:
+                # between these the writer gathers, or is at work and looks by itself
+                self._changed.notify_all()
 
     def require(self) -> None:
         """Raises Unavailable where nothing more can be kept: asked before what is told only at its end."""
@@ -127,7 +130,10 @@ class Trail:
             raise
 
     def flush(self, seconds: float = 10.0) -> None:
-        """Return when all that was recorded before is durable. Raises Unavailable after `seconds`."""
+        """Return when all that was recorded before is durable. Raises Unavailable after `seconds`.
+
+        Never inside a write transaction: on SQLite the trail waits for its end.
+        """
         with self._changed:
             wanted = self._hurried = self._put
             self._changed.notify_all()
@@ -186,7 +192,7 @@ class Trail:
                     timeout=_GATHER,
                 )
                 # they stay in the queue until they are durable: they count against its bound
-                batch = [self._waiting[number] for number in range(min(_BATCH, len(self._waiting)))]
+                batch = list(islice(self._waiting, _BATCH))
             if not self._write(batch):
                 return
             if not self._done:

@@ -28,8 +28,8 @@ audit messages: they vouch for the trail's end. Filmless receives no audit messa
 
 {table(("Entry", "Event", "Action", "Event type"), rows)}
 
-An entry of these that names no study (refused before it was known) is a Security Alert, type Use of Restricted Function.
-Objects that come or go over the network are one message for each study and association or request, with the number of
-instances of each SOP class. Participant objects of patients carry the Patient ID (with "^^^" and the issuer where it has
-one), never the name.
+What names no study because it was refused before is a Security Alert of the type Use of Restricted Function. Objects
+that come or go over the network are one message for each study and association or request, with the number of instances
+of each SOP class. Participant objects of patients carry the Patient ID (with "^^^" and the issuer where it has one),
+never the name.
 """
