@@ -12,7 +12,9 @@ from filmless.archive.leaving import Leaving, leaving
 from filmless.archive.query.instances import StoredInstance
 from filmless.archive.web.asking import unreadable
 from filmless.archive.web.context import ArchiveWeb
-from filmless.dicom import part10
+from filmless.dicom import part10, uids
+from filmless.dicom.explicit import explicit
+from filmless.dicom.json_text import mapped
 from filmless.dicom.web import accept
 from filmless.kit.errors import Refused
 from filmless.net.http.streams import FileSlice, Segment
@@ -118,6 +120,13 @@ class Making:
             out = leaving(stored, self._context.store)
         if one.as_stored:
             return Made(out)
+        if (stored.ts, one.syntax, out.head) == (uids.IMPLICIT_VR_LE, uids.EXPLICIT_VR_LE, b""):
+            try:
+                rewritten = await asyncio.to_thread(_explicit, out)
+            except OSError as why:
+                raise unreadable(why) from why
+            if rewritten is not None:
+                return Made(rewritten)
         try:
             transcoded = await self._context.codecs.transcode(
                 out.path, out.offset, out.length, stored.ts, one.syntax, head=out.head
@@ -127,3 +136,17 @@ class Making:
                 raise
             raise accept.not_acceptable(why.message.rstrip(".")) from why
         return Made(transcoded)
+
+
+def _explicit(out: Leaving) -> Leaving | None:
+    """An object in implicit VR with its header in explicit VR; None where a codec process must do it."""
+    if not out.length:
+        return None
+    with mapped(out.path, out.offset, out.length) as part:
+        try:
+            found = explicit(part)
+        except Refused:
+            return None
+    if found is None or found.tail:
+        return None
+    return Leaving(found.head, out.path, out.offset + found.start, found.length, uids.EXPLICIT_VR_LE)
