@@ -61,7 +61,7 @@ def put(archive: Archive, number: int, study: int, person: int) -> None:
     archive.store_blocking(Arrival(CT, uid, EXPLICIT_LE, Source("CT1")), [encoded(data_set)])
 
 
-@settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=6, deadline=None, suppress_health_check=list(HealthCheck))
 @given(steps=st.lists(STEPS, min_size=2, max_size=9))
 def test_any_order(sqlite_template: Path, steps: list[tuple[str, Any, Any]]) -> None:
     with tempfile.TemporaryDirectory() as folder:

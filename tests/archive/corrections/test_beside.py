@@ -24,12 +24,15 @@ from filmless.archive import integrity, ledger, overlays, rebuild, settle
 from filmless.archive.corrections import service
 from filmless.archive.corrections.model import Level, Target
 from filmless.archive.index_process import IndexProcess
-from filmless.archive.leaving import leaving
+from filmless.archive.leaving import described, leaving
 from filmless.archive.model import ArchiveSettings, Arrival, Kind, Source
 from filmless.archive.search_index import Indexer
 from filmless.archive.store import Archive
 from filmless.archive.tables import attribute_values, corrections, instances, series, studies
 from filmless.db.work import reading
+from filmless.dicom import uids
+from filmless.dicom.pixels import transcode
+from filmless.dicom.rewrite import deflate
 from filmless.kit.errors import Defect, Unavailable
 
 
@@ -195,3 +198,45 @@ def test_a_correction_that_fails_at_its_end_leaves_nothing(
         assert connection.scalar(select(corrections.c.undo_reason)) == "not made"
         assert connection.scalar(select(instances.c.correction).limit(1)) == 0
         assert connection.scalar(select(studies.c.study_uid)) == STUDY
+
+
+def test_every_encoding_leaves_corrected_with_its_pixels_untouched(archive: Archive, put: Put) -> None:
+    two_frames = ct(SOPInstanceUID="1.2.3.1.1.7", NumberOfFrames=2, PixelData=bytes(range(256)))
+    plain = encoded(two_frames)
+    made = {
+        uids.DEFLATED_EXPLICIT_VR_LE: deflate(plain),
+        uids.EXPLICIT_VR_BE: transcode(plain, EXPLICIT_LE, uids.EXPLICIT_VR_BE),
+        uids.RLE_LOSSLESS: transcode(plain, EXPLICIT_LE, uids.RLE_LOSSLESS),
+        uids.JPEG_LS_LOSSLESS: transcode(plain, EXPLICIT_LE, uids.JPEG_LS_LOSSLESS),
+        uids.IMPLICIT_VR_LE: transcode(plain, EXPLICIT_LE, uids.IMPLICIT_VR_LE),
+    }
+    for number, (ts, data) in enumerate(made.items(), 1):
+        uid = f"1.2.3.1.1.{number}"
+        own = plain.replace(b"1.2.3.1.1.7", uid.encode())
+        data = (
+            deflate(own) if ts == uids.DEFLATED_EXPLICIT_VR_LE else data.replace(b"1.2.3.1.1.7", uid.encode())
+        )
+        outcome = archive.store_blocking(Arrival(CT, uid, ts, Source("CT1")), [data])
+        assert outcome.kind is Kind.STORED
+        made[ts] = data
+    before = everything_out(archive)
+    one = correct(archive, study(), PatientName="Wang=王^小明", StudyDescription="Thorax")
+    for each in stored(archive):
+        leaves = leaving(each, archive.root)
+        data_set = read(archive, each)
+        assert data_set.file_meta.TransferSyntaxUID == each.ts
+        assert (str(data_set.PatientName), data_set.StudyDescription) == ("Wang=王^小明", "Thorax")
+        if each.ts == uids.DEFLATED_EXPLICIT_VR_LE:
+            assert (leaves.length, leaves.size % 2) == (0, 0)
+        else:
+            # a slice of the file, from the pixel data's tag on
+            order = "big" if each.ts == uids.EXPLICIT_VR_BE else "little"
+            tag = (0x7FE0).to_bytes(2, order) + (0x0010).to_bytes(2, order)
+            assert made[each.ts][-leaves.length :].startswith(tag)
+            assert made[each.ts].endswith(b"".join(leaves.chunks())[len(leaves.head) :])
+        assert described(each, archive.root)["00100010"]["Value"] == [
+            {"Alphabetic": "Wang", "Ideographic": "王^小明"}
+        ]
+        assert "BulkDataURI" in described(each, archive.root)["7FE00010"]
+    undo(archive, one)
+    assert everything_out(archive) == before
