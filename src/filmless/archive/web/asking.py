@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from filmless.access.audit.model import Entry, Kind
 from filmless.access.model import Action, Principal, permit
+from filmless.archive.query.instances import StoredInstance
 from filmless.archive.web.context import ArchiveWeb, principal_of
 from filmless.dicom.web.accept import Wish, wishes_of
 from filmless.kit.errors import Refused, Unavailable
@@ -110,6 +111,11 @@ def unchanged(request: Request, etag: str) -> Response | None:
     if given.strip() != "*" and etag.removeprefix("W/") not in known:
         return None
     return Response(status_code=304, headers={"ETag": etag, "Cache-Control": CACHE, "Vary": "Accept"})
+
+
+def etag_of(stored: StoredInstance, *more: object) -> str:
+    """The ETag of what depends on an object's bytes, its corrections, and `more`."""
+    return '"' + "-".join(map(str, (stored.sha256[:32], stored.correction, *more))) + '"'
 
 
 def takes_gzip(request: Request) -> bool:

@@ -14,7 +14,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from filmless.archive.leaving import Leaving, leaving
-from filmless.archive.web.asking import CACHE, asked, not_found, unchanged, unreadable
+from filmless.archive.web.asking import CACHE, asked, etag_of, not_found, unchanged, unreadable
 from filmless.archive.web.context import ArchiveWeb
 from filmless.archive.web.frames import Frames, ranged
 from filmless.archive.web.lookup import Found, Lookup
@@ -76,7 +76,7 @@ class BulkData:
                 # native pixels in a compressed form: frame by frame
                 return await self._frames.answer(request, ask, found, None)
             raise accept.not_acceptable(OCTET_STREAM)
-        etag = f'"{found.stored.version}-{found.stored.correction}-{int(form[1])}"'
+        etag = etag_of(found.stored, int(form[1]))
         if (same := unchanged(request, etag)) is not None:
             return same
         self._context.trail.viewed(

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from filmless.archive.codecs import DataSet
-from filmless.archive.web.asking import CACHE, Asked, asked, not_found, unchanged, unreadable
+from filmless.archive.web.asking import CACHE, Asked, asked, etag_of, not_found, unchanged, unreadable
 from filmless.archive.web.context import ArchiveWeb
 from filmless.archive.web.lookup import Found, Lookup
 from filmless.archive.web.offsets import Offsets
@@ -87,7 +87,7 @@ class Frames:
             raise accept.not_acceptable(
                 f"{uids.name_of(stored)}, {len(numbers)} frames" if len(numbers) > 1 else uids.name_of(stored)
             )
-        etag = f'"{found.stored.version}-{choice.transfer_syntax}-{int(choice.multipart)}"'
+        etag = etag_of(found.stored, choice.transfer_syntax, int(choice.multipart))
         if (same := unchanged(request, etag)) is not None:
             return same
         self._context.trail.viewed(ask.principal, ask.host, found.stored.study_uid, "pixels")

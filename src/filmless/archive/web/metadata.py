@@ -24,6 +24,7 @@ from filmless.archive.web.asking import (
     Asked,
     address_of,
     asked,
+    etag_of,
     not_found,
     takes_gzip,
     unchanged,
@@ -88,7 +89,7 @@ class Metadata:
         if found is None:
             raise not_found()
         one = found.stored
-        etag = _etag([(one.version, one.correction, False)], form)
+        etag = "W/" + etag_of(one, form.rpartition("+")[2])
         if (same := unchanged(request, etag)) is not None:
             return same
         self._context.trail.viewed(ask.principal, ask.host, ask.study, "metadata")

@@ -19,7 +19,7 @@ from filmless.archive.query import instances_of
 from filmless.archive.query.instances import StoredInstance
 from filmless.archive.query.keys import Level
 from filmless.archive.web import zipped
-from filmless.archive.web.asking import CACHE, Asked, asked, not_found, unchanged
+from filmless.archive.web.asking import CACHE, Asked, asked, etag_of, not_found, unchanged
 from filmless.archive.web.context import ArchiveWeb
 from filmless.archive.web.lookup import Lookup
 from filmless.archive.web.outgoing import Making, Outgoing, file_head
@@ -96,7 +96,7 @@ class Objects:
         headers = {"Cache-Control": CACHE, "Vary": "Accept"}
         if ask.instance:
             one = outgoing[0]
-            headers["ETag"] = _etag(one, form)
+            headers["ETag"] = etag_of(one.one, one.syntax, form)
             if (same := unchanged(request, headers["ETag"])) is not None:
                 return same
         self._context.trail.viewed(ask.principal, ask.host, ask.study, "pixels")
@@ -137,7 +137,7 @@ class Objects:
 
     async def single(self, request: Request, ask: Asked, one: Outgoing) -> Response:
         """One object as one body, recorded as seen."""
-        headers = {"Cache-Control": CACHE, "Vary": "Accept", "ETag": _etag(one, "single")}
+        headers = {"Cache-Control": CACHE, "Vary": "Accept", "ETag": etag_of(one.one, one.syntax, "single")}
         if (same := unchanged(request, headers["ETag"])) is not None:
             return same
         self._context.trail.viewed(ask.principal, ask.host, one.one.study_uid, "pixels")
@@ -186,10 +186,6 @@ class Objects:
 
     def _head(self, boundary: str, one: Outgoing, *, first: bool) -> bytes:
         return part_head(boundary, f"{DICOM}; transfer-syntax={one.syntax}", first=first) + file_head(one)
-
-
-def _etag(one: Outgoing, form: str) -> str:
-    return f'"{one.one.version}-{one.one.correction}-{one.syntax}-{form}"'
 
 
 def routes(objects: Objects) -> Iterator[BaseRoute]:

@@ -22,13 +22,14 @@ class Offsets:
     def __init__(self, home: Path, store: Path) -> None:
         self._home = home
         self._store = store
-        self._places: OrderedDict[int, Sequence[Place]] = OrderedDict()
+        #: by the path of the version, which is never used again
+        self._places: OrderedDict[str, Sequence[Place]] = OrderedDict()
         self._count = 0
         self._lock = threading.Lock()
 
     async def of(self, found: Found) -> Sequence[Place]:
         """The places of an instance's frames; empty where none can be told. Raises OSError where the file is gone."""
-        version = found.stored.version
+        version = found.stored.path
         with self._lock:
             places = self._places.get(version)
             if places is not None:
@@ -42,8 +43,8 @@ class Offsets:
         if found.prepared:
             try:
                 for entry in prepared.read_entries(self._home / found.prepared):
-                    self._keep(entry["version"], prepared.unfolded(entry))
-                    if entry["version"] == one.version:
+                    self._keep(entry["path"], prepared.unfolded(entry))
+                    if entry["path"] == one.path:
                         places = prepared.unfolded(entry)
             except FileNotFoundError:
                 # prepared anew in the meantime
@@ -51,10 +52,10 @@ class Offsets:
         if places is None:
             found_now = frames.of_file(self._store / one.path, one.offset, one.size, one.ts)
             places = prepared.unfolded(prepared.folded(found_now))
-        self._keep(one.version, places)
+        self._keep(one.path, places)
         return places
 
-    def _keep(self, version: int, places: Sequence[Place]) -> None:
+    def _keep(self, version: str, places: Sequence[Place]) -> None:
         with self._lock:
             if version in self._places:
                 return
