@@ -11,6 +11,7 @@ import { NotFound } from './NotFound'
 import { Shell } from './Shell'
 
 const StudyList = lazy(() => import('../archive/StudyList'))
+const Viewer = lazy(() => import('../viewing/Viewer'))
 
 export function Waiting() {
   return (
@@ -44,6 +45,7 @@ export function App() {
                 <Redirect to="/studies" replace />
               </Route>
               <Route path="/studies" component={StudyList} />
+              <Route path="/view/:study" component={Viewer} />
               <Route component={NotFound} />
             </Switch>
           </Suspense>

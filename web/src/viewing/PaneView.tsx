@@ -1,0 +1,95 @@
+import { Loader, Text } from '@mantine/core'
+import { useEffect, useReducer, useRef, useState } from 'react'
+import { useTranslation } from 'react-i18next'
+
+import { Corners } from './Corners'
+import { StackView, type Shown } from './engine/viewport'
+import type { Pane, Viewing } from './model'
+import { Tile } from './Tile'
+import classes from './Viewer.module.css'
+
+/** One viewport: the image, its corners, and what is said while there is none. */
+export function PaneView({ pane, index, viewing, active }: { pane: Pane; index: number; viewing: Viewing; active: boolean }) {
+  const { t } = useTranslation()
+  const stack = pane.stack
+  return (
+    <section
+      className={classes.pane}
+      data-active={active || undefined}
+      aria-label={`${t('viewing.pane')} ${index + 1}`}
+      onPointerDownCapture={() => viewing.activate(index)}
+      onDoubleClick={() => viewing.maximise()}
+    >
+      {stack === null ? (
+        <div className={classes.centre}>
+          <Text size="sm" c="dimmed">
+            {t('viewing.emptyPane')}
+          </Text>
+        </div>
+      ) : stack.kind === 'images' ? (
+        <Images key={`${pane.id} ${stack.id}`} pane={pane} viewing={viewing} />
+      ) : (
+        <Tile stack={stack} />
+      )}
+    </section>
+  )
+}
+
+function Images({ pane, viewing }: { pane: Pane; viewing: Viewing }) {
+  const { t } = useTranslation()
+  const element = useRef<HTMLDivElement>(null)
+  const [failed, setFailed] = useState(false)
+  const [view, setView] = useState<StackView | null>(null)
+  const [, redraw] = useReducer((count: number) => count + 1, 0)
+  const stack = pane.stack!
+
+  useEffect(() => {
+    let gone = false
+    let opened: StackView | null = null
+    let due = 0
+    const changed = () => {
+      cancelAnimationFrame(due)
+      due = requestAnimationFrame(redraw)
+    }
+    const first = stack.volume ? Math.floor(stack.imageIds.length / 2) : 0
+    StackView.open(pane.id, element.current!, stack, first, changed)
+      .then((made) => {
+        if (gone) return made.close()
+        opened = made
+        viewing.views.set(pane.id, made)
+        setView(made)
+      })
+      .catch((error: unknown) => {
+        console.error('an image cannot be shown', error)
+        if (!gone) setFailed(true)
+      })
+    const observer = new ResizeObserver(() => opened?.resize())
+    observer.observe(element.current!)
+    return () => {
+      gone = true
+      cancelAnimationFrame(due)
+      observer.disconnect()
+      opened?.close()
+      if (viewing.views.get(pane.id) === opened) viewing.views.delete(pane.id)
+    }
+  }, [pane.id, stack, viewing])
+
+  const shown: Shown | null = view?.shown() ?? null
+  return (
+    <>
+      <div ref={element} className={classes.image} onContextMenu={(event) => event.preventDefault()} data-ready={shown ? true : undefined} />
+      {shown && <Corners shown={shown} stack={stack} />}
+      {failed ? (
+        <div className={classes.centre} role="alert">
+          <Text size="sm">{t('viewing.failed')}</Text>
+        </div>
+      ) : (
+        !shown && (
+          <div className={classes.centre}>
+            <Loader size="sm" />
+          </div>
+        )
+      )}
+    </>
+  )
+}

@@ -1,0 +1,219 @@
+import { Button, Loader, Stack as Column, Text, UnstyledButton } from '@mantine/core'
+import { useQueries, useQuery } from '@tanstack/react-query'
+import { useEffect, useMemo, useState } from 'react'
+import { useTranslation } from 'react-i18next'
+import { Link, useParams, useSearchParams } from 'wouter'
+
+import { api, data } from '../api/client'
+import type { components } from '../api/schema'
+import { ErrorNote } from '../app/errors'
+import { day } from '../app/format'
+import { useShortcuts } from '../app/shortcuts'
+import { loadSeries, stacksOf, type Stack } from './engine/series'
+import { chooseTool, TOOLS, type ToolId } from './engine/tools'
+import { CT_PRESETS } from './engine/windows'
+import { useModel, Viewing } from './model'
+import { PaneView } from './PaneView'
+import { Toolbar } from './Toolbar'
+import { iconOf } from './Tile'
+import classes from './Viewer.module.css'
+
+type Details = components['schemas']['StudyDetails']
+
+/** Series whose metadata are read at once, at the most; the rest when it is chosen. */
+const AT_ONCE = 12
+
+export default function Viewer() {
+  const { study = '' } = useParams<{ study: string }>()
+  return <OneStudy key={study} study={study} />
+}
+
+function OneStudy({ study }: { study: string }) {
+  const { t } = useTranslation()
+  const [search] = useSearchParams()
+  const [viewing] = useState(() => new Viewing())
+  const model = useModel(viewing)
+  const [asked, setAsked] = useState<ReadonlySet<string>>(new Set())
+
+  const details = useQuery({
+    queryKey: ['study', study],
+    queryFn: () => data(api.GET('/studies/{study_uid}', { params: { path: { study_uid: study } } })),
+  })
+  const content = useMemo(() => details.data?.content ?? [], [details.data])
+  const wanted = search.get('series') ?? ''
+  const first = content.find((one) => one.series_uid === wanted) ?? content.find((one) => one.images > 0) ?? content[0]
+
+  const loads = useQueries({
+    queries: content.map((one, at) => ({
+      queryKey: ['series', study, one.series_uid],
+      queryFn: async ({ signal }: { signal: AbortSignal }) =>
+        stacksOf(study, one.series_uid, await loadSeries(study, one.series_uid, signal)),
+      enabled: at < AT_ONCE || one === first || asked.has(one.series_uid),
+      staleTime: Infinity,
+    })),
+  })
+  const stacks = loads.flatMap((one) => one.data ?? [])
+
+  // the first series goes on the screen as soon as it is known, whatever the others do
+  const opening = first && loads[content.indexOf(first)]?.data?.[0]
+  useEffect(() => {
+    if (opening && viewing.get().panes.every((pane) => pane.stack === null)) viewing.show(opening, 0)
+  }, [opening, viewing])
+
+  useEffect(() => chooseTool(model.tool), [model.tool])
+
+  const view = () => viewing.view()
+  const step = (by: number) => {
+    const at = stacks.findIndex((one) => one.id === model.panes[model.active]?.stack?.id)
+    const next = stacks[at + by]
+    if (next) viewing.show(next)
+  }
+  useShortcuts(t('viewing.title'), [
+    ...(Object.keys(TOOLS) as ToolId[]).map((tool) => ({
+      keys: TOOLS[tool].key,
+      words: t(`viewing.tool.${tool}`),
+      run: () => viewing.take(tool),
+    })),
+    { keys: 'ArrowDown', words: t('viewing.nextImage'), run: () => view()?.scrollBy(1) },
+    { keys: 'ArrowUp', words: t('viewing.previousImage'), run: () => view()?.scrollBy(-1) },
+    { keys: 'PageDown', words: t('viewing.nextSeries'), run: () => step(1) },
+    { keys: 'PageUp', words: t('viewing.previousSeries'), run: () => step(-1) },
+    { keys: 'i', words: t('viewing.invert'), run: () => view()?.invert() },
+    { keys: 'r', words: t('viewing.rotate'), run: () => view()?.rotate(90) },
+    { keys: 'h', words: t('viewing.flipHorizontal'), run: () => view()?.flip('horizontal') },
+    { keys: 'v', words: t('viewing.flipVertical'), run: () => view()?.flip('vertical') },
+    { keys: '0', words: t('viewing.reset'), run: () => view()?.reset() },
+    ...CT_PRESETS.slice(0, 9).map((preset, at) => ({
+      keys: String(at + 1),
+      words: `${t('viewing.window')}: ${t(`viewing.preset.${preset.id}`)}`,
+      run: () => view()?.window(preset.center, preset.width),
+    })),
+  ])
+
+  if (details.isPending) return <Centre><Loader size="sm" /></Centre>
+  if (details.isError) {
+    return (
+      <Centre>
+        <Column maw={420}>
+          <ErrorNote error={details.error} again={() => void details.refetch()} />
+          <Button component={Link} href="/studies" variant="light">
+            {t('app.nav.studies')}
+          </Button>
+        </Column>
+      </Centre>
+    )
+  }
+  const shownIds = new Set(model.panes.map((pane) => pane.stack?.id))
+  const patients = new Set(model.panes.flatMap((pane) => (pane.stack ? [patientOf(pane.stack)] : [])))
+  return (
+    <div className={classes.page}>
+      <Toolbar viewing={viewing} model={model} stacks={stacks} />
+      <nav className={classes.series} aria-label={t('viewing.seriesList')}>
+        <Heading study={details.data!} />
+        {content.map((one, at) => (
+          <Entries
+            key={one.series_uid}
+            series={one}
+            study={study}
+            stacks={loads[at]?.data}
+            failed={Boolean(loads[at]?.isError)}
+            shown={shownIds}
+            choose={(stack) => (stack ? viewing.show(stack) : setAsked(new Set([...asked, one.series_uid])))}
+          />
+        ))}
+      </nav>
+      <main
+        className={classes.panes}
+        style={
+          model.maximised
+            ? undefined
+            : { gridTemplate: `repeat(${model.rows}, minmax(0, 1fr)) / repeat(${model.columns}, minmax(0, 1fr))` }
+        }
+      >
+        {model.panes.map((pane, at) =>
+          model.maximised && at !== model.active ? null : (
+            <PaneView key={pane.id} pane={pane} index={at} viewing={viewing} active={at === model.active} />
+          ),
+        )}
+        {patients.size > 1 && (
+          <div className={classes.warning} role="alert">
+            {t('viewing.twoPatients')}
+          </div>
+        )}
+      </main>
+    </div>
+  )
+}
+
+function patientOf(stack: Stack): string {
+  const json = stack.instances[0]!.json
+  return JSON.stringify([json['00100020']?.Value, json['00100021']?.Value, json['00100010']?.Value])
+}
+
+function Centre({ children }: { children: React.ReactNode }) {
+  return (
+    <div style={{ position: 'relative', height: '100%' }}>
+      <div className={classes.centre}>{children}</div>
+    </div>
+  )
+}
+
+function Heading({ study }: { study: Details }) {
+  return (
+    <Text size="xs" c="dimmed" px={4} pb={4} truncate visibleFrom="sm">
+      {[study.modalities.join(' '), day(study.date), study.description].filter(Boolean).join(' · ')}
+    </Text>
+  )
+}
+
+interface EntriesProps {
+  study: string
+  series: Details['content'][number]
+  stacks: Stack[] | undefined
+  failed: boolean
+  shown: ReadonlySet<string | undefined>
+  choose: (stack: Stack | null) => void
+}
+
+function Entries({ study, series, stacks, failed, shown, choose }: EntriesProps) {
+  const { t } = useTranslation()
+  const picture = `/dicom-web/studies/${study}/series/${series.series_uid}`
+  const several = (stacks?.length ?? 0) > 1
+  const entries: (Stack | null)[] = stacks ?? [null]
+  return entries.map((stack) => {
+    const Icon = stack && stack.kind !== 'images' ? iconOf(stack) : null
+    const address = several && stack ? `${picture}/instances/${stack.instances[0]!.sop}/thumbnail` : `${picture}/thumbnail`
+    return (
+      <UnstyledButton
+        key={stack?.id ?? series.series_uid}
+        className={classes.entry}
+        data-shown={(stack && shown.has(stack.id)) || undefined}
+        title={series.description}
+        onClick={() => choose(stack)}
+      >
+        {Icon ? (
+          <span className={classes.thumbnail} style={{ display: 'grid', placeItems: 'center' }}>
+            <Icon size={28} stroke={1.2} />
+          </span>
+        ) : (
+          <img className={classes.thumbnail} src={`${address}?viewport=128,128`} alt="" loading="lazy" />
+        )}
+        <div style={{ minWidth: 0 }}>
+          <Text size="xs" fw={550} truncate>
+            {series.description || series.protocol || series.modality}
+          </Text>
+          <Text size="xs" c="dimmed" truncate>
+            {[series.modality, series.number && `#${series.number}`].filter(Boolean).join(' ')}
+          </Text>
+          <Text size="xs" c={failed ? 'red' : 'dimmed'} truncate>
+            {failed
+              ? t('viewing.failedShort')
+              : stack
+                ? t('viewing.images', { count: stack.imageIds.length || stack.instances.length })
+                : t('viewing.images', { count: series.instances })}
+          </Text>
+        </div>
+      </UnstyledButton>
+    )
+  })
+}

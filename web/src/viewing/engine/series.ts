@@ -1,0 +1,175 @@
+/** Series as the server describes them: metadata per instance, and what of them can be shown how. */
+import { utilities } from '@cornerstonejs/metadata'
+
+import { problemOf } from '../../api/problem'
+import { sessionEnded } from '../../api/session'
+
+/** An element of DICOM JSON (PS3.18 F.2). */
+export interface Element {
+  vr: string
+  Value?: unknown[]
+  InlineBinary?: string
+  BulkDataURI?: string
+}
+
+export type DicomJson = Record<string, Element | undefined>
+
+export interface Instance {
+  sop: string
+  sopClass: string
+  transferSyntax: string
+  number: number
+  frames: number
+  rows: number
+  columns: number
+  json: DicomJson
+}
+
+/** What a viewport takes: images in the order in which they are scrolled, or one object that is shown in its own way. */
+export interface Stack {
+  /** Unique within the study, and the same each time. */
+  id: string
+  study: string
+  series: string
+  kind: 'images' | 'video' | 'pdf' | 'report' | 'other'
+  modality: string
+  number: string
+  description: string
+  instances: Instance[]
+  imageIds: string[]
+  /** A volume can be made of it: parallel slices with equal spacing. */
+  volume: boolean
+}
+
+const VIDEO = /^1\.2\.840\.10008\.1\.2\.4\.10[0-8]/
+const PDF = '1.2.840.10008.5.1.4.1.1.104.1'
+const REPORT = /^1\.2\.840\.10008\.5\.1\.4\.1\.1\.88\./
+
+export function text(json: DicomJson, tag: string, at = 0): string {
+  const value = json[tag]?.Value?.[at]
+  if (value === null || value === undefined) return ''
+  if (typeof value === 'object') return String((value as { Alphabetic?: string }).Alphabetic ?? '')
+  return String(value)
+}
+
+export function numbers(json: DicomJson, tag: string): number[] {
+  return (json[tag]?.Value ?? []).map(Number)
+}
+
+export function items(json: DicomJson, tag: string): DicomJson[] {
+  return (json[tag]?.Value ?? []) as DicomJson[]
+}
+
+export function root(study: string, series: string): string {
+  return `${location.origin}/dicom-web/studies/${study}/series/${series}`
+}
+
+/** The metadata of a series, registered with Cornerstone; instances in no order. */
+export async function loadSeries(study: string, series: string, signal?: AbortSignal): Promise<Instance[]> {
+  const response = await fetch(`${root(study, series)}/metadata`, {
+    headers: { Accept: 'application/dicom+json' },
+    credentials: 'same-origin',
+    signal,
+  })
+  if (response.status === 401) sessionEnded()
+  if (!response.ok) throw await problemOf(response)
+  const found = (await response.json()) as DicomJson[]
+  return found.map((json) => ({
+    sop: text(json, '00080018'),
+    sopClass: text(json, '00080016'),
+    transferSyntax: text(json, '00083002') || text(json, '00020010'),
+    number: Number(text(json, '00200013')) || 0,
+    frames: Number(text(json, '00280008')) || 1,
+    rows: Number(text(json, '00280010')) || 0,
+    columns: Number(text(json, '00280011')) || 0,
+    json,
+  }))
+}
+
+function position(instance: Instance): number | null {
+  const orientation = numbers(instance.json, '00200037')
+  const place = numbers(instance.json, '00200032')
+  if (orientation.length !== 6 || place.length !== 3 || ![...orientation, ...place].every(Number.isFinite)) return null
+  const [a, b, c, d, e, f] = orientation as [number, number, number, number, number, number]
+  const normal = [b * f - c * e, c * d - a * f, a * e - b * d]
+  return place[0]! * normal[0]! + place[1]! * normal[1]! + place[2]! * normal[2]!
+}
+
+/** Slices in the order of their place in the patient; where they have none, by their number. */
+export function sorted(instances: Instance[]): Instance[] {
+  const places = new Map(instances.map((one) => [one, position(one)]))
+  const placed = instances.every((one) => places.get(one) !== null)
+  return [...instances].sort((a, b) => {
+    const by = placed ? places.get(a)! - places.get(b)! : 0
+    return Math.abs(by) > 1e-3 ? by : a.number - b.number || (a.sop < b.sop ? -1 : 1)
+  })
+}
+
+function isVolume(instances: Instance[]): boolean {
+  if (instances.length < 5 || instances.some((one) => one.frames > 1)) return false
+  const samples = instances.every((one) => (Number(text(one.json, '00280002')) || 1) === 1)
+  const orientation = numbers(instances[0]!.json, '00200037')
+  const same = instances.every((one) => {
+    const found = numbers(one.json, '00200037')
+    return found.length === 6 && found.every((value, at) => Math.abs(value - orientation[at]!) < 1e-3)
+  })
+  if (!samples || !same) return false
+  const places = instances.map(position)
+  if (places.some((place) => place === null)) return false
+  const gaps = places.slice(1).map((place, at) => place! - places[at]!)
+  const middle = [...gaps].sort((a, b) => a - b)[Math.floor(gaps.length / 2)]!
+  return middle > 1e-3 && gaps.every((gap) => Math.abs(gap - middle) < Math.max(0.1 * middle, 0.02))
+}
+
+/** What kinds of images stand apart: other sizes and other classes are no one stack. */
+function group(instance: Instance): string {
+  if (instance.frames > 1) return instance.sop
+  const orientation = numbers(instance.json, '00200037').map((value) => value.toFixed(2))
+  return [instance.sopClass, instance.rows, instance.columns, ...orientation].join('|')
+}
+
+/** The stacks of a series, in the order of their first instance. */
+export function stacksOf(study: string, series: string, instances: Instance[]): Stack[] {
+  const groups = new Map<string, Instance[]>()
+  for (const one of [...instances].sort((a, b) => a.number - b.number)) {
+    const key = one.rows > 0 ? group(one) : one.sop
+    groups.set(key, [...(groups.get(key) ?? []), one])
+  }
+  return [...groups.values()].map((members) => {
+    const first = members[0]!
+    const ordered = sorted(members)
+    const kind = VIDEO.test(first.transferSyntax)
+      ? 'video'
+      : first.rows > 0
+        ? 'images'
+        : first.sopClass === PDF
+          ? 'pdf'
+          : REPORT.test(first.sopClass)
+            ? 'report'
+            : 'other'
+    return {
+      id: `${series}/${first.sop}`,
+      study,
+      series,
+      kind,
+      modality: text(first.json, '00080060'),
+      number: text(first.json, '00200011'),
+      description: text(first.json, '0008103E') || text(first.json, '00181030'),
+      instances: ordered,
+      imageIds: kind === 'images' ? ordered.flatMap((one) => register(study, series, one)) : [],
+      volume: kind === 'images' && isVolume(ordered),
+    }
+  })
+}
+
+const registered = new Set<string>()
+
+/** Tells Cornerstone of an instance; returns the image ids of its frames. */
+function register(study: string, series: string, instance: Instance): string[] {
+  const base = `wadors:${root(study, series)}/instances/${instance.sop}`
+  if (!registered.has(base)) {
+    utilities.addDicomWebInstance(base, instance.json as Record<string, unknown>)
+    registered.add(base)
+  }
+  return Array.from({ length: instance.frames }, (_, at) => `${base}/frames/${at + 1}`)
+}

@@ -1,0 +1,88 @@
+/**
+ * The one place that decides how large a pixel is, and how that is known. Everything that shows millimetres asks here.
+ *
+ * In order: what a person calibrated; the ultrasound region under the place; Pixel Spacing, which is in the patient
+ * (PS3.3 C.7.6.2.1.1) unless the object says otherwise; Imager Pixel Spacing, divided by the magnification where it is
+ * given (C.8.7.10); Nominal Scanned Pixel Spacing of scanned film. Where none is there it is pixels, never false mm.
+ */
+import { items, numbers, text, type DicomJson } from './series'
+
+export type Source = 'calibrated' | 'region' | 'patient' | 'magnification' | 'detector' | 'scanned' | 'none'
+
+export interface Spacing {
+  /** Millimetres from one row to the next, and from one column to the next; 1 and 1 where unknown. */
+  row: number
+  column: number
+  source: Source
+}
+
+const NONE: Spacing = { row: 1, column: 1, source: 'none' }
+
+/** What people calibrated in this session: SOP Instance UID -> mm per pixel. */
+const calibrated = new Map<string, Spacing>()
+
+export function calibrate(sop: string, mmPerPixel: number): void {
+  calibrated.set(sop, { row: mmPerPixel, column: mmPerPixel, source: 'calibrated' })
+}
+
+function pair(json: DicomJson | undefined, tag: string): [number, number] | null {
+  const found = json ? numbers(json, tag) : []
+  return found.length === 2 && found.every((value) => Number.isFinite(value) && value > 0) ? [found[0]!, found[1]!] : null
+}
+
+/** The functional group of a frame (from 1), from its own groups, else from the shared ones (PS3.3 C.7.6.16). */
+function functional(json: DicomJson, frame: number, tag: string): DicomJson | undefined {
+  const own = items(json, '52009230')[frame - 1]
+  const shared = items(json, '52009229')[0]
+  return (own && items(own, tag)[0]) ?? (shared && items(shared, tag)[0])
+}
+
+/** The spacing at a place of a frame; `x` and `y` in pixels from the upper left corner. */
+export function spacingAt(json: DicomJson, frame = 1, x?: number, y?: number): Spacing {
+  const known = calibrated.get(text(json, '00080018'))
+  if (known) return known
+
+  const regions = items(json, '00186011')
+  if (regions.length > 0) return byRegion(regions, x, y)
+
+  const inPatient = pair(functional(json, frame, '00289110'), '00280030') ?? pair(json, '00280030')
+  const detector = pair(json, '00181164')
+  if (inPatient) {
+    const same = detector && detector.every((value, at) => Math.abs(value - inPatient[at]!) < 1e-6)
+    // a projection that gives the detector's spacing as Pixel Spacing has not corrected it for its geometry
+    const type = text(json, '00280A02')
+    const source: Source = detector ? (same && !type ? 'detector' : 'calibrated') : 'patient'
+    return { row: inPatient[0], column: inPatient[1], source }
+  }
+  if (detector) {
+    const factor = numbers(json, '00181114')[0]
+    if (factor && factor > 0) return { row: detector[0] / factor, column: detector[1] / factor, source: 'magnification' }
+    return { row: detector[0], column: detector[1], source: 'detector' }
+  }
+  const scanned = pair(json, '00182010')
+  if (scanned) return { row: scanned[0], column: scanned[1], source: 'scanned' }
+  return NONE
+}
+
+/** Ultrasound: each region has its own scale (PS3.3 C.8.5.5); only those in cm on both axes measure lengths. */
+function byRegion(regions: DicomJson[], x?: number, y?: number): Spacing {
+  const whole = regions.filter(isSpatial)
+  const at =
+    x === undefined || y === undefined
+      ? whole.length === 1 && regions.length === 1
+        ? whole[0]
+        : undefined
+      : whole.find((one) => {
+          const [left, top, right, bottom] = ['00186018', '0018601A', '0018601C', '0018601E'].map((tag) => numbers(one, tag)[0] ?? NaN)
+          return x >= left! && x <= right! && y >= top! && y <= bottom!
+        })
+  if (!at) return NONE
+  const column = Math.abs(numbers(at, '0018602C')[0] ?? NaN) * 10
+  const row = Math.abs(numbers(at, '0018602E')[0] ?? NaN) * 10
+  return column > 0 && row > 0 ? { row, column, source: 'region' } : NONE
+}
+
+function isSpatial(region: DicomJson): boolean {
+  // 3 is centimetres (PS3.3 C.8.5.5.1.15)
+  return numbers(region, '00186024')[0] === 3 && numbers(region, '00186026')[0] === 3
+}

@@ -1,0 +1,100 @@
+/** The tools of the mouse, as data: one line here adds one. */
+import {
+  addTool,
+  AngleTool,
+  ArrowAnnotateTool,
+  BidirectionalTool,
+  CobbAngleTool,
+  CrosshairsTool,
+  EllipticalROITool,
+  Enums,
+  LengthTool,
+  MagnifyTool,
+  PanTool,
+  PlanarFreehandROITool,
+  ProbeTool,
+  RectangleROITool,
+  ReferenceLinesTool,
+  StackScrollTool,
+  ToolGroupManager,
+  WindowLevelRegionTool,
+  WindowLevelTool,
+  ZoomTool,
+  type Types,
+} from '@cornerstonejs/tools'
+
+/** What the left button does. */
+export const TOOLS = {
+  window: { class: WindowLevelTool, key: 'w' },
+  scroll: { class: StackScrollTool, key: 's' },
+  zoom: { class: ZoomTool, key: 'z' },
+  pan: { class: PanTool, key: 'm' },
+  region: { class: WindowLevelRegionTool, key: 'g' },
+  magnify: { class: MagnifyTool, key: 'q' },
+  length: { class: LengthTool, key: 'l' },
+  angle: { class: AngleTool, key: 'a' },
+  cobb: { class: CobbAngleTool, key: 'c' },
+  bidirectional: { class: BidirectionalTool, key: 'b' },
+  ellipse: { class: EllipticalROITool, key: 'e' },
+  rectangle: { class: RectangleROITool, key: 't' },
+  freehand: { class: PlanarFreehandROITool, key: 'f' },
+  probe: { class: ProbeTool, key: 'p' },
+  arrow: { class: ArrowAnnotateTool, key: 'n' },
+} as const
+
+export type ToolId = keyof typeof TOOLS
+export const MANIPULATE: ToolId[] = ['window', 'scroll', 'zoom', 'pan', 'region', 'magnify']
+export const MEASURE: ToolId[] = ['length', 'angle', 'cobb', 'bidirectional', 'ellipse', 'rectangle', 'freehand', 'probe', 'arrow']
+
+export const STACKS = 'stacks'
+export const VOLUMES = 'volumes'
+
+const { Primary, Secondary, Auxiliary, Wheel } = Enums.MouseBindings
+let added = false
+
+type Group = NonNullable<ReturnType<typeof ToolGroupManager.getToolGroup>>
+
+function group(id: string): Group {
+  const found = ToolGroupManager.getToolGroup(id)
+  if (found) return found
+  const made = ToolGroupManager.createToolGroup(id)!
+  for (const tool of Object.values(TOOLS)) made.addTool(tool.class.toolName, { getTextCallback: undefined })
+  if (id === VOLUMES) {
+    made.addTool(CrosshairsTool.toolName, { getReferenceLineColor: () => '#4db8c8' })
+  } else {
+    made.addTool(ReferenceLinesTool.toolName)
+  }
+  return made
+}
+
+/** The group of tools for stacks or for the planes of a volume, with `tool` on the left button. */
+export function toolGroup(id: string): Group {
+  if (!added) {
+    for (const tool of Object.values(TOOLS)) addTool(tool.class)
+    addTool(CrosshairsTool)
+    addTool(ReferenceLinesTool)
+    added = true
+  }
+  return group(id)
+}
+
+/** Puts a tool on the left button; pan, zoom and scroll stay on the others. */
+export function chooseTool(tool: ToolId | 'crosshairs'): void {
+  for (const id of [STACKS, VOLUMES]) {
+    const made = toolGroup(id)
+    for (const one of Object.values(TOOLS)) made.setToolPassive(one.class.toolName, { removeAllBindings: true })
+    const bind = (name: string, ...buttons: Types.IToolBinding[]) => made.setToolActive(name, { bindings: buttons })
+    const left = { mouseButton: Primary }
+    if (id === VOLUMES) made.setToolDisabled(CrosshairsTool.toolName)
+    if (tool === 'crosshairs') {
+      if (id === VOLUMES) bind(CrosshairsTool.toolName, left)
+      else bind(TOOLS.window.class.toolName, left)
+    }
+    const of = (name: ToolId, ...more: Types.IToolBinding[]) =>
+      bind(TOOLS[name].class.toolName, ...more, ...(tool === name ? [left] : []))
+    of('pan', { mouseButton: Auxiliary }, { numTouchPoints: 2 })
+    of('zoom', { mouseButton: Secondary }, { numTouchPoints: 3 })
+    of('scroll', { mouseButton: Wheel })
+    if (tool !== 'crosshairs' && !['pan', 'zoom', 'scroll'].includes(tool)) bind(TOOLS[tool].class.toolName, left, { numTouchPoints: 1 })
+  }
+}

@@ -1,0 +1,187 @@
+/** Our viewport: what the screens ask of it, in our words; Cornerstone stays behind it. */
+import { Enums, getRenderingEngine, RenderingEngine, utilities, type Types } from '@cornerstonejs/core'
+import { utilities as toolUtilities } from '@cornerstonejs/tools'
+
+import { edges, type Edges } from './orientation'
+import type { Instance, Stack } from './series'
+import { spacingAt, type Spacing } from './spacing'
+import { start } from './start'
+import { STACKS, toolGroup } from './tools'
+import { range, windowOf } from './windows'
+
+const ENGINE = 'filmless'
+/** The longest that one image may take before it is said that it cannot be shown; milliseconds. */
+const PATIENCE = 60_000
+
+function engine(): RenderingEngine {
+  return (getRenderingEngine(ENGINE) as RenderingEngine | undefined) ?? new RenderingEngine(ENGINE)
+}
+
+/** What a viewport shows at this moment, for its corners. */
+export interface Shown {
+  /** From 1. */
+  image: number
+  images: number
+  instance: Instance
+  frame: number
+  center: number | null
+  width: number | null
+  /** Screen pixels for one of the image. */
+  zoom: number
+  edges: Edges | null
+  spacing: Spacing
+  /** Millimetres across one screen pixel; null where unknown. */
+  mmPerPixel: number | null
+  invert: boolean
+}
+
+export class StackView {
+  private viewport: Types.IStackViewport | null = null
+  private listeners: (() => void)[] = []
+  private closed = false
+
+  private constructor(
+    readonly id: string,
+    readonly element: HTMLDivElement,
+    readonly stack: Stack,
+  ) {}
+
+  /** Shows a stack in an element. Rejects where the first image cannot be shown. */
+  static async open(id: string, element: HTMLDivElement, stack: Stack, first: number, changed: () => void): Promise<StackView> {
+    const made = new StackView(id, element, stack)
+    await start()
+    const rendering = engine()
+    rendering.enableElement({
+      viewportId: id,
+      type: Enums.ViewportType.STACK,
+      element,
+      defaultOptions: { background: [0, 0, 0] },
+    })
+    toolGroup(STACKS).addViewport(id, ENGINE)
+    const viewport = rendering.getViewport(id) as Types.IStackViewport
+    made.viewport = viewport
+    for (const event of [Enums.Events.IMAGE_RENDERED, Enums.Events.VOI_MODIFIED, Enums.Events.CAMERA_MODIFIED]) {
+      element.addEventListener(event, changed)
+      made.listeners.push(() => element.removeEventListener(event, changed))
+    }
+    let timer: ReturnType<typeof setTimeout> | undefined
+    const late = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => reject(new Error('the image does not come')), PATIENCE)
+    })
+    try {
+      await Promise.race([viewport.setStack(stack.imageIds, Math.min(first, stack.imageIds.length - 1)), late])
+    } finally {
+      clearTimeout(timer)
+    }
+    if (made.closed) return made
+    viewport.render()
+    toolUtilities.stackContextPrefetch.enable(element)
+    return made
+  }
+
+  close(): void {
+    this.closed = true
+    for (const stop of this.listeners) stop()
+    toolUtilities.stackContextPrefetch.disable(this.element)
+    toolGroup(STACKS).removeViewports(ENGINE, this.id)
+    if (engine().getViewport(this.id)) engine().disableElement(this.id)
+    this.viewport = null
+  }
+
+  resize(): void {
+    if (this.viewport) engine().resize(true, true)
+  }
+
+  /** What is on the screen; null before the first image. */
+  shown(): Shown | null {
+    const view = this.viewport
+    if (!view || !view.getImageIds().length) return null
+    const at = view.getCurrentImageIdIndex()
+    const [instance, frame] = this.instanceAt(at)
+    if (!instance) return null
+    const properties = view.getProperties()
+    const window = properties.voiRange ? windowOf(properties.voiRange) : null
+    const spacing = spacingAt(instance.json, frame)
+    const image = view.getImageData()
+    const world = image?.spacing?.[0] ?? 1
+    const middle = view.worldToCanvas(view.getCamera().focalPoint!)
+    const a = view.canvasToWorld(middle)
+    const b = view.canvasToWorld([middle[0] + 1, middle[1]])
+    const perScreen = Math.hypot(b[0] - a[0], b[1] - a[1], b[2] - a[2])
+    return {
+      image: at + 1,
+      images: view.getImageIds().length,
+      instance,
+      frame,
+      center: window?.[0] ?? null,
+      width: window?.[1] ?? null,
+      zoom: perScreen > 0 ? world / perScreen : 1,
+      edges: edges(view as never, instance.json),
+      spacing,
+      mmPerPixel: spacing.source === 'none' || !(world > 0) ? null : (perScreen / world) * spacing.column,
+      invert: Boolean(properties.invert),
+    }
+  }
+
+  private instanceAt(index: number): [Instance | undefined, number] {
+    let left = index
+    for (const one of this.stack.instances) {
+      if (left < one.frames) return [one, left + 1]
+      left -= one.frames
+    }
+    return [undefined, 1]
+  }
+
+  scrollBy(steps: number): void {
+    if (this.viewport) utilities.scroll(this.viewport, { delta: steps })
+  }
+
+  jumpTo(image: number): void {
+    void this.viewport?.setImageIdIndex(Math.min(Math.max(image - 1, 0), this.stack.imageIds.length - 1))
+  }
+
+  window(center: number, width: number): void {
+    this.viewport?.setProperties({ voiRange: range(center, width) })
+    this.viewport?.render()
+  }
+
+  invert(): void {
+    const invert = !this.viewport?.getProperties().invert
+    this.viewport?.setProperties({ invert })
+    this.viewport?.render()
+  }
+
+  rotate(degrees: number): void {
+    const view = this.viewport
+    if (!view) return
+    view.setViewPresentation({ rotation: (((view.getViewPresentation().rotation ?? 0) + degrees) % 360) + 0 })
+    view.render()
+  }
+
+  flip(way: 'horizontal' | 'vertical'): void {
+    const view = this.viewport
+    if (!view) return
+    const camera = view.getCamera()
+    view.setCamera(way === 'horizontal' ? { flipHorizontal: !camera.flipHorizontal } : { flipVertical: !camera.flipVertical })
+    view.render()
+  }
+
+  /** One screen pixel for one of the image. */
+  oneToOne(): void {
+    const shown = this.shown()
+    const view = this.viewport
+    if (!shown || !view) return
+    view.setZoom((view.getZoom() * 1) / shown.zoom)
+    view.render()
+  }
+
+  reset(): void {
+    const view = this.viewport
+    if (!view) return
+    view.resetProperties()
+    view.setCamera({ flipHorizontal: false, flipVertical: false })
+    view.setViewPresentation({ rotation: 0 })
+    view.resetCamera()
+    view.render()
+  }
+}

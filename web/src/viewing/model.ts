@@ -1,0 +1,88 @@
+/** What the viewer shows: panes in a layout, which one is active, the tool in hand. One for each open page. */
+import { useSyncExternalStore } from 'react'
+
+import type { Stack } from './engine/series'
+import type { ToolId } from './engine/tools'
+import type { StackView } from './engine/viewport'
+
+export interface Pane {
+  id: string
+  stack: Stack | null
+}
+
+export interface Model {
+  rows: number
+  columns: number
+  panes: Pane[]
+  active: number
+  tool: ToolId
+  /** One pane over the whole, for a while. */
+  maximised: boolean
+}
+
+export const MOST_ROWS = 4
+export const MOST_COLUMNS = 5
+let next = 0
+
+function pane(stack: Stack | null = null): Pane {
+  next += 1
+  return { id: `pane-${next}`, stack }
+}
+
+export class Viewing {
+  private state: Model = { rows: 1, columns: 1, panes: [pane()], active: 0, tool: 'window', maximised: false }
+  private readonly listeners = new Set<() => void>()
+  /** Open viewports by pane. */
+  readonly views = new Map<string, StackView>()
+
+  subscribe = (listener: () => void) => {
+    this.listeners.add(listener)
+    return () => this.listeners.delete(listener)
+  }
+
+  get = () => this.state
+
+  private set(change: Partial<Model>): void {
+    this.state = { ...this.state, ...change }
+    for (const listener of this.listeners) listener()
+  }
+
+  layout(rows: number, columns: number): void {
+    const wanted = Math.min(rows, MOST_ROWS) * Math.min(columns, MOST_COLUMNS)
+    const panes = this.state.panes.slice(0, wanted)
+    while (panes.length < wanted) panes.push(pane())
+    this.set({ rows, columns, panes, active: Math.min(this.state.active, wanted - 1), maximised: false })
+  }
+
+  activate(index: number): void {
+    if (index !== this.state.active && this.state.panes[index]) this.set({ active: index })
+  }
+
+  show(stack: Stack, index = this.state.active): void {
+    const panes = this.state.panes.map((one, at) => (at === index ? { ...one, stack } : one))
+    this.set({ panes, active: index })
+  }
+
+  /** The stacks, one after the other, into the panes that are free. */
+  fill(stacks: Stack[]): void {
+    const left = stacks.filter((one) => !this.state.panes.some((shown) => shown.stack?.id === one.id))
+    this.set({ panes: this.state.panes.map((one) => (one.stack ? one : { ...one, stack: left.shift() ?? null })) })
+  }
+
+  take(tool: ToolId): void {
+    this.set({ tool })
+  }
+
+  maximise(): void {
+    this.set({ maximised: !this.state.maximised })
+  }
+
+  view(): StackView | undefined {
+    const active = this.state.panes[this.state.active]
+    return active && this.views.get(active.id)
+  }
+}
+
+export function useModel(viewing: Viewing): Model {
+  return useSyncExternalStore(viewing.subscribe, viewing.get)
+}
