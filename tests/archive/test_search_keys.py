@@ -30,6 +30,10 @@ def indexer(archive: Archive, engine: Engine) -> Iterator[Indexer]:
     return Indexer(engine, archive.root)
 
 
+#: what does not depend on the database
+ON_ONE = pytest.mark.parametrize("backend", ["sqlite"])
+
+
 def made(number: int, **attributes: Any) -> Dataset:
     base = f"1.2.7.{number}"
     return ct(
@@ -265,6 +269,7 @@ REFUSED = [
 ]
 
 
+@ON_ONE
 def test_what_cannot_be_made_searchable(engine: Engine) -> None:
     for attribute, level, code in REFUSED:
         with pytest.raises(Refused) as refused:
@@ -272,6 +277,7 @@ def test_what_cannot_be_made_searchable(engine: Engine) -> None:
         assert refused.value.code == code, attribute
 
 
+@ON_ONE
 def test_a_private_attribute_by_its_tag(put: Put, engine: Engine, indexer: Indexer) -> None:
     data_set = made(1)
     block = data_set.private_block(0x0009, "ACME", create=True)

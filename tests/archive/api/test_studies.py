@@ -29,6 +29,9 @@ DOCTOR = account_principal("doctor", 1, [Grant(Role.ATT)])
 CT_ONLY = account_principal("ct", 2, [Grant(Role.ATT, Scope(modalities=frozenset({"CT"})))])
 NOBODY = account_principal("nobody", 3, [Grant(Role.TRI)])
 
+#: what does not depend on the database
+ON_ONE = pytest.mark.parametrize("backend", ["sqlite"])
+
 #: number -> name, patient ID, accession, date, modality, description, station
 STUDIES: dict[int, tuple[str, str, str, str, str, str, str]] = {
     1: ("WANG^XIAODONG=王^小东", "P100", "A2001", "20240101", "CT", "CT Thorax", "CT1"),
@@ -297,6 +300,7 @@ async def test_details_and_priors(table: Table, put: Put, engine: Engine) -> Non
     assert answer["content"][0]["thumbnail"]["sop_instance_uid"] == "1.2.6.1.1.2"
 
 
+@ON_ONE
 async def test_who_may_not_and_what_cannot_be_understood(table: Table) -> None:
     assert (await table.ask("/studies/search", None)).status_code == 401
     assert (await table.ask("/studies/search", NOBODY)).status_code == 403
@@ -321,6 +325,7 @@ async def test_who_may_not_and_what_cannot_be_understood(table: Table) -> None:
     assert (await table.get("/studies/..%2f..%2fetc")).status_code in (404, 422)
 
 
+@ON_ONE
 async def test_searches_are_audited(table: Table) -> None:
     await table.ask("/studies/search", text="王小东", limit=3)
     await table.get("/studies/1.2.6.1")
@@ -364,6 +369,7 @@ async def test_what_is_new_comes_to_who_may_see_it(table: Table, put: Put, engin
     assert everything["seq"] == changed["seq"]
 
 
+@ON_ONE
 async def test_waiting_ends_in_time(table: Table) -> None:
     start = (await table.get("/studies/changes")).json()["seq"]
     began = asyncio.get_running_loop().time()
