@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 import shutil
 import tempfile
@@ -26,16 +27,8 @@ from filmless.db.work import reading
 def keys() -> Keys:
     """One for the whole run: databases that tests share have one chain each."""
     folder = Path(tempfile.mkdtemp(prefix="filmless-audit-"))
-    _folders.append(folder)
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return Keys(folder / "audit.key")
-
-
-_folders: list[Path] = []
-
-
-def remove_keys() -> None:
-    for folder in _folders:
-        shutil.rmtree(folder, ignore_errors=True)
 
 
 @contextmanager
