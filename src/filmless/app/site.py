@@ -46,6 +46,10 @@ API: Final = "/api"
 
 #: answers that are data: nothing in them runs or is framed, wherever a browser is led to open them
 _DATA_POLICY: Final = "default-src 'none'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+_DOCUMENT_POLICY: Final = (
+    "default-src 'none'; style-src 'unsafe-inline'; object-src 'self'; frame-ancestors 'self'; base-uri 'none'; "
+    "form-action 'none'"
+)
 _HEADERS: Final = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
@@ -188,11 +192,19 @@ class Shared:
             given["Strict-Transport-Security"] = f"max-age={_YEAR}"
         self._given = [(name.lower().encode(), value.encode()) for name, value in given.items()]
         self._private = [*self._given, (b"cache-control", b"no-store")]
+        # reports and documents are shown in frames of the application, and of nobody else
+        framed = {**given, "X-Frame-Options": "SAMEORIGIN", "Content-Security-Policy": _DOCUMENT_POLICY}
+        self._framed = [(name.lower().encode(), value.encode()) for name, value in framed.items()]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return
-        given = self._private if scope["path"].startswith(API) else self._given
+        path: str = scope["path"]
+        given = self._given
+        if path.startswith(API):
+            given = self._private
+        elif path.startswith(DICOM_WEB) and path.endswith("/rendered"):
+            given = self._framed
 
         async def with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":

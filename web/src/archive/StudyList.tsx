@@ -80,7 +80,9 @@ export default function StudyList() {
     forgetArrived()
     void client.invalidateQueries({ queryKey: ['studies'] })
   }
-  const open = (row: StudyRow) => may('view') && navigate(`/view/${row.study_uid}`)
+  // rows of the search before: shown until the new ones are there, but nobody opens one of them by mistake
+  const stale = query.isPlaceholderData || text !== typed
+  const open = (row: StudyRow) => !stale && may('view') && navigate(`/view/${row.study_uid}`)
   const { hasNextPage, isFetchingNextPage, fetchNextPage } = query
   const more = useCallback(() => {
     if (hasNextPage && !isFetchingNextPage) void fetchNextPage()
@@ -183,7 +185,7 @@ export default function StudyList() {
           {query.isSuccess && found}
         </Text>
       </div>
-      <div className={classes.list}>
+      <div className={classes.list} data-stale={stale || undefined} aria-busy={stale}>
         {query.isError && rows.length === 0 ? (
           <Stack p="xl" maw={480} mx="auto">
             <ErrorNote error={query.error} again={() => void query.refetch()} />
