@@ -75,7 +75,9 @@ export function useArrivals(): [number, () => void] {
           )
           since = found!.seq
           if (found!.changes.length > 0) {
-            setChanged((before) => new Set([...before, ...found!.changes.map((one) => one.study_uid)]))
+            // that a series has settled is nothing new to look at
+            const news = found!.changes.filter((one) => one.what.some((what) => what !== 'settled'))
+            if (news.length > 0) setChanged((before) => new Set([...before, ...news.map((one) => one.study_uid)]))
             for (const one of found!.changes) void client.invalidateQueries({ queryKey: ['study', one.study_uid] })
           }
         } catch {
