@@ -185,6 +185,7 @@ async def test_searches_are_audited_with_what_was_asked_for(client: Client) -> N
         "192.0.2.7",
     )
     assert entry.query == "/dicom-web/studies?PatientID=P0001&limit=3"
+    assert entry.patients == ("P0001",)
     await client.get("/studies", {"StudyDate": "yesterday"})
     assert client.trail.entries[-1].outcome == "failed"
 
@@ -504,6 +505,7 @@ async def test_a_search_that_takes_too_long_is_given_up(
     from sqlalchemy import text as sql
 
     from filmless.archive.web.searching import Searcher
+    from filmless.db.engine import open_engine
     from filmless.kit.errors import Unavailable
 
     searcher = Searcher(filled, threads=1, longest=0.2)
@@ -514,5 +516,8 @@ async def test_a_search_that_takes_too_long_is_given_up(
     )
     with pytest.raises(Unavailable):
         await searcher.run(lambda connection: connection.execute(sql(endless)).fetchall())
+    with pytest.raises(Unavailable) as unavailable:
+        await Searcher(open_engine("sqlite:////nowhere/at/all.sqlite")).run(lambda connection: connection)
+    assert unavailable.value.code == "index-busy"
     # its thread and its connection serve others at once
     assert await searcher.run(lambda connection: connection.scalar(sql("SELECT 1"))) == 1

@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 from starlette.responses import Response
 
 from filmless.archive.query.listing import Wanted
+from filmless.archive.query.order import LONGEST_TOKEN
 
 
 class Problem(BaseModel):
@@ -82,7 +83,7 @@ class Search(BaseModel):
     order: Literal["date", "received", "name", "patient_id", "accession", "description", "instances"] = "date"
     descending: bool = True
     limit: int = Field(50, ge=1, le=500)
-    after: Annotated[str, StringConstraints(max_length=8192)] = Field(
+    after: Annotated[str, StringConstraints(max_length=LONGEST_TOKEN)] = Field(
         "", description="`following` of the page before: the rows behind it."
     )
     count: bool = Field(default=False, description="Say also how many there are in all.")

@@ -31,6 +31,10 @@ _INTEGERS: Final = frozenset({known.STUDY_SERIES, known.STUDY_INSTANCES, known.S
 _NO_NUMBER: Final = -(2**31)
 
 
+#: of what `token` makes; characters. Text that answers are ordered by may be long
+LONGEST_TOKEN: Final = 32_768
+
+
 class BadOrder(Refused):
     """An order that cannot be had, or a place in it that is none."""
 
@@ -116,7 +120,7 @@ def token(order: Sequence[Order], place: Sequence[str | int]) -> str:
 def place_of(order: Sequence[Order], word: str) -> tuple[str | int, ...]:
     """What `token` made. Raises BadOrder where the word is none, or one of another order."""
     try:
-        if len(word) > 8192:
+        if len(word) > LONGEST_TOKEN:
             raise ValueError
         packed = urlsafe_b64decode(word.encode("ascii") + b"=" * (-len(word) % 4))
         words = json.loads(packed.decode("utf-8"))

@@ -18,6 +18,7 @@ from filmless.access.model import Action, Principal, permit
 from filmless.archive import searchable
 from filmless.archive.query import Level, Page, count, page
 from filmless.archive.query import order as ordering
+from filmless.archive.query.words import patients_in
 from filmless.archive.web.context import ArchiveWeb, principal_of
 from filmless.archive.web.qido_json import Writer
 from filmless.archive.web.qido_request import Resource, SearchRequest, read_request, uid_in_path
@@ -130,7 +131,7 @@ class _Service:
 
         def work(connection: Connection) -> _Begun:
             begun = self._begin(connection, permitted, resource, query, service)
-            self._audit(request, principal, "success")
+            self._audit(request, principal, "success", patients=patients_in(begun.asked.asked))
             return begun
 
         begun = await self._searcher.run(work)
@@ -202,7 +203,12 @@ class _Service:
         return headers
 
     def _audit(
-        self, request: Request, who: Principal, outcome: Any, error: FilmlessError | None = None
+        self,
+        request: Request,
+        who: Principal,
+        outcome: Any,
+        error: FilmlessError | None = None,
+        patients: tuple[str, ...] = (),
     ) -> None:
         query = request.scope["query_string"].decode("latin-1")
         entry = Entry(
@@ -210,6 +216,7 @@ class _Service:
             who,
             outcome,
             host=client_host(request, self._context.http),
+            patients=patients,
             what="QIDO-RS",
             query=f"{request.scope['path']}?{query}"[:_KEPT_QUERY],
             reason=error.message if error is not None else "",

@@ -87,6 +87,8 @@ class SearchRequest:
     """A request, understood."""
 
     query: Query
+    #: the attributes that are to match, for the audit trail
+    asked: tuple[Asked, ...]
     #: how many answers are wanted, and whether the client said so
     limit: int
     offset: int
@@ -117,7 +119,8 @@ def read_request(resource: Resource, query: str, extras: SearchKeys, maximum: in
     if resource.series:
         given.within(0x0020000E, resource.series)
     returned = _returned(resource, given)
-    asked = [*given.asked(), *(Asked(tag, "") for tag in returned if tag not in given.matched)]
+    matched = given.asked()
+    asked = [*matched, *(Asked(tag, "") for tag in returned if tag not in given.matched)]
     understood = understand(resource.level, LEVELS[1:], asked, given.options, extras)
     order = given.order or default_order(resource)
     # refused now, with the request, and not when the answer has begun
@@ -137,7 +140,15 @@ def read_request(resource: Resource, query: str, extras: SearchKeys, maximum: in
     vrs = {tag: _vr(tag, extras) for tag in final.returned}
     limit = maximum if given.limit is None else min(given.limit, maximum)
     return SearchRequest(
-        final, limit, given.offset, after, given.count, tuple(warnings), tuple(given.kept), vrs
+        final,
+        tuple(matched),
+        limit,
+        given.offset,
+        after,
+        given.count,
+        tuple(warnings),
+        tuple(given.kept),
+        vrs,
     )
 
 

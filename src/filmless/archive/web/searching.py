@@ -1,6 +1,7 @@
 """Searches off the event loop: a few threads, a deadline, and an end that interrupts the database."""
 
 import asyncio
+import logging
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -8,9 +9,12 @@ from contextlib import suppress
 from typing import Any, Final, TypeVar
 
 from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import OperationalError
 
 from filmless.db.work import reading
 from filmless.kit.errors import Unavailable
+
+log = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
@@ -29,7 +33,7 @@ class Searcher:
         self._threads = ThreadPoolExecutor(threads, thread_name_prefix="search")
 
     async def run(self, work: Callable[[Connection], T]) -> T:
-        """The result of `work`. Raises Unavailable (code "search-timeout") where it takes too long."""
+        """The result of `work`. Raises Unavailable where it takes too long, or the index does not answer."""
         running = _Running()
         future = asyncio.get_running_loop().run_in_executor(self._threads, running.run, self._engine, work)
         try:
@@ -37,6 +41,11 @@ class Searcher:
         except TimeoutError:
             await self._stop(running, future)
             raise Unavailable("The search takes too long: ask for less.", code="search-timeout") from None
+        except OperationalError as error:
+            # with its cause in our log, without what was searched for
+            log.error("a search failed: %s", type(error.orig).__name__)
+            log.debug("a search failed", exc_info=error)
+            raise Unavailable("The index is not available.", code="index-busy") from None
         except asyncio.CancelledError:
             await self._stop(running, future)
             raise
