@@ -13,12 +13,14 @@ from filmless.access.audit.model import Entry, Kind
 from filmless.access.audit.repeats import Repeats
 from filmless.access.audit.trail import Trail
 from filmless.access.model import Principal
+from filmless.app.services import StorageAsAllowed, table
 from filmless.archive.dimse import StorageService, error_status
 from filmless.archive.store import Archive
 from filmless.archive.told import Arrivals
 from filmless.archive.whose import patients_of
 from filmless.devices.model import Device
 from filmless.dicom.ul.negotiation import NegotiationPolicy
+from filmless.kit.errors import Refused
 from filmless.net.model import Admission, NetSettings
 from filmless.net.server import Server, Services
 
@@ -80,6 +82,36 @@ async def test_arrivals_are_told_by_study(archive: Archive, engine: Engine, tmp_
     assert not arrivals._open
     await server.stop(grace=0)
     await asyncio.to_thread(trail.close)
+
+
+async def test_a_device_that_may_not_store_is_told_once(archive: Archive, engine: Engine) -> None:
+    trail = Trail(engine, keys())
+    repeats = Repeats(trail)
+
+    def refused(association: Any, why: Refused) -> None:
+        who = association.who.principal
+        repeats.tell(Entry(Kind.STORE, who, "refused", association.peer.host, reason=why.message))
+
+    inner = StorageService(archive, lambda *_: None, Arrivals(trail))
+    storage = StorageAsAllowed(inner, table(archive.settings), refused)
+
+    async def admit(_request: object, _peer: object) -> Admission:
+        return Admission(Device("WS1", services=frozenset({"get"})), NegotiationPolicy({CT: (EXPLICIT_LE,)}))
+
+    server = Server(NetSettings(), Services(storage, status_of=error_status), admit)
+    port = await server.start("127.0.0.1", 0)
+
+    def work() -> None:
+        with RawAssociation(port, [(CT, [EXPLICIT_LE])]) as association:
+            assert [store(association, f"1.2.3.1.1.{number}") for number in (1, 2, 3)] == [0x0124] * 3
+            association.release()
+
+    await asyncio.to_thread(work)
+    repeats.close()
+    await asyncio.to_thread(trail.close)
+    found = [(one.outcome, one.who[1], one.body.get("detail", {})) for one in entries(engine)]
+    assert found == [("refused", "WS1", {}), ("refused", "WS1", {"repeats": 2})]
+    await server.stop(grace=0)
 
 
 def test_repeats_are_counted(engine: Engine) -> None:

@@ -36,7 +36,9 @@ from filmless.devices.model import Device, Refusal
 from filmless.devices.users import Users
 from filmless.dicom.dimse import CommandField
 from filmless.dicom.ul.pdu import AssociateRequest
+from filmless.kit.errors import Refused
 from filmless.net import tls
+from filmless.net.dialogue import Association
 from filmless.net.model import Admission, Peer, Rejection
 from filmless.net.server import Server
 from filmless.net.serving import RequestHandler, Services
@@ -61,7 +63,12 @@ def servers(
     stack.callback(arrivals.close)
     repeats = Repeats(trail)
     stack.callback(repeats.close)
-    storage = StorageAsAllowed(StorageService(archive, count, arrivals), provided)
+
+    def not_stored(association: Association, refused: Refused) -> None:
+        who, host = association.who.principal, association.peer.host
+        repeats.tell(Entry(Kind.STORE, who, "refused", host, what="C-STORE", reason=refused.message))
+
+    storage = StorageAsAllowed(StorageService(archive, count, arrivals), provided, not_stored)
     services = Services(storage, status_of=error_status)
     handlers = _handlers(settings, engine, sender, trail, stack)
     for service in provided:

@@ -119,21 +119,34 @@ def answer_extended(abstract_syntax: str, proposed: bytes) -> bytes | None:
 class StorageAsAllowed:
     """The storage service for devices that may store; one that may only get is told so at each object."""
 
-    def __init__(self, storage: StoreHandler, services: Iterable[Service]) -> None:
+    def __init__(
+        self,
+        storage: StoreHandler,
+        services: Iterable[Service],
+        on_refused: Callable[[Association, Refused], None] = lambda association, refused: None,
+    ) -> None:
         """`services`: all that are provided. What is no class of Storage among them cannot be stored."""
         self._storage = storage
+        self._on_refused = on_refused
         self._others = frozenset(
             uid for service in services if service.word != "store" for uid in service.sop_classes
         )
 
     def begin(self, association: Association, context: Context, command: Command) -> StoreSink:
         """Raises Refused (code "not-allowed" or "no-storage-class")."""
+        try:
+            self._check(association, context, command)
+        except Refused as refused:
+            self._on_refused(association, refused)
+            raise
+        return self._storage.begin(association, context, command)
+
+    def _check(self, association: Association, context: Context, command: Command) -> None:
         device: Device = association.who
         if "store" not in device.services:
             raise Refused("this device may not store here", code="not-allowed")
         if context.abstract_syntax in self._others or command.affected_sop_class_uid in self._others:
             raise Refused("objects of this SOP class are not stored", code="no-storage-class")
-        return self._storage.begin(association, context, command)
 
 
 #: requests that a device may have under way at once where it negotiates that (PS3.7 D.3.3.3)
