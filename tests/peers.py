@@ -461,7 +461,7 @@ class FilmlessServer:
         self.cli("devices", "add", aet, HOST, str(port), *options)
 
     def health(self) -> dict[str, Any]:
-        with urllib.request.urlopen(f"http://{HOST}:{self.http_port}/health", timeout=5) as answer:
+        with urllib.request.urlopen(f"http://{HOST}:{self.http_port}/health", timeout=20) as answer:
             result: dict[str, Any] = json.loads(answer.read())
             return result
 

@@ -62,7 +62,7 @@ def test_it_is_healthy_once_it_answers(server: FilmlessServer) -> None:
     assert found["disk"]["free_bytes"] > 0
 
 
-def test_http_serves_health_and_metrics_alone(server: FilmlessServer) -> None:
+def test_http_shows_strangers_figures_and_nothing_else(server: FilmlessServer) -> None:
     status, text = get(server, "/metrics")
     assert status == 200
     for name in (
@@ -72,8 +72,10 @@ def test_http_serves_health_and_metrics_alone(server: FilmlessServer) -> None:
         "filmless_info",
     ):
         assert re.search(rf"^{name}(\{{.*\}})? [0-9.e+]+$", text, re.MULTILINE), name
-    for path in ("/", "/docs", "/openapi.json", "/index.sqlite", "/../log/filmless.log", "/studies"):
-        assert get(server, path)[0] == 404, path
+    for path in ("/docs.html", "/index.sqlite", "/../log/filmless.log", "/api/docs", "/assets/../index.sqlite"):
+        assert get(server, path)[0] in (400, 404), path
+    for path in ("/dicom-web/studies", "/api/me/preferences", "/api/users"):
+        assert get(server, path)[0] == 401, path
 
 
 def test_objects_are_counted_by_outcome(server: FilmlessServer, tmp_path: Path) -> None:
