@@ -22,10 +22,12 @@ from filmless import __version__
 from filmless.access import api as access_api
 from filmless.access.gate import Gate
 from filmless.access.web import Authenticate
-from filmless.app import control
+from filmless.app import control, system_api
+from filmless.app.calling import tls_for_devices
 from filmless.app.index import open_index
 from filmless.app.pages import Application
 from filmless.app.settings import Settings
+from filmless.app.system_api import Server
 from filmless.app.trail import open_trail
 from filmless.archive import api as archive_api
 from filmless.archive import assigning
@@ -33,8 +35,11 @@ from filmless.archive.codecs import Codecs
 from filmless.archive.store import Archive
 from filmless.archive.web import routes as archive_routes
 from filmless.archive.web.context import ArchiveWeb
+from filmless.db.durable import jobs_url
+from filmless.devices import api as devices_api
+from filmless.devices.api import Calling
 from filmless.exchange import api as exchange_api
-from filmless.exchange import share_pages, sharing
+from filmless.exchange import job_api, share_pages, sharing
 from filmless.kit.errors import FilmlessError, Unavailable
 from filmless.net.http.bodies import BoundedBodies
 from filmless.net.http.problems import of_error, problem
@@ -75,6 +80,8 @@ async def open_site(settings: Settings) -> AsyncIterator[Site]:
         gate = Gate(engine, settings.access, settings.http, trail)
         codecs = Codecs(settings.home / "scratch", settings.codecs)
         archive = Archive(engine, settings.store, settings.archive, codecs)
+        desk = job_api.JobDesk(settings.home, jobs_url(settings.home, settings.index_url))
+        server = Server(settings, engine, desk)
         await asyncio.to_thread(archive.start)
         try:
             context = ArchiveWeb(
@@ -87,19 +94,25 @@ async def open_site(settings: Settings) -> AsyncIterator[Site]:
                 settings=settings.archive,
                 http=settings.http,
             )
-            yield Site(assemble(settings, gate, archive_routes.routes(context), routers(context)))
+            yield Site(assemble(settings, gate, archive_routes.routes(context), routers(context, server)))
         finally:
+            desk.close()
             await asyncio.to_thread(archive.stop)
             codecs.close()
 
 
-def routers(context: ArchiveWeb | None) -> list[APIRouter]:
+def routers(context: ArchiveWeb | None, server: Server | None = None) -> list[APIRouter]:
     """Our API, room by room. None for what they work with is enough to describe them."""
+    settings = server.settings if server is not None else None
+    calling = Calling(settings.net, tls_for_devices(settings)) if settings is not None else None
     return [
         access_api.router,
         archive_api.router(context),
         assigning.router,
         exchange_api.router,
+        devices_api.router(calling),
+        job_api.router(server.desk if server is not None else None),
+        system_api.router(server),
     ]
 
 

@@ -120,15 +120,22 @@ class Jobs:
         return str(handle.workflow_id)
 
     def newest(
-        self, *, limit: int = 50, state: State | None = None, device: str = "", kind: str = ""
+        self,
+        *,
+        limit: int = 50,
+        state: State | None = None,
+        device: str = "",
+        kind: str = "",
+        since: datetime | None = None,
     ) -> list[Job]:
-        """The newest jobs first, at most `limit`."""
+        """The newest jobs first, at most `limit`; none that was added before `since`."""
         found: list[Job] = []
         offset = 0
         while len(found) < limit:
             page = self._client.list_workflows(
                 status=_STATUSES[state] if state else None,
                 name=kind or None,
+                start_time=since.isoformat() if since else None,
                 limit=200,
                 offset=offset,
                 sort_desc=True,

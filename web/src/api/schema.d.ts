@@ -156,6 +156,76 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/devices": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The list of devices */
+        get: operations["list_devices"];
+        put?: never;
+        /** Add a device; it may call from now on */
+        post: operations["add_device"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/devices/{ae_title}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Take a device off the list */
+        delete: operations["remove_device"];
+        options?: never;
+        head?: never;
+        /** Change a device; in force from its next association on */
+        patch: operations["change_device"];
+        trace?: never;
+    };
+    "/devices/{ae_title}/check": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Ask a device whether it answers (C-ECHO) */
+        post: operations["check_device"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/devices/{ae_title}/history": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What happened to a device, the newest first */
+        get: operations["device_history"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/emergencies": {
         parameters: {
             query?: never;
@@ -256,6 +326,74 @@ export interface paths {
         get: operations["instance_warnings_of"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/jobs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Background work, the newest first */
+        get: operations["list_jobs"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/jobs/{job}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One job */
+        get: operations["get_job"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/jobs/{job}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** End a job; what it has done stays done */
+        post: operations["cancel_job"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/jobs/{job}/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Take up a cancelled or failed job again */
+        post: operations["resume_job"];
         delete?: never;
         options?: never;
         head?: never;
@@ -817,6 +955,74 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/system": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How the server is */
+        get: operations["get_system"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/system/alarms": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What needs whoever asks */
+        get: operations["list_alarms"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/system/associations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Open associations */
+        get: operations["list_associations"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/system/associations/{id}/abort": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Abort an association */
+        post: operations["abort_association"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/users": {
         parameters: {
             query?: never;
@@ -995,6 +1201,14 @@ export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
         /**
+         * Abort
+         * @description Why an association is aborted.
+         */
+        Abort: {
+            /** Reason */
+            reason: string;
+        };
+        /**
          * Accepted
          * @description What became of an object that was taken in.
          */
@@ -1059,6 +1273,42 @@ export interface components {
          */
         Action: "search" | "view" | "export" | "print" | "store" | "reject" | "revoke" | "correct" | "original" | "share" | "send" | "quarantine" | "flags" | "break-glass" | "review-break-glass" | "sensitive" | "audit" | "access-review" | "users" | "tokens" | "devices" | "jobs" | "settings" | "reindex" | "health" | "own-account";
         /**
+         * Alarm
+         * @description Something that needs somebody.
+         */
+        Alarm: {
+            /**
+             * About
+             * @description Which device or file; empty where there is but one.
+             */
+            about: string;
+            /**
+             * Count
+             * @description How many, or bytes, or days; 0 where that says nothing.
+             */
+            count: number;
+            /**
+             * Grave
+             * @description Work stands still, or will soon.
+             */
+            grave: boolean;
+            /** Reason */
+            reason: string;
+            /**
+             * Why
+             * @enum {string}
+             */
+            why: "server" | "disk" | "database" | "worker" | "device" | "job" | "certificate" | "quarantine" | "emergency";
+        };
+        /**
+         * Alarms
+         * @description What needs the one who asks, the gravest first. Empty for whoever is in charge of nothing.
+         */
+        Alarms: {
+            /** Alarms */
+            alarms: components["schemas"]["Alarm"][];
+        };
+        /**
          * Assignment
          * @description What changes, and why.
          */
@@ -1087,6 +1337,43 @@ export interface components {
              * @description Left out: as it is; empty: none.
              */
             ward?: string | null;
+        };
+        /**
+         * AssociationWords
+         * @description An open association.
+         */
+        AssociationWords: {
+            /** Called Ae */
+            called_ae: string;
+            /** Calling Ae */
+            calling_ae: string;
+            /** Contexts */
+            contexts: number;
+            /** Host */
+            host: string;
+            /** Id */
+            id: string;
+            /** Images In */
+            images_in: number;
+            /** Images Out */
+            images_out: number;
+            /** Implementation */
+            implementation: string;
+            /**
+             * Started At
+             * Format: date-time
+             */
+            started_at: string;
+            /** Tls */
+            tls: boolean;
+        };
+        /**
+         * Associations
+         * @description Open associations, the oldest first.
+         */
+        Associations: {
+            /** Associations */
+            associations: components["schemas"]["AssociationWords"][];
         };
         /**
          * AuditEntry
@@ -1373,6 +1660,25 @@ export interface components {
             seq: number;
         };
         /**
+         * CheckWords
+         * @description Whether a device answers.
+         */
+        CheckWords: {
+            device: components["schemas"]["DeviceWords"];
+            /**
+             * Ms
+             * @description From the first packet to the answer; null where there was none.
+             */
+            ms: number | null;
+            /** Ok */
+            ok: boolean;
+            /**
+             * Reason
+             * @description In words; empty where it answers.
+             */
+            reason: string;
+        };
+        /**
          * Code
          * @description A code of the app.
          */
@@ -1486,6 +1792,26 @@ export interface components {
             password: string;
         };
         /**
+         * Decided
+         * @description What a person decided of a job.
+         */
+        Decided: {
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** By */
+            by: string;
+            /** Reason */
+            reason: string;
+            /**
+             * What
+             * @description "cancelled" or "resumed".
+             */
+            what: string;
+        };
+        /**
          * Decision
          * @description Why something is decided; kept with it.
          */
@@ -1495,6 +1821,164 @@ export interface components {
              * @description In words, for who asks later.
              */
             reason: string;
+        };
+        /**
+         * DeviceChange
+         * @description What is to change, and why.
+         */
+        DeviceChange: {
+            /** Character Set */
+            character_set?: string | null;
+            /** Default Issuer */
+            default_issuer?: string | null;
+            /** Department */
+            department?: string | null;
+            /** Description */
+            description?: string | null;
+            /** Duplicates */
+            duplicates?: string | null;
+            /** Enabled */
+            enabled?: boolean | null;
+            /** Host */
+            host?: string | null;
+            /** Notify */
+            notify?: boolean | null;
+            /** Port */
+            port?: number | null;
+            /** Quality Control */
+            quality_control?: boolean | null;
+            /** Quirks */
+            quirks?: string[] | null;
+            /** Reason */
+            reason: string;
+            scope?: components["schemas"]["ScopeWords"] | null;
+            /** Services */
+            services?: string[] | null;
+            /** Site */
+            site?: string | null;
+            /** Tls */
+            tls?: boolean | null;
+        };
+        /**
+         * DeviceEvent
+         * @description What happened to a device.
+         */
+        DeviceEvent: {
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** By */
+            by: string;
+            /**
+             * Changes
+             * @description Field: before and after.
+             */
+            changes: {
+                [key: string]: unknown[];
+            };
+            /** Reason */
+            reason: string;
+            /**
+             * What
+             * @enum {string}
+             */
+            what: "added" | "changed" | "removed" | "reachable" | "unreachable";
+        };
+        /**
+         * DeviceEvents
+         * @description What happened to a device, the newest first.
+         */
+        DeviceEvents: {
+            /** Events */
+            events: components["schemas"]["DeviceEvent"][];
+        };
+        /**
+         * DeviceList
+         * @description The devices in the order of their AE titles, and what can be said of one.
+         */
+        DeviceList: {
+            /** Character Sets */
+            character_sets: string[];
+            /** Devices */
+            devices: components["schemas"]["DeviceWords"][];
+            /**
+             * Duplicates
+             * @description What is done with another object under a known UID.
+             */
+            duplicates: {
+                [key: string]: string;
+            };
+            /**
+             * More
+             * @description There are more than are shown.
+             */
+            more: boolean;
+            /**
+             * Quirks
+             * @description How a device may depart from the standard, with words.
+             */
+            quirks: {
+                [key: string]: string;
+            };
+            /**
+             * Services
+             * @description What a device may ask of us, with words.
+             */
+            services: {
+                [key: string]: string;
+            };
+        };
+        /**
+         * DeviceWords
+         * @description A device.
+         */
+        DeviceWords: {
+            /** Ae Title */
+            ae_title: string;
+            /** Changed At */
+            changed_at: string | null;
+            /** Character Set */
+            character_set: string;
+            /** Check Ms */
+            check_ms: number | null;
+            /** Check Ok */
+            check_ok: boolean | null;
+            /** Check Reason */
+            check_reason: string;
+            /** Checked At */
+            checked_at: string | null;
+            /** Default Issuer */
+            default_issuer: string;
+            /** Department */
+            department: string;
+            /** Description */
+            description: string;
+            /** Duplicates */
+            duplicates: string;
+            /** Enabled */
+            enabled: boolean;
+            /** Host */
+            host: string;
+            /** Notify */
+            notify: boolean;
+            /**
+             * Port
+             * @description 0: it only calls us.
+             */
+            port: number;
+            /** Quality Control */
+            quality_control: boolean;
+            /** Quirks */
+            quirks: string[];
+            scope: components["schemas"]["ScopeWords"];
+            /** Services */
+            services: string[];
+            /** Site */
+            site: string;
+            /** Tls */
+            tls: boolean;
         };
         /**
          * DoneWords
@@ -1568,13 +2052,18 @@ export interface components {
          */
         Enrolment: {
             /**
+             * Qr
+             * @description The address as a QR code: an SVG picture, dark on light.
+             */
+            qr: string;
+            /**
              * Secret
              * @description To be typed.
              */
             secret: string;
             /**
              * Url
-             * @description otpauth: address, for a QR code.
+             * @description otpauth: address.
              */
             url: string;
         };
@@ -1686,6 +2175,119 @@ export interface components {
             scope: components["schemas"]["ScopeWords"];
             /** Until */
             until: string | null;
+        };
+        /**
+         * JobDecision
+         * @description Why a job is cancelled or taken up again.
+         */
+        JobDecision: {
+            /** Reason */
+            reason: string;
+        };
+        /**
+         * JobDetails
+         * @description A job, and what people decided of it, the newest first.
+         */
+        JobDetails: {
+            /** Attempt */
+            attempt: number;
+            /**
+             * Changed At
+             * Format: date-time
+             */
+            changed_at: string;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /** Decided */
+            decided: components["schemas"]["Decided"][];
+            /**
+             * Device
+             * @description AE title; empty where it is for no device.
+             */
+            device: string;
+            /** Id */
+            id: string;
+            /** Kind */
+            kind: string;
+            /** Next At */
+            next_at: string | null;
+            progress: components["schemas"]["Progress"] | null;
+            /** Reason */
+            reason: string;
+            /** Result */
+            result: {
+                [key: string]: unknown;
+            };
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "waiting" | "running" | "retrying" | "done" | "failed" | "cancelled";
+            /** Task */
+            task: {
+                [key: string]: unknown;
+            };
+        };
+        /**
+         * JobList
+         * @description Jobs, the newest first.
+         */
+        JobList: {
+            /** Jobs */
+            jobs: components["schemas"]["JobWords"][];
+            /**
+             * More
+             * @description There are older ones.
+             */
+            more: boolean;
+        };
+        /**
+         * JobWords
+         * @description A piece of background work.
+         */
+        JobWords: {
+            /** Attempt */
+            attempt: number;
+            /**
+             * Changed At
+             * Format: date-time
+             */
+            changed_at: string;
+            /**
+             * Created At
+             * Format: date-time
+             */
+            created_at: string;
+            /**
+             * Device
+             * @description AE title; empty where it is for no device.
+             */
+            device: string;
+            /** Id */
+            id: string;
+            /** Kind */
+            kind: string;
+            /** Next At */
+            next_at: string | null;
+            progress: components["schemas"]["Progress"] | null;
+            /** Reason */
+            reason: string;
+            /** Result */
+            result: {
+                [key: string]: unknown;
+            };
+            /**
+             * State
+             * @enum {string}
+             */
+            state: "waiting" | "running" | "retrying" | "done" | "failed" | "cancelled";
+            /** Task */
+            task: {
+                [key: string]: unknown;
+            };
         };
         /**
          * Kind
@@ -1848,7 +2450,7 @@ export interface components {
              */
             code: string;
             level: components["schemas"]["Level"];
-            patient?: components["schemas"]["filmless__archive__corrections__api__PatientWords"] | null;
+            patient?: components["schemas"]["filmless__archive__api__corrections__PatientWords"] | null;
             /**
              * Reason
              * @description Why; kept with the correction.
@@ -1859,6 +2461,48 @@ export interface components {
              * @default
              */
             uid: string;
+        };
+        /**
+         * NewDevice
+         * @description A device to be added.
+         */
+        NewDevice: {
+            /** Ae Title */
+            ae_title: string;
+            /** Character Set */
+            character_set?: string | null;
+            /** Default Issuer */
+            default_issuer?: string | null;
+            /** Department */
+            department?: string | null;
+            /** Description */
+            description?: string | null;
+            /** Duplicates */
+            duplicates?: string | null;
+            /** Enabled */
+            enabled?: boolean | null;
+            /** Host */
+            host?: string | null;
+            /** Notify */
+            notify?: boolean | null;
+            /** Port */
+            port?: number | null;
+            /** Quality Control */
+            quality_control?: boolean | null;
+            /** Quirks */
+            quirks?: string[] | null;
+            /**
+             * Reason
+             * @default
+             */
+            reason: string;
+            scope?: components["schemas"]["ScopeWords"] | null;
+            /** Services */
+            services?: string[] | null;
+            /** Site */
+            site?: string | null;
+            /** Tls */
+            tls?: boolean | null;
         };
         /**
          * NewEmergency
@@ -2024,6 +2668,23 @@ export interface components {
             without_password: boolean;
         };
         /**
+         * Part
+         * @description One part of the server.
+         */
+        Part: {
+            /** Figures */
+            figures: {
+                [key: string]: number | string;
+            };
+            /**
+             * Name
+             * @enum {string}
+             */
+            name: "dicom" | "web" | "worker" | "database" | "disk";
+            /** Ok */
+            ok: boolean;
+        };
+        /**
          * PasswordAgain
          * @description Asked for before something grave.
          */
@@ -2156,6 +2817,21 @@ export interface components {
         Priors: {
             /** Studies */
             studies: components["schemas"]["Prior"][];
+        };
+        /**
+         * Progress
+         * @description How far a send has come.
+         */
+        Progress: {
+            /** Failed */
+            failed: number;
+            /** Sent */
+            sent: number;
+            /**
+             * Total
+             * @description null: not known yet.
+             */
+            total: number | null;
         };
         /**
          * QuarantineList
@@ -2678,6 +3354,18 @@ export interface components {
             shares: components["schemas"]["ShareWords"][];
         };
         /**
+         * Space
+         * @description A file system; bytes.
+         */
+        Space: {
+            /** Free */
+            free: number;
+            /** Path */
+            path: string;
+            /** Size */
+            size: number;
+        };
+        /**
          * StudyDetails
          * @description A study with its series, in the order of their numbers.
          */
@@ -2795,6 +3483,42 @@ export interface components {
              * @description HHMMSS; may be empty.
              */
             time: string;
+        };
+        /**
+         * System
+         * @description How the server is.
+         */
+        System: {
+            /** Ae Title */
+            ae_title: string;
+            /** Certificate Ends At */
+            certificate_ends_at: string | null;
+            /**
+             * Database
+             * @enum {string}
+             */
+            database: "sqlite" | "postgresql";
+            /** Database Bytes */
+            database_bytes: number;
+            /** Instances */
+            instances: number;
+            /** Ok */
+            ok: boolean;
+            /** Parts */
+            parts: components["schemas"]["Part"][];
+            /** Series */
+            series: number;
+            /**
+             * Spaces
+             * @description Where the store is, and where the home is if that is elsewhere.
+             */
+            spaces: components["schemas"]["Space"][];
+            /** Studies */
+            studies: number;
+            /** Uptime Seconds */
+            uptime_seconds: number;
+            /** Version */
+            version: string;
         };
         /**
          * Thumbnail
@@ -3037,7 +3761,7 @@ export interface components {
             /** Changes */
             changes: components["schemas"]["ChangeWords"][];
             level: components["schemas"]["Level"];
-            patient?: components["schemas"]["filmless__archive__corrections__api__PatientWords"] | null;
+            patient?: components["schemas"]["filmless__archive__api__corrections__PatientWords"] | null;
             /**
              * Uid
              * @default
@@ -3069,6 +3793,24 @@ export interface components {
              * @default
              */
             reason: string;
+        };
+        /**
+         * PatientWords
+         * @description A patient by ID and issuer.
+         */
+        filmless__archive__api__corrections__PatientWords: {
+            /** Id */
+            id: string;
+            /**
+             * Issuer
+             * @default
+             */
+            issuer: string;
+            /**
+             * Variant
+             * @description Which of several persons under the ID.
+             */
+            variant?: number | null;
         };
         /**
          * PatientWords
@@ -3105,24 +3847,6 @@ export interface components {
             issuer: string;
             /** Patient Id */
             patient_id: string;
-        };
-        /**
-         * PatientWords
-         * @description A patient by ID and issuer.
-         */
-        filmless__archive__corrections__api__PatientWords: {
-            /** Id */
-            id: string;
-            /**
-             * Issuer
-             * @default
-             */
-            issuer: string;
-            /**
-             * Variant
-             * @description Which of several persons under the ID.
-             */
-            variant?: number | null;
         };
     };
     responses: never;
@@ -5046,6 +5770,1890 @@ export interface operations {
             };
         };
     };
+    list_devices: {
+        parameters: {
+            query?: {
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeviceList"];
+                };
+            };
+            /** @description The request cannot be done as it is. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description Nobody is signed in, or the name, password or code is wrong. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description This account may not do this, or has to change its password first. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description It clashes with what is there. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description It is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description The body is no JSON. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description The request is not understood. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description Too many attempts. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description Not now; try again later. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+        };
+    };
+    add_device: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewDevice"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeviceWords"];
+                };
+            };
+            /** @description The request cannot be done as it is. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description Nobody is signed in, or the name, password or code is wrong. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description This account may not do this, or has to change its password first. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description It clashes with what is there. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description It is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description The body is no JSON. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description The request is not understood. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description Too many attempts. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description Not now; try again later. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+        };
+    };
+    remove_device: {
+        parameters: {
+            query: {
+                reason: string;
+            };
+            header?: never;
+            path: {
+                /** @description AE title. */
+                ae_title: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The request cannot be done as it is. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description Nobody is signed in, or the name, password or code is wrong. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description This account may not do this, or has to change its password first. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description It clashes with what is there. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description It is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description The body is no JSON. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description The request is not understood. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description Too many attempts. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description Not now; try again later. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+        };
+    };
+    change_device: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description AE title. */
+                ae_title: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DeviceChange"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeviceWords"];
+                };
+            };
+            /** @description The request cannot be done as it is. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description Nobody is signed in, or the name, password or code is wrong. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description This account may not do this, or has to change its password first. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description It clashes with what is there. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description It is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description The body is no JSON. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description The request is not understood. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description Too many attempts. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description Not now; try again later. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+        };
+    };
+    check_device: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description AE title. */
+                ae_title: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CheckWords"];
+                };
+            };
+            /** @description The request cannot be done as it is. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description Nobody is signed in, or the name, password or code is wrong. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description This account may not do this, or has to change its password first. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description It clashes with what is there. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description It is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description The body is no JSON. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description The request is not understood. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description Too many attempts. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description Not now; try again later. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+        };
+    };
+    device_history: {
+        parameters: {
+            query?: {
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                /** @description AE title. */
+                ae_title: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeviceEvents"];
+                };
+            };
+            /** @description The request cannot be done as it is. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description Nobody is signed in, or the name, password or code is wrong. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description This account may not do this, or has to change its password first. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description It clashes with what is there. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description It is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description The body is no JSON. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description The request is not understood. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description Too many attempts. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description Not now; try again later. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+        };
+    };
     list_emergencies: {
         parameters: {
             query?: {
@@ -6950,6 +9558,1267 @@ export interface operations {
             };
             /** @description The request is not understood. */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description Not now; try again later. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+        };
+    };
+    list_jobs: {
+        parameters: {
+            query?: {
+                state?: ("waiting" | "running" | "retrying" | "done" | "failed" | "cancelled") | null;
+                device?: string;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobList"];
+                };
+            };
+            /** @description The request cannot be done as it is. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description Nobody is signed in, or the name, password or code is wrong. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description This account may not do this, or has to change its password first. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description It clashes with what is there. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description It is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description The body is no JSON. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description The request is not understood. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description Too many attempts. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description Not now; try again later. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+        };
+    };
+    get_job: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the job. */
+                job: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobDetails"];
+                };
+            };
+            /** @description The request cannot be done as it is. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description Nobody is signed in, or the name, password or code is wrong. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description This account may not do this, or has to change its password first. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description It clashes with what is there. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description It is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description The body is no JSON. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description The request is not understood. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description Too many attempts. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description Not now; try again later. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+        };
+    };
+    cancel_job: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the job. */
+                job: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["JobDecision"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobDetails"];
+                };
+            };
+            /** @description The request cannot be done as it is. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description Nobody is signed in, or the name, password or code is wrong. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description This account may not do this, or has to change its password first. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description It clashes with what is there. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description It is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description The body is no JSON. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description The request is not understood. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description Too many attempts. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description Not now; try again later. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+        };
+    };
+    resume_job: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the job. */
+                job: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["JobDecision"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobDetails"];
+                };
+            };
+            /** @description The request cannot be done as it is. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description Nobody is signed in, or the name, password or code is wrong. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description This account may not do this, or has to change its password first. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description It clashes with what is there. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description It is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description The body is no JSON. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description The request is not understood. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description Too many attempts. */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -10257,6 +14126,35 @@ export interface operations {
                     };
                 };
             };
+            /** @description It was decided before, or clashes with what is there. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
             /** @description The request is not understood. */
             422: {
                 headers: {
@@ -10427,6 +14325,35 @@ export interface operations {
             };
             /** @description There is no such thing, or it is not for this account. */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description It was decided before, or clashes with what is there. */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -10655,6 +14582,35 @@ export interface operations {
                     };
                 };
             };
+            /** @description It was decided before, or clashes with what is there. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
             /** @description The request is not understood. */
             422: {
                 headers: {
@@ -10856,6 +14812,35 @@ export interface operations {
                     };
                 };
             };
+            /** @description It was decided before, or clashes with what is there. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
             /** @description The request is not understood. */
             422: {
                 headers: {
@@ -11026,6 +15011,35 @@ export interface operations {
             };
             /** @description There is no such thing, or it is not for this account. */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description It was decided before, or clashes with what is there. */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -11251,6 +15265,35 @@ export interface operations {
                     };
                 };
             };
+            /** @description It was decided before, or clashes with what is there. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
             /** @description The request is not understood. */
             422: {
                 headers: {
@@ -11421,6 +15464,35 @@ export interface operations {
             };
             /** @description There is no such thing, or it is not for this account. */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description It was decided before, or clashes with what is there. */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -11622,6 +15694,35 @@ export interface operations {
             };
             /** @description There is no such thing, or it is not for this account. */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description It was decided before, or clashes with what is there. */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -17839,6 +21940,1251 @@ export interface operations {
                 content: {
                     "application/json": components["schemas"]["ShareWords"];
                 };
+            };
+            /** @description The request cannot be done as it is. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description Nobody is signed in, or the name, password or code is wrong. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description This account may not do this, or has to change its password first. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description It clashes with what is there. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description It is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description The body is no JSON. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description The request is not understood. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description Too many attempts. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description Not now; try again later. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+        };
+    };
+    get_system: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["System"];
+                };
+            };
+            /** @description The request cannot be done as it is. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description Nobody is signed in, or the name, password or code is wrong. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description This account may not do this, or has to change its password first. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description It clashes with what is there. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description It is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description The body is no JSON. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description The request is not understood. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description Too many attempts. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description Not now; try again later. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+        };
+    };
+    list_alarms: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Alarms"];
+                };
+            };
+            /** @description The request cannot be done as it is. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description Nobody is signed in, or the name, password or code is wrong. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description This account may not do this, or has to change its password first. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description It clashes with what is there. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description It is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description The body is no JSON. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description The request is not understood. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description Too many attempts. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description Not now; try again later. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+        };
+    };
+    list_associations: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Associations"];
+                };
+            };
+            /** @description The request cannot be done as it is. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description Nobody is signed in, or the name, password or code is wrong. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description This account may not do this, or has to change its password first. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description It clashes with what is there. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description It is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description The body is no JSON. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description The request is not understood. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description Too many attempts. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description Not now; try again later. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+        };
+    };
+    abort_association: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id of the association. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Abort"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
             /** @description The request cannot be done as it is. */
             400: {

@@ -97,7 +97,8 @@ class Enrolment(BaseModel):
     """What an app needs to make codes."""
 
     secret: str = Field(description="To be typed.")
-    url: str = Field(description="otpauth: address, for a QR code.")
+    url: str = Field(description="otpauth: address.")
+    qr: str = Field(description="The address as a QR code: an SVG picture, dark on light.")
 
 
 class RecoveryCodes(BaseModel):
@@ -170,7 +171,7 @@ def begin_second_factor(body: PasswordAgain, found: InSession, at: At, host: Hos
     with writing(at.engine) as connection:
         begun = totp.enrol(connection, found.account)
     at.forget()
-    return Enrolment(secret=begun.secret, url=begun.url)
+    return Enrolment(secret=begun.secret, url=begun.url, qr=_qr(begun.url))
 
 
 @router.post("/session/totp/confirm", summary="Take the second factor into use")
@@ -229,6 +230,15 @@ def set_cookie(at: Gate, request: Request, response: Response, secret: str) -> N
     response.set_cookie(
         COOKIE, secret, path="/", secure=is_secure(request, at.http), httponly=True, samesite="lax"
     )
+
+
+def _qr(text: str) -> str:
+    # imported when needed: few enrol
+    import segno
+
+    code = segno.make_qr(text, error="m")
+    made: str = code.svg_inline(border=4, dark="#000", light="#fff", omitsize=True)
+    return made
 
 
 def _end_this(at: Gate, found: SignedIn, host: str) -> None:
