@@ -1,5 +1,5 @@
 import { Center, Loader } from '@mantine/core'
-import { lazy, Suspense } from 'react'
+import { lazy, Suspense, type ReactNode } from 'react'
 import { Redirect, Route, Switch } from 'wouter'
 
 import { ChangePassword } from '../access/ChangePassword'
@@ -8,6 +8,7 @@ import { SignIn } from '../access/SignIn'
 import { Problem } from '../api/problem'
 import { Boundary, ErrorNote } from './errors'
 import { NotFound } from './NotFound'
+import { usePreferencesReady } from './preferences'
 import { Shell } from './Shell'
 
 const StudyList = lazy(() => import('../archive/StudyList'))
@@ -39,6 +40,7 @@ export function App() {
     <SessionProvider session={session}>
       <Shell>
         <Boundary>
+          <Prepared>
           <Suspense fallback={<Waiting />}>
             <Switch>
               <Route path="/">
@@ -49,8 +51,13 @@ export function App() {
               <Route component={NotFound} />
             </Switch>
           </Suspense>
+          </Prepared>
         </Boundary>
       </Shell>
     </SessionProvider>
   )
+}
+
+function Prepared({ children }: { children: ReactNode }) {
+  return usePreferencesReady() ? children : <Waiting />
 }

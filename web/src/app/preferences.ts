@@ -5,14 +5,23 @@ import { useCallback, useRef } from 'react'
 import { api, data } from '../api/client'
 import { showError } from './errors'
 
-/** [value, set]: `first` until the server has answered, and where nothing was kept. */
-export function usePreference<T>(key: string, first: T): [T, (value: T) => void] {
-  const client = useQueryClient()
-  const query = useQuery({
+function usePreferences() {
+  return useQuery({
     queryKey: ['preferences'],
     queryFn: async () => (await data(api.GET('/me/preferences')))?.preferences ?? {},
     staleTime: Infinity,
   })
+}
+
+/** False until the server has said what was set up: pages wait for it, so that nothing jumps. */
+export function usePreferencesReady(): boolean {
+  return !usePreferences().isPending
+}
+
+/** [value, set]: `first` until the server has answered, and where nothing was kept. */
+export function usePreference<T>(key: string, first: T): [T, (value: T) => void] {
+  const client = useQueryClient()
+  const query = usePreferences()
   const timer = useRef<ReturnType<typeof setTimeout>>(undefined)
   const set = useCallback(
     (value: T) => {
