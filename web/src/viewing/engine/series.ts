@@ -1,8 +1,7 @@
 /** Series as the server describes them: metadata per instance, and what of them can be shown how. */
-import { utilities } from '@cornerstonejs/metadata'
-
 import { problemOf } from '../../api/problem'
 import { sessionEnded } from '../../api/session'
+import { register } from './frames'
 
 /** An element of DICOM JSON (PS3.18 F.2). */
 export interface Element {
@@ -10,6 +9,8 @@ export interface Element {
   Value?: unknown[]
   InlineBinary?: string
   BulkDataURI?: string
+  /** What BulkDataURI refers to, once it was fetched. */
+  bytes?: Uint8Array
 }
 
 export type DicomJson = Record<string, Element | undefined>
@@ -58,6 +59,18 @@ export function numbers(json: DicomJson, tag: string): number[] {
 
 export function items(json: DicomJson, tag: string): DicomJson[] {
   return (json[tag]?.Value ?? []) as DicomJson[]
+}
+
+const NO_BYTES = new Uint8Array(0)
+
+/** The bytes of a binary element, or its words (little endian); numbers that were sent as numbers as they are. */
+export function decoded(element: Element | undefined, words: boolean): Uint8Array | Uint16Array {
+  if (!element) return NO_BYTES
+  if (element.Value) return Uint16Array.from(element.Value.map(Number))
+  const bytes = element.bytes ?? (element.InlineBinary ? Uint8Array.from(atob(element.InlineBinary), (one) => one.charCodeAt(0)) : NO_BYTES)
+  if (!words) return bytes
+  const even = bytes.byteOffset % 2 === 0 ? bytes : bytes.slice()
+  return new Uint16Array(even.buffer, even.byteOffset, even.length >> 1)
 }
 
 export function root(study: string, series: string): string {
@@ -160,16 +173,4 @@ export function stacksOf(study: string, series: string, instances: Instance[]): 
       volume: kind === 'images' && isVolume(ordered),
     }
   })
-}
-
-const registered = new Set<string>()
-
-/** Tells Cornerstone of an instance; returns the image ids of its frames. */
-function register(study: string, series: string, instance: Instance): string[] {
-  const base = `wadors:${root(study, series)}/instances/${instance.sop}`
-  if (!registered.has(base)) {
-    utilities.addDicomWebInstance(base, instance.json as Record<string, unknown>)
-    registered.add(base)
-  }
-  return Array.from({ length: instance.frames }, (_, at) => `${base}/frames/${at + 1}`)
 }

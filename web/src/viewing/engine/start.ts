@@ -3,7 +3,8 @@ import { init as startCore, imageLoadPoolManager, Enums, cache, isCornerstoneIni
 import dicomImageLoader from '@cornerstonejs/dicom-image-loader'
 import { init as startTools } from '@cornerstonejs/tools'
 
-import { sessionEnded } from '../../api/session'
+import { registerLoader } from './loader'
+import { provide } from './modules'
 
 let started: Promise<void> | undefined
 
@@ -35,10 +36,9 @@ async function begin(): Promise<void> {
   }
   dicomImageLoader.init({
     maxWebWorkers: Math.max(1, Math.min(4, (navigator.hardwareConcurrency || 2) - 1)),
-    errorInterceptor: (error: { request?: XMLHttpRequest }) => {
-      if (error.request?.status === 401) sessionEnded()
-    },
   })
+  provide()
+  registerLoader()
   startTools()
   cache.setMaxCacheSize(budget())
   // what is on screen has its own connections; the browser has six to one server

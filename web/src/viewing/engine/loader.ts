@@ -1,0 +1,257 @@
+/**
+ * Frames as Cornerstone's images. Each is asked for in the way in which this browser can undo it: as stored where its
+ * decoders are known to be right, else decoded by the server; where both fail, as the server renders it. A request ends
+ * by itself, and an error is always an error, never a silence.
+ */
+import { Enums, getWebWorkerManager, imageLoader, utilities, type Types } from '@cornerstonejs/core'
+
+import { sessionEnded } from '../../api/session'
+import { suits, type Stream } from './codecs'
+import { frameOf, SCHEME, type Frame } from './frames'
+import { rescaleOf } from './modules'
+import { colours, extremes, modality, narrow, native, painted, type Layout, type Samples } from './pixels'
+import { items, numbers, text, type DicomJson, type Element } from './series'
+import { spacingAt } from './spacing'
+import { measure, spanning, windowsOf } from './voi'
+
+/** The longest that one frame may take; milliseconds. */
+const PATIENCE = 45_000
+const NATIVE = '1.2.840.10008.1.2.1'
+const LOOK_UP = ['00281201', '00281202', '00281203']
+
+/** Images that are the server's picture: their values are greys of a screen, and are not measured. */
+const pictures = new Set<string>()
+export const isPicture = (imageId: string) => pictures.has(imageId)
+
+/** Series whose frames the browser undid wrongly once: the server decodes them from then on. */
+const distrusted = new Set<string>()
+
+interface Options {
+  targetBuffer?: { type?: string }
+  signal?: AbortSignal
+}
+
+export function registerLoader(): void {
+  imageLoader.registerImageLoader(SCHEME, ((imageId: string, options: Options) => {
+    const stop = new AbortController()
+    return { promise: load(imageId, options ?? {}, stop.signal), cancelFn: () => stop.abort() }
+  }) as unknown as Types.ImageLoaderFn)
+}
+
+async function load(imageId: string, options: Options, cancelled: AbortSignal): Promise<Types.IImage> {
+  const frame = frameOf(imageId)
+  if (!frame) throw new Error(`no image is known as ${imageId}`)
+  const signal = AbortSignal.any([cancelled, AbortSignal.timeout(PATIENCE)])
+  try {
+    const layout = layoutOf(frame)
+    const samples = await samplesOf(frame, layout, signal)
+    await lookUps(frame.instance.json, signal)
+    return made(frame, samples.layout, samples.values, options)
+  } catch (error) {
+    if (cancelled.aborted) throw error
+    console.warn('shown as the server renders it:', frame.address, error)
+    return picture(frame, AbortSignal.any([cancelled, AbortSignal.timeout(PATIENCE)]), error)
+  }
+}
+
+export function layoutOf({ instance: { json, rows, columns } }: Frame): Layout {
+  const number = (tag: string, otherwise: number) => numbers(json, tag)[0] ?? otherwise
+  const samples = number('00280002', 1)
+  const allocated = number('00280100', 8)
+  const stored = number('00280101', allocated)
+  return {
+    rows,
+    columns,
+    samples,
+    allocated,
+    stored,
+    high: number('00280102', stored - 1),
+    signed: number('00280103', 0) === 1,
+    planar: number('00280006', 0) === 1 && samples > 1,
+    photometric: text(json, '00280004') || (samples === 3 ? 'RGB' : 'MONOCHROME2'),
+  }
+}
+
+async function fetched(address: string, accept: string, signal: AbortSignal): Promise<Response> {
+  const response = await fetch(address, { headers: { Accept: accept }, credentials: 'same-origin', signal })
+  if (response.status === 401) sessionEnded()
+  if (!response.ok) throw new Error(`${response.status} for ${address}`)
+  return response
+}
+
+async function samplesOf(frame: Frame, layout: Layout, signal: AbortSignal): Promise<{ values: Samples; layout: Layout }> {
+  const { json, transferSyntax } = frame.instance
+  const series = text(json, '0020000E')
+  const decode = suits(transferSyntax, layout)
+  if (decode && !distrusted.has(series)) {
+    const response = await fetched(frame.address, 'application/octet-stream; transfer-syntax=*', signal)
+    const bytes = new Uint8Array(await response.arrayBuffer())
+    const sent = /transfer-syntax="?([0-9.]+)/.exec(response.headers.get('Content-Type') ?? '')?.[1] ?? transferSyntax
+    if (sent === NATIVE) return { values: native(bytes, layout, kindOf(json)), layout }
+    try {
+      return await undone({ bytes, transferSyntax: sent, decode: suits(sent, layout) }, layout, signal)
+    } catch (error) {
+      if (signal.aborted) throw error
+      distrusted.add(series)
+      console.info('the server decodes this series:', error)
+    }
+  }
+  const response = await fetched(frame.address, `application/octet-stream; transfer-syntax=${NATIVE}`, signal)
+  const now = asDecoded(transferSyntax, layout)
+  return { values: native(new Uint8Array(await response.arrayBuffer()), now, kindOf(json)), layout: now }
+}
+
+/** Compressed samples as the server gives them: interleaved, with colour transformations of the codec undone. */
+function asDecoded(transferSyntax: string, layout: Layout): Layout {
+  if (!/^1\.2\.840\.10008\.1\.2\.(4\.|5$|8\.)/.test(transferSyntax)) return layout
+  const lossy = /\.4\.5[0135]$/.test(transferSyntax)
+  const photometric =
+    layout.samples === 3 && (lossy || /^YBR_(RCT|ICT)$/.test(layout.photometric))
+      ? 'RGB'
+      : layout.photometric === 'YBR_FULL_422'
+        ? 'YBR_FULL'
+        : layout.photometric
+  return { ...layout, planar: false, photometric }
+}
+
+function kindOf(json: DicomJson): 'integer' | 'float' | 'double' {
+  if (json['7FE00008']) return 'float'
+  return json['7FE00009'] ? 'double' : 'integer'
+}
+
+async function undone(stream: Stream, layout: Layout, signal: AbortSignal): Promise<{ values: Samples; layout: Layout }> {
+  if (!stream.decode) throw new Error(`not undone here: ${stream.transferSyntax}`)
+  const now = stream.decode(stream.bytes)
+  if (now.native) return { values: await coloured(stream.bytes, layout), layout: { ...layout, photometric: 'RGB', planar: false } }
+  const task = getWebWorkerManager().executeTask('dicomImageLoader', 'decodeTask', {
+    imageFrame: {
+      samplesPerPixel: layout.samples,
+      photometricInterpretation: layout.photometric,
+      planarConfiguration: layout.planar ? 1 : 0,
+      rows: layout.rows,
+      columns: layout.columns,
+      bitsAllocated: layout.allocated,
+      bitsStored: layout.stored,
+      pixelRepresentation: layout.signed ? 1 : 0,
+    },
+    transferSyntax: stream.transferSyntax,
+    pixelData: stream.bytes,
+    options: { preScale: { enabled: false } },
+    decodeConfig: {},
+  }) as Promise<{ pixelData: Samples; rows: number; columns: number }>
+  const aborted = new Promise<never>((_, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true }))
+  const { pixelData } = await Promise.race([task, aborted])
+  if (pixelData.length !== layout.rows * layout.columns * layout.samples) throw new Error('the decoder gave another size')
+  return { values: pixelData, layout: { ...asDecoded(stream.transferSyntax, layout), photometric: now.photometric ?? layout.photometric } }
+}
+
+/** Colour JPEG by the browser itself. */
+async function coloured(bytes: Uint8Array, { rows, columns }: Layout): Promise<Uint8Array> {
+  return rgb(new Blob([bytes as BlobPart], { type: 'image/jpeg' }), columns, rows)
+}
+
+async function rgb(blob: Blob, columns?: number, rows?: number): Promise<Uint8Array> {
+  const bitmap = await createImageBitmap(blob, { colorSpaceConversion: 'none' })
+  if ((columns && bitmap.width !== columns) || (rows && bitmap.height !== rows)) throw new Error('the picture has another size')
+  const canvas = new OffscreenCanvas(bitmap.width, bitmap.height)
+  const context = canvas.getContext('2d', { willReadFrequently: true })!
+  context.drawImage(bitmap, 0, 0)
+  bitmap.close()
+  const { data } = context.getImageData(0, 0, canvas.width, canvas.height)
+  const out = new Uint8Array((data.length / 4) * 3)
+  for (let from = 0, to = 0; from < data.length; from += 4, to += 3) {
+    out[to] = data[from]!
+    out[to + 1] = data[from + 1]!
+    out[to + 2] = data[from + 2]!
+  }
+  return out
+}
+
+/** Look-up tables too long for the metadata. */
+async function lookUps(json: DicomJson, signal: AbortSignal): Promise<void> {
+  const wanted = LOOK_UP.map((tag) => json[tag])
+  for (const tag of ['00283000', '00283010']) wanted.push(...items(json, tag).map((item) => item['00283006']))
+  await Promise.all(
+    wanted.map(async (element: Element | undefined) => {
+      if (!element?.BulkDataURI || element.bytes) return
+      const { pathname, search } = new URL(element.BulkDataURI, location.origin)
+      const response = await fetched(pathname + search, 'application/octet-stream; transfer-syntax=*', signal)
+      element.bytes = new Uint8Array(await response.arrayBuffer())
+    }),
+  )
+}
+
+function made(frame: Frame, layout: Layout, stored: Samples, options: Options): Types.IImage {
+  const { json } = frame.instance
+  if (layout.photometric === 'PALETTE COLOR') {
+    const found = painted(stored, json, layout.signed)
+    if (!found) throw new Error('the palette is not of a kind that is applied here')
+    return image(frame, found, 3, false)
+  }
+  if (layout.samples === 3) return image(frame, colours(stored, layout), 3, false)
+  if (layout.samples !== 1) throw new Error(`${layout.samples} samples per pixel`)
+  const { slope, intercept } = rescaleOf(frame)
+  let values = narrow(modality(stored, json, slope, intercept))
+  const wanted = options.targetBuffer?.type
+  if (wanted && values.constructor.name !== wanted) {
+    const kinds: Record<string, { from(values: ArrayLike<number>): Samples }> = { Uint8Array, Int16Array, Uint16Array, Float32Array }
+    values = kinds[wanted]?.from(values) ?? values
+  }
+  return image(frame, values, 1, layout.photometric === 'MONOCHROME1')
+}
+
+function image(frame: Frame, values: Samples, components: 1 | 3, invert: boolean): Types.IImage {
+  const { rows, columns, json } = frame.instance
+  const [low, high] = extremes(values)
+  if (components === 1) measure(frame, low, high)
+  const window = components === 3 ? spanning(0, 255) : windowsOf(frame)
+  const spacing = spacingAt(json, frame.frame)
+  const { slope, intercept } = rescaleOf(frame)
+  return {
+    imageId: frame.id,
+    dataType: values.constructor.name,
+    color: components === 3,
+    rgba: false,
+    numberOfComponents: components,
+    columns,
+    rows,
+    width: columns,
+    height: rows,
+    columnPixelSpacing: spacing.column,
+    rowPixelSpacing: spacing.row,
+    intercept,
+    slope,
+    preScale: { enabled: true, scaled: true, scalingParameters: { rescaleSlope: slope, rescaleIntercept: intercept, modality: text(json, '00080060') } },
+    isPreScaled: true,
+    invert,
+    minPixelValue: low,
+    maxPixelValue: high,
+    windowCenter: window.center,
+    windowWidth: window.width,
+    voiLUTFunction: window.function,
+    sizeInBytes: values.byteLength,
+    imageQualityStatus: Enums.ImageQualityStatus.FULL_RESOLUTION,
+    imageFrame: { photometricInterpretation: components === 3 ? 'RGB' : 'MONOCHROME2', smallestPixelValue: low, largestPixelValue: high },
+    voxelManager: utilities.VoxelManager.createImageVoxelManager({
+      scalarData: values as never,
+      width: columns,
+      height: rows,
+      numberOfComponents: components,
+    }),
+    getPixelData: () => values,
+    getCanvas: undefined,
+  } as unknown as Types.IImage
+}
+
+/** The server's rendering, where the values are not to be had. */
+async function picture(frame: Frame, signal: AbortSignal, because: unknown): Promise<Types.IImage> {
+  try {
+    const response = await fetched(`${frame.address}/rendered`, 'image/png', signal)
+    const values = await rgb(await response.blob(), frame.instance.columns, frame.instance.rows)
+    pictures.add(frame.id)
+    return image(frame, values, 3, false)
+  } catch (error) {
+    console.warn('not rendered by the server either', error)
+    throw because
+  }
+}
