@@ -14,7 +14,9 @@ from filmless.app.settings import load
 def said(home: Path, tls_port: int = 0, **environment: str) -> str:
     nothing: Any = None
     settings = load(home, environment=environment)
-    return welcome(Running(settings, nothing, nothing, nothing, [], 11112, 8104, tls_port, Counter()))
+    return welcome(
+        Running(settings, nothing, nothing, nothing, nothing, [], 11112, 8104, tls_port, Counter())
+    )
 
 
 @pytest.mark.parametrize(
@@ -41,3 +43,12 @@ def test_it_names_every_port_that_there_is(tmp_path: Path) -> None:
     assert "FILMLESS at 0.0.0.0:11112" in said(tmp_path)
     assert "TLS" not in said(tmp_path)
     assert "TLS     FILMLESS at 0.0.0.0:2762" in said(tmp_path, 2762)
+
+
+def test_the_first_password_is_said_once_to_who_started_it(tmp_path: Path) -> None:
+    nothing: Any = None
+    settings = load(tmp_path, environment={})
+    running = Running(settings, nothing, nothing, nothing, nothing, [], 11112, 8104, 0, Counter())
+    assert "kx7-first" in welcome(running, "kx7-first")
+    assert "http://127.0.0.1:8104/" in welcome(running)
+    assert "password" not in welcome(running)

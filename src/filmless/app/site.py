@@ -39,7 +39,7 @@ from filmless.db.durable import jobs_url
 from filmless.devices import api as devices_api
 from filmless.devices.api import Calling
 from filmless.exchange import api as exchange_api
-from filmless.exchange import job_api, share_pages, sharing
+from filmless.exchange import job_api, send_api, share_pages, sharing
 from filmless.kit.errors import FilmlessError, Unavailable
 from filmless.net.http.bodies import BoundedBodies
 from filmless.net.http.problems import of_error, problem
@@ -112,6 +112,7 @@ def routers(context: ArchiveWeb | None, server: Server | None = None) -> list[AP
         exchange_api.router,
         devices_api.router(calling),
         job_api.router(server.desk if server is not None else None),
+        send_api.router(server.desk if server is not None else None),
         system_api.router(server),
     ]
 

@@ -12,6 +12,8 @@ import { age, clock, day, names } from '../app/format'
 import { ErrorNote } from '../app/errors'
 import { PatientName } from './columns'
 import { RejectStudy } from './RejectStudy'
+import { SendStudy } from './SendStudy'
+import { ShareStudy } from './ShareStudy'
 import classes from './StudyList.module.css'
 
 type Series = components['schemas']['SeriesWords']
@@ -20,7 +22,7 @@ type Series = components['schemas']['SeriesWords']
 export function StudyDetails({ study, changed }: { study: string; changed: () => void }) {
   const { t } = useTranslation()
   const may = useMay()
-  const [rejecting, setRejecting] = useState(false)
+  const [doing, setDoing] = useState<'send' | 'share' | 'reject' | null>(null)
   const path = { params: { path: { study_uid: study } } }
   const details = useQuery({
     queryKey: ['study', study],
@@ -35,6 +37,11 @@ export function StudyDetails({ study, changed }: { study: string; changed: () =>
   if (details.isError) return <ErrorNote error={details.error} again={() => void details.refetch()} />
   const found = details.data!
   const [first, second] = names(found.patient)
+  const title = (
+    <>
+      <PatientName patient={found.patient} /> · {found.description} · {day(found.date)}
+    </>
+  )
 
   return (
     <Stack gap="md">
@@ -101,7 +108,7 @@ export function StudyDetails({ study, changed }: { study: string; changed: () =>
             </Menu.Dropdown>
           </Menu>
         )}
-        {may('reject') && (
+        {(may('send') || may('share') || may('reject')) && (
           <Menu position="bottom-end">
             <Menu.Target>
               <Button variant="default" px={8} aria-label={t('app.actions.more')}>
@@ -109,9 +116,13 @@ export function StudyDetails({ study, changed }: { study: string; changed: () =>
               </Button>
             </Menu.Target>
             <Menu.Dropdown>
-              <Menu.Item color="red" onClick={() => setRejecting(true)}>
-                {t('archive.study.reject')}
-              </Menu.Item>
+              {may('send') && <Menu.Item onClick={() => setDoing('send')}>{t('archive.study.send')}</Menu.Item>}
+              {may('share') && <Menu.Item onClick={() => setDoing('share')}>{t('archive.study.share')}</Menu.Item>}
+              {may('reject') && (
+                <Menu.Item color="red" onClick={() => setDoing('reject')}>
+                  {t('archive.study.reject')}
+                </Menu.Item>
+              )}
             </Menu.Dropdown>
           </Menu>
         )}
@@ -154,16 +165,14 @@ export function StudyDetails({ study, changed }: { study: string; changed: () =>
           </Text>
         )}
       </Stack>
-      {rejecting && (
+      {doing === 'send' && <SendStudy study={study} title={title} close={() => setDoing(null)} />}
+      {doing === 'share' && <ShareStudy study={study} title={title} close={() => setDoing(null)} />}
+      {doing === 'reject' && (
         <RejectStudy
           study={study}
-          title={
-            <>
-              <PatientName patient={found.patient} /> · {found.description} · {day(found.date)}
-            </>
-          }
+          title={title}
           close={(done) => {
-            setRejecting(false)
+            setDoing(null)
             if (done) changed()
           }}
         />

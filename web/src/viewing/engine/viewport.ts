@@ -166,12 +166,22 @@ export class StackView {
     view.render()
   }
 
-  /** One screen pixel for one of the image. */
+  /** One pixel of the screen for one of the image, not interpolated, on the screen's own grid. */
   oneToOne(): void {
-    const shown = this.shown()
     const view = this.viewport
-    if (!shown || !view) return
-    view.setZoom((view.getZoom() * 1) / shown.zoom)
+    const image = view?.getImageData()
+    if (!view || !image) return
+    const ratio = devicePixelRatio || 1
+    view.setProperties({ interpolationType: Enums.InterpolationType.NEAREST })
+    view.setCamera({ parallelScale: (view.element.clientHeight * ratio * (image.spacing[1] ?? 1)) / 2 })
+    const corner = utilities.imageToWorldCoords(view.getCurrentImageId()!, [0, 0])
+    if (corner) {
+      // the upper left corner of the first pixel on a corner of the grid
+      const [x, y] = view.worldToCanvas(corner)
+      const off = (value: number) => (Math.round(value * ratio) - value * ratio) / ratio
+      const pan = view.getPan()
+      view.setPan([pan[0] + off(x), pan[1] + off(y)])
+    }
     view.render()
   }
 
@@ -179,6 +189,7 @@ export class StackView {
     const view = this.viewport
     if (!view) return
     view.resetProperties()
+    view.setProperties({ interpolationType: Enums.InterpolationType.LINEAR })
     view.setCamera({ flipHorizontal: false, flipVertical: false })
     view.setViewPresentation({ rotation: 0 })
     view.resetCamera()
