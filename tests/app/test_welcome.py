@@ -51,4 +51,4 @@ def test_the_first_password_is_said_once_to_who_started_it(tmp_path: Path) -> No
     running = Running(settings, nothing, nothing, nothing, nothing, [], 11112, 8104, 0, Counter())
     assert "kx7-first" in welcome(running, "kx7-first")
     assert "http://127.0.0.1:8104/" in welcome(running)
-    assert "password" not in welcome(running)
+    assert "Sign in" not in welcome(running)
