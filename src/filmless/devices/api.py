@@ -36,7 +36,7 @@ class Calling:
 
 
 # an AE title may have a slash
-Title = Annotated[str, Path(min_length=1, max_length=64, description="AE title.")]
+Title = Annotated[Line, Path(min_length=1, max_length=64, description="AE title.")]
 Word = Annotated[Line, Field(max_length=200)]
 
 

@@ -147,7 +147,7 @@ def router(opened: JobDesk | None) -> APIRouter:
         who: Manager,
         desk: AtDesk,
         state: State | None = None,
-        device: Annotated[str, Query(max_length=16)] = "",
+        device: Annotated[Line, Query(max_length=16)] = "",
         limit: Annotated[int, Query(ge=1, le=500)] = 100,
     ) -> JobList:
         found = desk.jobs.newest(limit=limit + 1, state=state, device=device)

@@ -145,7 +145,8 @@ async def test_parameters(web: Web) -> None:
             "window=1", "window=a,b,linear", "window=1,0,linear", "window=1,2,cubic", "window=1,1e999,linear",
             "viewport=0,5", "viewport=9000,9", "viewport=5", "viewport=a,b", "viewport=1,1,1,1,1,1,1",
             "viewport=5,5,100,100", "viewport=1.5,2", "quality=0", "quality=101", "quality=x", "iccprofile=x",
-            "viewport=5,5,-1,0", "window=nan,1,linear", "viewport=inf,1",
+            "viewport=5,5,-1,0", "window=nan,1,linear", "viewport=inf,1", "presentationUID=%00",
+            "presentationSeriesUID=%27",
         ):  # fmt: skip
             answer = await get(client, f"{address}/rendered?{wrong}")
             assert (answer.status_code, answer.headers["content-type"]) == (

@@ -1,5 +1,6 @@
 """The query parameters of rendered resources (PS3.18 8.3.5) as a wish; what cannot be understood is refused."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import isfinite
@@ -7,6 +8,7 @@ from math import isfinite
 from filmless.dicom.rendering import MAX_SIDE, THUMBNAIL_SIDE, Function, Viewport, Window
 from filmless.kit.errors import Refused
 
+_UID = re.compile(r"[0-9.]{0,64}")
 _FUNCTIONS: dict[str, Function] = {
     "linear": "LINEAR",
     "linear-exact": "LINEAR_EXACT",
@@ -29,7 +31,7 @@ class Looks:
 
 def looks(parameters: Mapping[str, str]) -> Looks:
     """The parameters of a rendered resource. Raises Refused (codes "bad-window", "bad-viewport", "bad-quality",
-    "bad-iccprofile") where one is not as PS3.18 8.3.5.1 says; unknown ones are ignored.
+    "bad-iccprofile", "bad-state") where one is not as PS3.18 8.3.5.1 says; unknown ones are ignored.
 
     `presentationUID` (with `presentationSeriesUID`) is WADO-URI's way to name a presentation state (PS3.18 9.1.2.2),
     taken here too.
@@ -46,6 +48,9 @@ def looks(parameters: Mapping[str, str]) -> Looks:
     icc = parameters.get("iccprofile", "").lower()
     if icc not in ("", "no", "yes", "srgb", "adobergb", "rommrgb", "displayp3"):
         raise Refused("There is no such iccprofile.", code="bad-iccprofile")
+    for word in ("presentationUID", "presentationSeriesUID"):
+        if not _UID.fullmatch(parameters.get(word, "")):
+            raise Refused(f"{word} is no UID.", code="bad-state")
     return Looks(
         window=window(parameters["window"]) if "window" in parameters else None,
         viewport=viewport(parameters["viewport"]) if "viewport" in parameters else None,

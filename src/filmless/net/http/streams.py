@@ -200,7 +200,8 @@ async def _chunks(piece: FileSlice) -> AsyncGenerator[Data, None]:
         os.close(file)
 
 
-_RANGE: Final = re.compile(r"bytes=(\d*)-(\d*)")
+#: positions that no file has are no positions: the whole is answered
+_RANGE: Final = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})")
 
 
 def part_asked(header: str, size: int) -> tuple[int, int] | None:
