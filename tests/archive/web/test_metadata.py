@@ -9,14 +9,16 @@ import httpx
 import pydicom
 import pytest
 from pydicom.data import get_testdata_file
-from sqlalchemy import select
+from sqlalchemy import select, update
 from tests import made
 from tests.archive.web.conftest import READER, STEWARD, Web, parts_of
 
 from filmless.access.model import Grant, Role, account_principal
 from filmless.archive import reject
-from filmless.archive.tables import versions
-from filmless.db.work import reading
+from filmless.archive.corrections.model import Level, Target
+from filmless.archive.corrections.service import correct
+from filmless.archive.tables import series, versions
+from filmless.db.work import reading, writing
 from filmless.dicom import json_model, part10
 from filmless.dicom.web import xml_model
 from filmless.kit.errors import Refused
@@ -212,3 +214,22 @@ async def test_an_object_that_cannot_be_read_costs_itself_only(web: Web) -> None
         for below in ("/metadata", "/frames/1", "/bulkdata/00191011"):
             answer = await client.get(stored[0] + below)
             assert (answer.status_code, answer.json()["code"]) == (503, "unreadable"), below
+
+
+async def test_a_generation_that_comes_again_is_another_document(web: Web) -> None:
+    """After a restore or a rebuild series count from where they were then."""
+    web.put(made.part10(image(1)))
+    path = "/studies/1.2.3/series/1.2.3.1/metadata"
+    target = Target(Level.STUDY, "1.2.3")
+    context = web.context
+    etags = set()
+    async with web.client() as client:
+        for text in ("before the restore", "after it"):
+            with writing(context.engine) as connection:
+                connection.execute(update(series).values(generation=1))
+            changes = {"00081030": {"vr": "LO", "Value": [text]}}
+            correct(context.engine, context.store, STEWARD, target, changes, reason="typo", by="li")
+            answer = await client.get(path)
+            assert answer.json()[0]["00081030"]["Value"] == [text]
+            etags.add(answer.headers["etag"])
+    assert len(etags) == 2

@@ -48,6 +48,9 @@ class SeriesRow:
     series_uid: str
     study_uid: str
     generation: int
+    #: when that came to be, as the driver has it: numbers come again when the index is restored or rebuilt, moments
+    #: do not
+    since: object
     #: path of what was prepared for this generation and is all that the principal sees of it, else ""
     prepared: str
     #: whether rejected objects are among what this principal sees
@@ -96,10 +99,11 @@ class Lookup:
                 uid,
                 study_uid,
                 generation,
+                since,
                 path if generation == settled and not rejected else "",
                 bool(rejected),
             )
-            for row_id, uid, study_uid, generation, settled, path, rejected in rows
+            for row_id, uid, study_uid, generation, since, settled, path, rejected in rows
         ]
 
     def _sees(self, principal: Principal, study_id: int) -> bool:
@@ -179,6 +183,7 @@ def _series(principal: Principal, *, one: bool) -> Select[Any]:
             series.c.series_uid,
             studies.c.study_uid,
             series.c.generation,
+            series.c.last_arrival_at,
             series.c.settled_generation,
             series.c.metadata_path,
             rejected,

@@ -63,7 +63,7 @@ class Metadata:
         rows = await asyncio.to_thread(self._lookup.series, ask.principal, ask.study, ask.series)
         if not rows:
             raise not_found()
-        etag = _etag([(row.id, row.generation, row.rejected) for row in rows], form)
+        etag = _etag([(row.id, row.generation, row.since, row.rejected) for row in rows], form)
         if (same := unchanged(request, etag)) is not None:
             return same
         self._context.trail.viewed(ask.principal, ask.host, ask.study, "metadata")
@@ -238,7 +238,7 @@ async def _one(text: bytes) -> AsyncIterator[bytes]:
     yield text
 
 
-def _etag(states: Sequence[tuple[int, int, bool]], form: str) -> str:
+def _etag(states: Sequence[tuple[int, int, object, bool]], form: str) -> str:
     """Weak: the same document whatever its encoding."""
     digest = hashlib.sha256(repr((states, form)).encode()).hexdigest()
     return f'W/"{digest[:32]}"'
