@@ -23,12 +23,16 @@ from tests.exchange.peer import Got, image, peer
 from tests.trails import keys
 
 from filmless.access.audit.trail import Trail
+from filmless.access.model import ENGINEER
 from filmless.app import worker as worker_module
 from filmless.app.index import open_index
 from filmless.app.settings import Settings, load
 from filmless.archive.codecs import Codecs
 from filmless.archive.commitment import record
+from filmless.archive.corrections import service as corrections
+from filmless.archive.corrections.model import Level, Target
 from filmless.archive.model import Arrival, Kind, Source
+from filmless.archive.query import StoredInstance
 from filmless.archive.references import Reference
 from filmless.archive.retrieve.sending import Sender
 from filmless.archive.store import Archive
@@ -64,6 +68,10 @@ class Home:
             outcome = archive.store_blocking(arrival, [path.read_bytes()[item.offset :]])
             assert outcome.kind is Kind.STORED
         archive.stop()
+
+    def objects(self) -> list[StoredInstance]:
+        with reading(self.engine) as connection:
+            return jobs.chosen(connection, study_uids=[STUDY])
 
     def add(self, device: Device) -> None:
         with writing(self.engine) as connection:
@@ -149,7 +157,7 @@ def test_a_killed_send_goes_on_without_repeating_what_was_confirmed(home, tmp_pa
         peers.eventually(lambda: len(got.uids) >= 10, "ten objects sent")
         home.kill()
         before = len(got.uids)
-        confirmed = journal.confirmed(home.settings.home, job_id)
+        confirmed = journal.confirmed(home.settings.home, job_id, home.objects())
         assert 10 <= before < 60
         assert before - 1 <= len(confirmed) <= before
         home.start()
@@ -187,6 +195,44 @@ async def test_what_is_rejected_during_a_send_does_not_leave(home, tmp_path, mon
         made = await work.send("send-1", task, 1)
     assert (made.state, made.result) == ("done", {"sent": 2, "failed": 0, "of": 3})
     assert got.uids == uids[:2]
+    sender.close()
+
+
+async def test_what_is_corrected_during_a_send_leaves_again(home, tmp_path):
+    home.store(images(tmp_path, 3))
+    changes = {"00100010": {"vr": "PN", "Value": [{"Alphabetic": "Right^Name"}]}}
+
+    def correct_once(event: Any, got: Got) -> int:
+        if not got.objects:
+            corrections.correct(
+                home.engine,
+                home.settings.store,
+                ENGINEER,
+                Target(Level.STUDY, STUDY),
+                changes,
+                reason="x",
+                by="li",
+            )
+        return 0
+
+    sender = Sender(home.settings.store, Codecs(tmp_path / "scratch"))
+    names: dict[str, str] = {}
+    with peer(on_store=correct_once) as (device, got):
+        with writing(home.engine) as connection:
+            service.add(connection, device, by="test")
+        work = jobs.ExchangeJobs(
+            home.engine, home.settings.home, home.settings.net, sender, Trail(home.engine, keys())
+        )
+        task = {"device": device.ae_title, "study_uids": [STUDY]}
+        first = await work.send("send-1", task, 1)
+        assert first.state == "again"
+        second = await work.send("send-1", task, 2)
+        assert (second.state, second.result) == ("done", {"sent": 3, "failed": 0, "of": 3})
+        names = {str(one.SOPInstanceUID): str(one.PatientName) for one in got.objects}
+        before = len(got.objects)
+        assert (await work.send("send-1", task, 3)).state == "done"
+        assert len(got.objects) == before
+    assert list(names.values()) == ["Right^Name"] * 3
     sender.close()
 
 

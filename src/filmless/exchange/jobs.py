@@ -133,7 +133,7 @@ class ExchangeJobs:
         device, objects = await asyncio.to_thread(self._to_send, task)
         if not objects:
             return Attempt("failed", "There are no such objects in the archive.")
-        confirmed = await asyncio.to_thread(journal.confirmed, self._home, job_id)
+        confirmed = await asyncio.to_thread(journal.confirmed, self._home, job_id, objects)
         left = [one for one in objects if one.sop_instance not in confirmed]
         lost: FilmlessError | None = None
         why, failed, again = "", 0, 0
@@ -146,7 +146,7 @@ class ExchangeJobs:
             written.total(len(objects))
 
             def note(one: StoredInstance, sent: Sent) -> None:
-                written.note(one.sop_instance, sent)
+                written.note(one, sent)
                 told.count_instance(one, sent=sent.became not in ("failed", "again"), why=sent.why)
 
             try:
@@ -163,13 +163,18 @@ class ExchangeJobs:
             except (Unavailable, AssociationRejected) as error:
                 # what was confirmed stays; a rejection may be a matter of the device's settings
                 lost = error
-        confirmed = await asyncio.to_thread(journal.confirmed, self._home, job_id)
-        sent = sum(one.sop_instance in confirmed for one in objects)
+        # as they are by now: what was corrected when it had left already has to leave again
+        now = await asyncio.to_thread(lambda: list(self._still_there(objects)))
+        confirmed = await asyncio.to_thread(journal.confirmed, self._home, job_id, objects)
+        current = await asyncio.to_thread(journal.confirmed, self._home, job_id, now)
+        sent = sum(one.sop_instance in confirmed | current for one in objects)
         result: dict[str, Any] = {"sent": sent, "failed": failed, "of": len(objects)}
         if lost is not None:
             return Attempt("again", lost.message, result)
         if again:
             return Attempt("again", why, result)
+        if any(one.sop_instance in confirmed - current for one in now):
+            return Attempt("again", "Objects were corrected or replaced while they were sent.", result)
         if failed:
             return Attempt("failed", f"{failed} of {len(objects)} were not taken: {why}", result)
         if task.get("commit"):

@@ -7,12 +7,13 @@ the death of this process; after a power cut the last objects may be sent again,
 import contextlib
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from filmless.archive.query import StoredInstance
 from filmless.exchange.send import Sent
 from filmless.kit.errors import Defect
 
@@ -38,9 +39,9 @@ class Journal:
         """Note how many objects there are in all."""
         self._line({"total": number})
 
-    def note(self, sop_instance_uid: str, sent: Sent) -> None:
-        """Note what became of an object."""
-        self._line({"uid": sop_instance_uid, "became": sent.became, "why": sent.why})
+    def note(self, one: StoredInstance, sent: Sent) -> None:
+        """Note what became of an object as it was then."""
+        self._line({"uid": one.sop_instance, "as": _state(one), "became": sent.became, "why": sent.why})
 
     def _line(self, content: dict[str, object]) -> None:
         self._file.write(json.dumps(content, separators=(",", ":")).encode() + b"\n")
@@ -58,9 +59,15 @@ def open_journal(home: Path, job_id: str) -> Iterator[Journal]:
         yield Journal(file)
 
 
-def confirmed(home: Path, job_id: str) -> set[str]:
-    """SOP Instance UIDs of the objects that need not be sent again."""
-    return {str(line["uid"]) for line in _lines(home, job_id) if line.get("became") in ("sent", "warning")}
+def confirmed(home: Path, job_id: str, objects: Iterable[StoredInstance]) -> set[str]:
+    """SOP Instance UIDs of those of the objects that the device has as they are now. What was corrected or replaced
+    since has to be sent again: else it has one half of a study as it was, the other as it is."""
+    taken = {
+        (str(line["uid"]), line.get("as"))
+        for line in _lines(home, job_id)
+        if line.get("became") in ("sent", "warning")
+    }
+    return {one.sop_instance for one in objects if (one.sop_instance, _state(one)) in taken}
 
 
 def progress(home: Path, job_id: str) -> Progress:
@@ -81,6 +88,10 @@ def forget(home: Path, job_ids: list[str]) -> None:
     for job_id in job_ids:
         with contextlib.suppress(Defect):
             _path(home, job_id).unlink(missing_ok=True)
+
+
+def _state(one: StoredInstance) -> str:
+    return f"{one.sha256[:32]}-{one.correction}"
 
 
 def _lines(home: Path, job_id: str) -> Iterator[dict[str, object]]:

@@ -20,6 +20,7 @@ log = logging.getLogger(__name__)
 
 GONE = "it was taken out of use meanwhile"
 UNKNOWN = "the index is not available"
+CORRECTED = "it was corrected meanwhile: get its study again"
 
 #: objects looked up at once
 _CHUNK = 256
@@ -43,8 +44,11 @@ def as_now(engine: Engine, principal: Principal) -> Now:
 async def current(
     instances: Iterable[StoredInstance], now: Now | None, threads: Executor, believed: float
 ) -> AsyncIterator[tuple[StoredInstance, str]]:
-    """(object as it is now, "" or why it must not leave: GONE, UNKNOWN) in their order, each as `now` said
+    """(object as it is now, "" or why it must not leave: GONE, UNKNOWN, CORRECTED) in their order, each as `now` said
     `believed` seconds ago at most. Without `now` all leave as they are.
+
+    CORRECTED where others of its study have left without that correction: the receiver would file one half of the study
+    under one patient, the other under another, and be told that all is well.
     """
     if now is None:
         for one in instances:
@@ -52,6 +56,7 @@ async def current(
         return
     loop = asyncio.get_running_loop()
     waiting = iter(instances)
+    gone_out: set[str] = set()
     while chunk := list(islice(waiting, _CHUNK)):
         known: Mapping[str, StoredInstance] = {}
         why, until = GONE, 0.0
@@ -65,4 +70,10 @@ async def current(
                     known, why = {}, UNKNOWN
                 until = time.monotonic() + believed
             fresh = known.get(one.sop_instance)
-            yield (one, why) if fresh is None else (fresh, "")
+            if fresh is None:
+                yield one, why
+            elif fresh.correction != one.correction and one.study_uid in gone_out:
+                yield fresh, CORRECTED
+            else:
+                gone_out.add(one.study_uid)
+                yield fresh, ""

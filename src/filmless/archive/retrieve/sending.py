@@ -15,7 +15,7 @@ from filmless.archive.codecs import Codecs, Transcoded
 from filmless.archive.leaving import Leaving, leaving
 from filmless.archive.query import StoredInstance
 from filmless.archive.retrieve.planning import Route, route
-from filmless.archive.retrieve.presence import UNKNOWN, Now, current
+from filmless.archive.retrieve.presence import CORRECTED, UNKNOWN, Now, current
 from filmless.archive.retrieve.tally import Result, result_of
 from filmless.dicom.statuses import words
 from filmless.kit.errors import FilmlessError, Unavailable
@@ -177,7 +177,7 @@ class Sender:
             if kind not in routes:
                 routes[kind] = route(*kind, contexts)
             if why_not:
-                item = _Ready(instance, reason=why_not, passing=why_not == UNKNOWN)
+                item = _Ready(instance, reason=why_not, passing=why_not in (UNKNOWN, CORRECTED))
             else:
                 item = await self._prepare(instance, routes[kind])
             try:
