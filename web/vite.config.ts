@@ -19,6 +19,7 @@ export default defineConfig({
     emptyOutDir: true,
     assetsDir: 'assets',
     chunkSizeWarningLimit: 6000,
+    rolldownOptions: { checks: { bundlerTimings: false } },
   },
   optimizeDeps: {
     // without these the development server's decode workers never answer
