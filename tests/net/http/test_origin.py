@@ -57,6 +57,28 @@ def request(peer: str = "10.0.0.9", scheme: str = "http", **headers: str) -> Req
         ({"host": "a\\b"}, "http://127.0.0.1:8104", "10.0.0.9"),
         ({"host": "inner", "x_forwarded_proto": "javascript"}, "http://inner", "10.0.0.9"),
         ({}, "http://127.0.0.1:8104", "10.0.0.9"),
+        # a proxy that writes the one header passes on the other: the client made that up
+        (
+            {"host": "inner", "forwarded": "for=6.6.6.6;host=evil.example", "x_forwarded_for": "192.0.2.8"},
+            "http://inner",
+            "10.0.0.9",
+        ),
+        (
+            {
+                "host": "inner",
+                "forwarded": "for=192.0.2.8;proto=https",
+                "x_forwarded_for": "192.0.2.8",
+                "x_forwarded_proto": "https",
+            },
+            "https://inner",
+            "192.0.2.8",
+        ),
+        # what stands before the client's own address, the client wrote
+        (
+            {"host": "inner", "forwarded": "for=10.7.7.7;host=evil.example, for=192.0.2.9;host=ours"},
+            "http://ours",
+            "192.0.2.9",
+        ),
     ],
 )
 def test_behind_a_trusted_proxy(headers: dict[str, str], url: str, client: str) -> None:
@@ -64,6 +86,19 @@ def test_behind_a_trusted_proxy(headers: dict[str, str], url: str, client: str) 
     assert base_url(asked, PROXY) == url
     assert client_host(asked, PROXY) == client
     assert is_secure(asked, PROXY) is url.startswith("https")
+
+
+@pytest.mark.parametrize(
+    ("name", "lines"),
+    [
+        ("x-forwarded-for", ("6.6.6.6", "192.0.2.8")),
+        ("forwarded", ("for=6.6.6.6", "for=192.0.2.8")),
+    ],
+)
+def test_a_proxy_may_add_a_line_of_its_own(name: str, lines: tuple[str, str]) -> None:
+    asked = request(host="inner")
+    asked.scope["headers"] += [(name.encode(), line.encode()) for line in lines]
+    assert client_host(Request(asked.scope), PROXY) == "192.0.2.8"
 
 
 def test_a_stranger_cannot_say_where_it_comes_from() -> None:

@@ -5,10 +5,10 @@ What a proxy says counts only where the proxy's own address is trusted: others c
 
 import ipaddress
 import re
-from collections.abc import Mapping
 from functools import lru_cache
 from typing import Final
 
+from starlette.datastructures import Headers
 from starlette.requests import HTTPConnection
 
 from filmless.net.http.model import HttpSettings
@@ -33,38 +33,61 @@ def _trusted(host: str, settings: HttpSettings) -> bool:
     return any(address in network for network in _networks(settings.trusted_proxies))
 
 
-def _forwarded(headers: Mapping[str, str]) -> list[dict[str, str]]:
-    """The hops that proxies tell of, nearest to the client first; of either kind of header."""
-    if standard := headers.get("forwarded"):
-        hops = []
-        for element in standard.split(","):
-            found = (_PAIR.fullmatch(part) for part in element.split(";"))
-            hops.append({pair[1].lower(): pair[2] or pair[3] or "" for pair in found if pair})
-        return hops
-    clients = [one.strip() for one in headers.get("x-forwarded-for", "").split(",") if one.strip()]
-    hops = [{"for": one} for one in clients] or [{}]
+def _standard(headers: Headers) -> list[dict[str, str]]:
+    """The hops of Forwarded, nearest to the client first; a proxy may add a line of its own."""
+    hops = []
+    for element in ",".join(headers.getlist("forwarded")).split(","):
+        found = (_PAIR.fullmatch(part) for part in element.split(";"))
+        hops.append({pair[1].lower(): pair[2] or pair[3] or "" for pair in found if pair})
+    return hops if any(hops) else []
+
+
+def _customary(headers: Headers) -> list[dict[str, str]]:
+    """The hops of X-Forwarded-*; what is said of scheme and host is the outermost proxy's."""
+    clients = ",".join(headers.getlist("x-forwarded-for")).split(",")
+    hops = [{"for": one.strip()} for one in clients if one.strip()] or [{}]
     for word, name in (("proto", "x-forwarded-proto"), ("host", "x-forwarded-host")):
         if value := headers.get(name, "").split(",")[0].strip():
-            hops[0][word] = value
+            hops = [{**hop, word: value} for hop in hops]
     return hops if any(hops) else []
+
+
+def _outermost(peer: str, hops: list[dict[str, str]], settings: HttpSettings) -> tuple[str, dict[str, str]]:
+    """(the client: the last hop that no trusted proxy made up, what the outermost trusted proxy says)."""
+    said: dict[str, str] = {}
+    for hop in reversed(hops):
+        said = hop
+        address = _without_port(hop.get("for", ""))
+        try:
+            ipaddress.ip_address(address)
+        except ValueError:
+            break
+        peer = address
+        if not _trusted(address, settings):
+            break
+    return peer, said
+
+
+def _told(request: HTTPConnection, settings: HttpSettings) -> tuple[str, dict[str, str]]:
+    """(address of the client, what a trusted proxy says of scheme and host).
+
+    A proxy writes one of the two kinds of header and passes on the other as the client wrote it: where they do not
+    name the same client, neither is believed.
+    """
+    peer = request.client.host if request.client else ""
+    if not _trusted(peer, settings):
+        return peer, {}
+    headers = request.headers
+    kinds = [hops for hops in (_standard(headers), _customary(headers)) if hops]
+    found = [_outermost(peer, hops, settings) for hops in kinds]
+    if not found or any(client != found[0][0] for client, _ in found):
+        return peer, {}
+    return found[0]
 
 
 def client_host(request: HTTPConnection, settings: HttpSettings) -> str:
     """The address of the client: the last hop that no trusted proxy made up."""
-    peer = request.client.host if request.client else ""
-    if not _trusted(peer, settings):
-        return peer
-    for hop in reversed(_forwarded(request.headers)):
-        said = hop.get("for", "")
-        said = _without_port(said)
-        try:
-            ipaddress.ip_address(said)
-        except ValueError:
-            return peer
-        if not _trusted(said, settings):
-            return said
-        peer = said
-    return peer
+    return _told(request, settings)[0]
 
 
 def _without_port(node: str) -> str:
@@ -79,11 +102,9 @@ def base_url(request: HTTPConnection, settings: HttpSettings) -> str:
         return settings.public_url.rstrip("/")
     scheme: str = request.scope.get("scheme", "http")
     host: str = request.headers.get("host", "")
-    if request.client and _trusted(request.client.host, settings):
-        hops = _forwarded(request.headers)
-        first = hops[0] if hops else {}
-        scheme = (first.get("proto") or scheme).lower()
-        host = first.get("host") or host
+    _, said = _told(request, settings)
+    scheme = (said.get("proto") or scheme).lower()
+    host = said.get("host") or host
     if scheme not in ("http", "https"):
         scheme = "http"
     if not _HOST.fullmatch(host):
