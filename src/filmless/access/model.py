@@ -24,6 +24,10 @@ class Action(StrEnum):
     #: take objects out as files: ZIP, disc, folder
     EXPORT = "export"
     PRINT = "print"
+    #: make objects of what was drawn and measured: reports, presentation states, key images
+    ANNOTATE = "annotate"
+    #: hanging protocols of a department and of the hospital
+    LAYOUTS = "layouts"
     STORE = "store"
     REJECT = "reject"
     #: revoke a rejection
@@ -103,7 +107,7 @@ ROLE_NAMES: Mapping[Role, tuple[str, str]] = {
 
 _SEES = frozenset({Action.SEARCH, Action.VIEW})
 _OWN = frozenset({Action.OWN_ACCOUNT})
-_READS = _SEES | _OWN | {Action.STORE, Action.BREAK_GLASS}
+_READS = _SEES | _OWN | {Action.STORE, Action.ANNOTATE, Action.BREAK_GLASS}
 #: role -> what it may do, within the scope of its grant. What comes with later rooms (orders, reports, de-identified
 #: sets, a patient's own results) is allowed when it exists
 ALLOWED: Mapping[Role, frozenset[Action]] = {
@@ -114,7 +118,7 @@ ALLOWED: Mapping[Role, frozenset[Action]] = {
     # what a reader makes (key images, presentation states) is stored as objects
     Role.RES: _READS,
     Role.ATT: _READS | {Action.SHARE},
-    Role.CHF: _READS | {Action.SHARE, Action.SENSITIVE},
+    Role.CHF: _READS | {Action.SHARE, Action.SENSITIVE, Action.LAYOUTS},
     Role.CLI: _SEES | _OWN | {Action.BREAK_GLASS},
     Role.FLM: _SEES | _OWN | {Action.PRINT, Action.EXPORT, Action.SHARE},
     Role.QC: _SEES | _OWN,
@@ -141,6 +145,7 @@ ALLOWED: Mapping[Role, frozenset[Action]] = {
         Action.DEVICES,
         Action.JOBS,
         Action.SETTINGS,
+        Action.LAYOUTS,
         Action.REINDEX,
         Action.HEALTH,
     },

@@ -43,6 +43,7 @@ from filmless.exchange import job_api, send_api, share_pages, sharing
 from filmless.kit.errors import FilmlessError, Unavailable
 from filmless.net.http.bodies import BoundedBodies
 from filmless.net.http.problems import of_error, problem
+from filmless.viewing import api as viewing_api
 
 log = logging.getLogger(__name__)
 
@@ -114,6 +115,7 @@ def routers(context: ArchiveWeb | None, server: Server | None = None) -> list[AP
         job_api.router(server.desk if server is not None else None),
         send_api.router(server.desk if server is not None else None),
         system_api.router(server),
+        viewing_api.router(context),
     ]
 
 

@@ -108,7 +108,48 @@ def _frame(task: dict[str, Any]) -> dict[str, Any]:
     return {"size": len(result)}
 
 
-_TASKS = {"frame": _frame, "transcode": _transcode, "same": _same, "render": _render, "icon": _icon}
+def _documents(task: dict[str, Any]) -> dict[str, Any]:
+    from filmless.dicom.measured.tasks import documents
+
+    made = documents([_head(one) for one in task["sources"]], task["wish"])
+    with Path(task["into"]).open("wb") as file:
+        for *_, data in made:
+            file.write(data)
+    return {"documents": [(sop_class, uid, len(data)) for sop_class, uid, data in made]}
+
+
+def _measured(task: dict[str, Any]) -> dict[str, Any]:
+    from filmless.dicom.measured.tasks import measured
+
+    reports, failed = [], 0
+    for one in task["sources"]:
+        try:
+            reports.append(_head(one))
+        except Exception:  # noqa: BLE001  a bad report must cost itself only
+            failed += 1
+    found = measured(reports)
+    with Path(task["into"]).open("w", encoding="utf-8") as file:
+        json.dump({**found, "failed": found["failed"] + failed}, file)
+    return {}
+
+
+def _head(part: dict[str, Any]) -> Any:
+    """The elements of an object before its pixels, as a pydicom data set."""
+    from filmless.dicom.measured.tasks import head
+
+    with _mapped(part) as data:
+        return head(data, part["transfer_syntax_uid"], part["character_set"])
+
+
+_TASKS = {
+    "documents": _documents,
+    "measured": _measured,
+    "frame": _frame,
+    "transcode": _transcode,
+    "same": _same,
+    "render": _render,
+    "icon": _icon,
+}
 
 
 def answer(line: bytes) -> dict[str, Any]:

@@ -19,7 +19,7 @@ import tempfile
 import threading
 import time
 from base64 import b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -186,6 +186,45 @@ class Codecs:
     def same_blocking(self, a: DataSet, b: DataSet) -> str | None:
         """`same` for threads."""
         return self._submit(lambda process: self._same(process, a, b)).result()
+
+    def documents_blocking(
+        self, sources: Sequence[tuple[DataSet, str]], wish: dict[str, Any]
+    ) -> list[tuple[str, str, bytes]]:
+        """The objects that annotations become (dicom.measured.tasks.documents). Sources: the images drawn on and
+        earlier reports, each with the character set to assume where it declares none."""
+
+        def work(process: _Process) -> list[tuple[str, str, bytes]]:
+            answer, content = self._about(process, "documents", sources, {"wish": wish})
+            made, at = [], 0
+            for sop_class, uid, length in answer["documents"]:
+                made.append((sop_class, uid, content[at : at + length]))
+                at += length
+            return made
+
+        return self._submit(work).result()
+
+    def measured_blocking(self, reports: Sequence[tuple[DataSet, str]]) -> dict[str, Any]:
+        """What reports say of measurements (dicom.measured.tasks.measured)."""
+
+        def work(process: _Process) -> dict[str, Any]:
+            found: dict[str, Any] = json.loads(self._about(process, "measured", reports, {})[1])
+            return found
+
+        return self._submit(work).result()
+
+    def _about(
+        self, process: "_Process", name: str, sources: Sequence[tuple[DataSet, str]], more: dict[str, Any]
+    ) -> tuple[dict[str, Any], bytes]:
+        """(answer, result) of a task about the headers of several objects."""
+        into = self._results() / ids.new_version_key()
+        parts = [{**one.as_json(), "character_set": assumed} for one, assumed in sources]
+        try:
+            answer = process.ask(
+                {"task": name, "sources": parts, "into": str(into), **more}, self.settings.timeout
+            )
+            return answer, into.read_bytes()
+        finally:
+            into.unlink(missing_ok=True)
 
     @property
     def running(self) -> int:

@@ -1,0 +1,1 @@
+"""What people draw on images and how they lay images out: drafts, what they become, hanging protocols."""
