@@ -3,15 +3,18 @@ import { lazy, Suspense, type ReactNode } from 'react'
 import { Redirect, Route, Switch } from 'wouter'
 
 import { ChangePassword } from '../access/ChangePassword'
-import { SessionProvider, useSessionQuery } from '../access/session'
+import { SessionProvider, useMay, useSessionQuery } from '../access/session'
 import { SignIn } from '../access/SignIn'
 import { Problem } from '../api/problem'
 import { Boundary, ErrorNote } from './errors'
 import { NotFound } from './NotFound'
+import { places } from './places'
 import { usePreferencesReady } from './preferences'
 import { Shell } from './Shell'
 
 const StudyList = lazy(() => import('../archive/StudyList'))
+const Administration = lazy(() => import('./Administration'))
+const Security = lazy(() => import('../access/Security'))
 const Viewer = lazy(() => import('../viewing/Viewer'))
 
 export function Waiting() {
@@ -20,6 +23,13 @@ export function Waiting() {
       <Loader size="sm" />
     </Center>
   )
+}
+
+/** The first page that is anything for whoever is signed in. */
+function Home() {
+  const may = useMay()
+  const first = places.find((place) => !place.needs || place.needs.some((action) => may(action)))
+  return <Redirect to={first?.path ?? '/account'} replace />
 }
 
 export function App() {
@@ -44,10 +54,12 @@ export function App() {
           <Suspense fallback={<Waiting />}>
             <Switch>
               <Route path="/">
-                <Redirect to="/studies" replace />
+                <Home />
               </Route>
               <Route path="/studies" component={StudyList} />
               <Route path="/view/:study" component={Viewer} />
+              <Route path="/admin/*?" component={Administration} />
+              <Route path="/account" component={Security} />
               <Route component={NotFound} />
             </Switch>
           </Suspense>

@@ -9,6 +9,7 @@ import {
   IconMenu2,
   IconMoon,
   IconPassword,
+  IconShieldLock,
   IconSun,
 } from '@tabler/icons-react'
 import { useQueryClient } from '@tanstack/react-query'
@@ -20,6 +21,7 @@ import { ChangePassword } from '../access/ChangePassword'
 import { useMay, useSession } from '../access/session'
 import { api } from '../api/client'
 import { language, LANGUAGES, setLanguage, type Language } from '../i18n'
+import { Alarms } from './Alarms'
 import { showError } from './errors'
 import { places } from './places'
 import classes from './Shell.module.css'
@@ -51,12 +53,13 @@ export function Shell({ children }: { children: ReactNode }) {
         <ActionIcon variant="subtle" color="gray" hiddenFrom="sm" onClick={open} aria-label={t('app.nav.more')}>
           <IconMenu2 size={18} />
         </ActionIcon>
-        <Link href="/studies" className={classes.brand}>
+        <Link href="/" className={classes.brand}>
           <img src="/favicon.svg" alt="" />
           <span>{t('app.name')}</span>
         </Link>
         <Navigation />
         <div className={classes.end}>
+          <Alarms />
           <Tooltip label={t('app.menu.shortcuts')}>
             <ActionIcon variant="subtle" color="gray" onClick={map} aria-label={t('app.menu.shortcuts')} visibleFrom="sm">
               <IconKeyboard size={18} />
@@ -181,6 +184,9 @@ function UserMenu() {
           <Menu.Divider />
           <Menu.Item leftSection={<IconKeyboard size={15} />} onClick={map}>
             {t('app.menu.shortcuts')}
+          </Menu.Item>
+          <Menu.Item component={Link} href="/account" leftSection={<IconShieldLock size={15} />}>
+            {t('app.menu.security')}
           </Menu.Item>
           <Menu.Item leftSection={<IconPassword size={15} />} onClick={() => setChanging(true)}>
             {t('app.menu.password')}

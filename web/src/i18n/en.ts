@@ -1,10 +1,15 @@
 import { access } from './en/access'
+import { admin } from './en/admin'
 import { app } from './en/app'
 import { archive } from './en/archive'
+import { audit } from './en/audit'
+import { devices } from './en/devices'
+import { people } from './en/people'
+import { stewards } from './en/stewards'
 import { viewing } from './en/viewing'
 
 /** Every word on the screens; zh.ts has the same keys, which the compiler checks. */
-export const en = { app, access, archive, viewing }
+export const en = { app, access, archive, viewing, admin, audit, devices, people, stewards }
 
 /** The shape of a language: the same keys, any words. */
 export type Words<T> = { readonly [K in keyof T]: T[K] extends string ? string : Words<T[K]> }

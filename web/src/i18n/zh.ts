@@ -1,7 +1,12 @@
 import type { Words, en } from './en'
 import { access } from './zh/access'
+import { admin } from './zh/admin'
 import { app } from './zh/app'
 import { archive } from './zh/archive'
+import { audit } from './zh/audit'
+import { devices } from './zh/devices'
+import { people } from './zh/people'
+import { stewards } from './zh/stewards'
 import { viewing } from './zh/viewing'
 
-export const zh: Words<typeof en> = { app, access, archive, viewing }
+export const zh: Words<typeof en> = { app, access, archive, viewing, admin, audit, devices, people, stewards }

@@ -2,6 +2,7 @@ export const app = {
   name: 'Filmless',
   nav: {
     studies: 'Studies',
+    administration: 'Administration',
     patients: 'Patients',
     devices: 'Devices',
     jobs: 'Jobs',
@@ -19,7 +20,7 @@ export const app = {
     light: 'Light',
     shortcuts: 'Keyboard shortcuts',
     password: 'Change password',
-    security: 'Second factor and tokens',
+    security: 'My account and security',
     signOut: 'Sign out',
   },
   actions: {

@@ -5,6 +5,7 @@ export const app: Words<typeof english> = {
   name: 'Filmless',
   nav: {
     studies: '检查列表',
+    administration: '管理',
     patients: '患者',
     devices: '设备',
     jobs: '后台任务',
@@ -22,7 +23,7 @@ export const app: Words<typeof english> = {
     light: '浅色',
     shortcuts: '键盘快捷键',
     password: '修改密码',
-    security: '第二验证与令牌',
+    security: '我的账户与安全',
     signOut: '退出登录',
   },
   actions: {
