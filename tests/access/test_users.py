@@ -129,9 +129,42 @@ def test_there_is_always_an_administrator(site: Site, admin: TestClient) -> None
 
 
 @one_database
-def test_administrators_are_no_privacy_officers(admin: TestClient) -> None:
-    answer = admin.post("/api/users/boss/grants", json={"role": "SEC"})
+def test_administrators_are_no_privacy_officers(site: Site, admin: TestClient) -> None:
+    site.account("second", Role.ADM)
+    answer = admin.post("/api/users/second/grants", json={"role": "SEC"})
     assert code_of(answer) == (400, "barred-roles")
+
+
+@one_database
+def test_nobody_raises_himself(site: Site, admin: TestClient) -> None:
+    site.account("second", Role.ADM)
+    for method, path, body in (
+        ("POST", "grants", {"role": "PAD"}),
+        ("PATCH", "", {"wards": ["W1"]}),
+        # what asks for the own password elsewhere is not had without it here
+        ("POST", "password", {}),
+        ("DELETE", "totp", None),
+    ):
+        for name in ("boss", "BOSS"):
+            answer = admin.request(method, f"/api/users/{name}/{path}".rstrip("/"), json=body)
+            assert code_of(answer) == (403, "not-permitted"), path
+    assert [grant["role"] for grant in admin.get("/api/users/boss").json()["grants"]] == ["ADM"]
+    assert [row.outcome for row in site.told(kind="refusal", who="boss")] == ["refused"] * 8
+    assert admin.patch("/api/users/boss", json={"display_name": "The Boss", "wards": []}).status_code == 200
+    assert admin.post("/api/users/second/grants", json={"role": "PAD"}).status_code == 201
+
+
+@one_database
+def test_the_first_account_may_raise_itself_while_it_is_alone(site: Site) -> None:
+    first_account(site.engine, PASSWORD, site.trail, length=10)
+    site.set("admin", must_change_password=False)
+    browser = site.browser()
+    signed_in(browser, "admin")
+    assert browser.post("/api/users/admin/grants", json={"role": "ATT"}).status_code == 201
+    site.account("boss", Role.ADM)
+    site.account("steward", Role.PAD)
+    site.gate.forget()
+    assert browser.get("/api/users").status_code == 403
 
 
 def test_grants_end(site: Site, admin: TestClient) -> None:

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Depends, Query, Request
 from pydantic import AwareDatetime, BaseModel, Field
 
 from filmless.access import accounts, grants, sessions, tokens, totp
@@ -32,6 +32,7 @@ from filmless.access.api.words import (
 )
 from filmless.access.gate import Gate
 from filmless.access.model import Action, Principal, Role, may, permit
+from filmless.access.web import signed_in_of
 from filmless.db.work import reading, writing
 from filmless.kit.errors import Refused
 
@@ -47,6 +48,21 @@ def _looking(who: Who) -> Principal:
     if not may(who, Action.ACCESS_REVIEW):
         permit(who, Action.USERS)
     return who
+
+
+def _not_own(request: Request, name: str, what: str) -> None:
+    """Raises Refused (code "not-permitted") where it is the asking account's own.
+
+    Nobody widens what he may see by himself; and what the own password is asked for elsewhere is not had without it
+    here. The first account may, for as long as there is nobody else to do it.
+    """
+    found = signed_in_of(request, ready=True)
+    if found.account.name == accounts.clean_name(name) and not (found.first and what == "rights"):
+        why = {
+            "rights": "Nobody changes his own rights: another administrator does it.",
+            "secrets": "Change your own password and second factor under your own account: it asks for the password.",
+        }[what]
+        raise Refused(why, code="not-permitted")
 
 
 Manager = Annotated[Principal, Depends(_manager)]
@@ -176,7 +192,11 @@ def get_user(name: NameInPath, who: Looking, at: At) -> User:
 
 
 @router.patch("/users/{name}", summary="Change an account, disable it, or enable it again")
-def change_user(name: NameInPath, body: UserChange, who: Manager, at: At, host: Host) -> User:
+def change_user(
+    name: NameInPath, body: UserChange, who: Manager, at: At, host: Host, request: Request
+) -> User:
+    if body.wards is not None and not set(body.wards) <= set(_read(at, name).wards):
+        _not_own(request, name, "rights")
     changes = body.model_dump(exclude={"enabled", "reason"}, exclude_none=True)
     acting = at.acting(who, host, body.reason)
     with writing(at.engine) as connection:
@@ -190,7 +210,10 @@ def change_user(name: NameInPath, body: UserChange, who: Manager, at: At, host: 
 @router.post(
     "/users/{name}/password", summary="Give an account a new password, to be changed at the next sign-in"
 )
-def reset_password(name: NameInPath, body: NewPassword, who: Manager, at: At, host: Host) -> ToldPassword:
+def reset_password(
+    name: NameInPath, body: NewPassword, who: Manager, at: At, host: Host, request: Request
+) -> ToldPassword:
+    _not_own(request, name, "secrets")
     with reading(at.engine) as connection:
         account = accounts.get(connection, name)
     password, kept = accounts.new_password(
@@ -213,14 +236,18 @@ def unlock_user(name: NameInPath, who: Manager, at: At, host: Host) -> User:
 
 
 @router.delete("/users/{name}/totp", status_code=204, summary="Take a lost second factor from an account")
-def reset_second_factor(name: NameInPath, who: Manager, at: At, host: Host) -> None:
+def reset_second_factor(name: NameInPath, who: Manager, at: At, host: Host, request: Request) -> None:
+    _not_own(request, name, "secrets")
     with writing(at.engine) as connection:
         totp.remove(connection, accounts.get(connection, name), at.acting(who, host))
     at.forget()
 
 
 @router.post("/users/{name}/grants", status_code=201, summary="Give a role")
-def add_grant(name: NameInPath, body: NewGrant, who: Manager, at: At, host: Host) -> GrantWords:
+def add_grant(
+    name: NameInPath, body: NewGrant, who: Manager, at: At, host: Host, request: Request
+) -> GrantWords:
+    _not_own(request, name, "rights")
     until: datetime | None = body.until
     with writing(at.engine) as connection:
         made = grants.grant(
