@@ -1,7 +1,8 @@
 import { useTranslation } from 'react-i18next'
 
 import { age, clock, day, names } from '../app/format'
-import { numbers, text, type Stack } from './engine/series'
+import type { Edges } from './engine/orientation'
+import { numbers, text, type DicomJson, type Stack } from './engine/series'
 import type { Shown } from './engine/viewport'
 import classes from './Viewer.module.css'
 
@@ -9,14 +10,45 @@ import classes from './Viewer.module.css'
 export function Corners({ shown, stack }: { shown: Shown; stack: Stack }) {
   const { t } = useTranslation()
   const json = shown.instance.json
-  const groups = json['00100010']?.Value?.[0] as { Alphabetic?: string; Ideographic?: string } | undefined
-  const [first, second] = names({ name: groups?.Alphabetic ?? '', name_ideographic: groups?.Ideographic ?? '' })
   const ratio = numbers(json, '00282112').at(-1)
   const lossy = text(json, '00282110') === '01'
   const thickness = numbers(json, '00180050')[0]
   const place = numbers(json, '00201041')[0]
   return (
     <div className={classes.corners} aria-hidden>
+      <Patient json={json} />
+      <div className={classes.bottomLeft}>
+        <span>
+          {stack.modality} {stack.number && `${t('viewing.series')} ${stack.number}`} {stack.description}
+        </span>
+        <span>
+          {t('viewing.image')} {shown.image}/{shown.images}
+          {thickness !== undefined && Number.isFinite(thickness) && `  ${thickness.toFixed(1)} mm`}
+          {place !== undefined && Number.isFinite(place) && `  ${place.toFixed(1)}`}
+        </span>
+      </div>
+      <div className={classes.bottomRight}>
+        {lossy && <span className={classes.lossy}>{ratio ? t('viewing.lossyRatio', { ratio: ratio.toFixed(0) }) : t('viewing.lossy')}</span>}
+        {shown.picture && <span className={classes.lossy}>{t('viewing.picture')}</span>}
+        <span>{shown.zoom >= 0.01 && `${t('viewing.zoom')} ${Math.round(shown.zoom * 100)} %`}</span>
+        {shown.center !== null && shown.width !== null && (
+          <span>
+            {t('viewing.window')} {Math.round(shown.width)} / {Math.round(shown.center)}
+          </span>
+        )}
+      </div>
+      {shown.edges && <EdgeLetters edges={shown.edges} />}
+      {shown.mmPerPixel !== null && <Scale mm={shown.mmPerPixel} source={shown.spacing.source} />}
+    </div>
+  )
+}
+
+/** Whose image it is and from when, in the upper corners. */
+function Patient({ json }: { json: DicomJson }) {
+  const groups = json['00100010']?.Value?.[0] as { Alphabetic?: string; Ideographic?: string } | undefined
+  const [first, second] = names({ name: groups?.Alphabetic ?? '', name_ideographic: groups?.Ideographic ?? '' })
+  return (
+    <>
       <div className={classes.topLeft}>
         <b>{first || text(json, '00100020')}</b>
         {second && <span>{second}</span>}
@@ -31,40 +63,25 @@ export function Corners({ shown, stack }: { shown: Shown; stack: Stack }) {
         </span>
         <span>{text(json, '00081030')}</span>
       </div>
-      <div className={classes.bottomLeft}>
-        <span>
-          {stack.modality} {stack.number && `${t('viewing.series')} ${stack.number}`} {stack.description}
-        </span>
-        <span>
-          {t('viewing.image')} {shown.image}/{shown.images}
-          {thickness !== undefined && Number.isFinite(thickness) && `  ${thickness.toFixed(1)} mm`}
-          {place !== undefined && Number.isFinite(place) && `  ${place.toFixed(1)}`}
-        </span>
-      </div>
-      <div className={classes.bottomRight}>
-        {lossy && <span className={classes.lossy}>{ratio ? t('viewing.lossyRatio', { ratio: ratio.toFixed(0) }) : t('viewing.lossy')}</span>}
-        <span>{shown.zoom >= 0.01 && `${t('viewing.zoom')} ${Math.round(shown.zoom * 100)} %`}</span>
-        {shown.center !== null && shown.width !== null && (
-          <span>
-            {t('viewing.window')} {Math.round(shown.width)} / {Math.round(shown.center)}
-          </span>
-        )}
-      </div>
-      {shown.edges && (
-        <>
-          <b className={classes.edgeTop}>{shown.edges.top}</b>
-          <b className={classes.edgeRight}>{shown.edges.right}</b>
-          <b className={classes.edgeBottom}>{shown.edges.bottom}</b>
-          <b className={classes.edgeLeft}>{shown.edges.left}</b>
-        </>
-      )}
-      {shown.mmPerPixel !== null && <Scale mm={shown.mmPerPixel} source={shown.spacing.source} />}
-    </div>
+    </>
+  )
+}
+
+Corners.Patient = Patient
+
+export function EdgeLetters({ edges }: { edges: Edges }) {
+  return (
+    <>
+      <b className={classes.edgeTop}>{edges.top}</b>
+      <b className={classes.edgeRight}>{edges.right}</b>
+      <b className={classes.edgeBottom}>{edges.bottom}</b>
+      <b className={classes.edgeLeft}>{edges.left}</b>
+    </>
   )
 }
 
 /** A bar of a round length, about a hundred screen pixels. */
-function Scale({ mm, source }: { mm: number; source: Shown['spacing']['source'] }) {
+export function Scale({ mm, source }: { mm: number; source: Shown['spacing']['source'] }) {
   const { t } = useTranslation()
   const lengths = [1, 2, 5, 10, 20, 50, 100, 200]
   const length = lengths.findLast((one) => one / mm <= 140) ?? 1

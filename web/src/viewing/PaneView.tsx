@@ -1,8 +1,9 @@
-import { Loader, Text } from '@mantine/core'
+import { Button, Stack as Column, Text } from '@mantine/core'
 import { useEffect, useReducer, useRef, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 
 import { Corners } from './Corners'
+import { root } from './engine/series'
 import { StackView, type Shown } from './engine/viewport'
 import type { Pane, Viewing } from './model'
 import { Tile } from './Tile'
@@ -75,20 +76,31 @@ function Images({ pane, viewing }: { pane: Pane; viewing: Viewing }) {
   }, [pane.id, stack, viewing])
 
   const shown: Shown | null = view?.shown() ?? null
+  const first = stack.instances[stack.volume ? Math.floor(stack.instances.length / 2) : 0]!
   return (
     <>
-      <div ref={element} className={classes.image} onContextMenu={(event) => event.preventDefault()} data-ready={shown ? true : undefined} />
+      {!shown && !failed && (
+        <>
+          <img className={classes.preview} alt="" src={`${root(stack.study, stack.series)}/instances/${first.sop}/thumbnail?viewport=512,512`} />
+          <span className={classes.previewMark}>{t('viewing.preview')}</span>
+        </>
+      )}
+      <div ref={element} className={classes.image} onContextMenu={(event) => event.preventDefault()} data-ready={shown && !shown.failed ? true : undefined} data-frame={shown?.address} data-corner={shown?.corner.join()} />
       {shown && <Corners shown={shown} stack={stack} />}
-      {failed ? (
-        <div className={classes.centre} role="alert">
-          <Text size="sm">{t('viewing.failed')}</Text>
+      {(failed || shown?.failed) && (
+        <div className={classes.centre} role="alert" data-tile>
+          <Column align="center" gap="xs" maw="80%" ta="center">
+            <Text size="sm" fw={550}>
+              {[stack.modality, stack.description].filter(Boolean).join(' ')}
+            </Text>
+            <Text size="sm">{t('viewing.failed')}</Text>
+            {shown && (
+              <Button variant="default" onClick={() => void view?.again()}>
+                {t('viewing.again')}
+              </Button>
+            )}
+          </Column>
         </div>
-      ) : (
-        !shown && (
-          <div className={classes.centre}>
-            <Loader size="sm" />
-          </div>
-        )
       )}
     </>
   )

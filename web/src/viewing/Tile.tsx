@@ -14,7 +14,7 @@ export function Tile({ stack }: { stack: Stack }) {
   if (stack.kind === 'report') return <iframe className={classes.document} src={`${address}/rendered?accept=text/html`} title={stack.description || stack.modality} />
   const Icon = stack.kind === 'video' ? IconMovie : IconFileUnknown
   return (
-    <div className={classes.centre}>
+    <div className={classes.centre} data-tile>
       <Column align="center" gap="xs">
         <Icon size={36} stroke={1.2} />
         <Text size="sm" fw={550}>

@@ -4,10 +4,13 @@ import {
   IconArrowsMove,
   IconArrowsVertical,
   IconArrowUpRight,
+  IconAugmentedReality,
   IconBrightnessHalf,
   IconCircleDashed,
+  IconCircleHalf2,
   IconColorPicker,
   IconContrast2,
+  IconCrosshair,
   IconFlipHorizontal,
   IconFlipVertical,
   IconLasso,
@@ -15,6 +18,7 @@ import {
   IconMathXDivideY2,
   IconPlus,
   IconRefresh,
+  IconRelationOneToOne,
   IconRotateClockwise,
   IconRuler,
   IconSquareDashed,
@@ -99,15 +103,27 @@ export function Toolbar({ viewing, model, stacks }: { viewing: Viewing; model: M
         </Menu.Dropdown>
       </Menu>
       <span className={classes.part} />
-      <Button label={t('viewing.invert')} hint="i" onClick={() => view()?.invert()} icon={IconSquareHalf} />
+      <Button label={t('viewing.invert')} hint="i" onClick={() => view()?.invert()} icon={IconCircleHalf2} />
       <Button label={t('viewing.rotate')} hint="r" onClick={() => view()?.rotate(90)} icon={IconRotateClockwise} />
       <Button label={t('viewing.flipHorizontal')} hint="h" onClick={() => view()?.flip('horizontal')} icon={IconFlipVertical} />
       <Button label={t('viewing.flipVertical')} hint="v" onClick={() => view()?.flip('vertical')} icon={IconFlipHorizontal} />
-      <Button label={t('viewing.oneToOne')} onClick={() => view()?.oneToOne()} icon={IconZoomInArea} />
+      <Button label={t('viewing.oneToOne')} onClick={() => view()?.oneToOne()} icon={IconRelationOneToOne} />
       <Button label={t('viewing.reset')} hint="0" onClick={() => view()?.reset()} icon={IconRefresh} />
       <span className={classes.part} />
       {MEASURE.map(tool)}
       <span className={classes.part} />
+      {model.volume && (
+        <Button label={t('viewing.crosshairs')} hint="x" pressed={model.tool === 'crosshairs'} onClick={() => viewing.take('crosshairs')} icon={IconCrosshair} />
+      )}
+      {(stack?.volume || model.volume) && (
+        <Button
+          label={t('viewing.planes')}
+          hint="o"
+          pressed={model.volume !== null}
+          onClick={() => viewing.cut(model.volume ? null : (stack ?? null))}
+          icon={IconAugmentedReality}
+        />
+      )}
       <Menu position="bottom-start" shadow="md">
         <Menu.Target>
           <ActionIcon variant="subtle" color="gray" size={32} aria-label={t('viewing.layout')} title={t('viewing.layout')}>

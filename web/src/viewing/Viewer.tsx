@@ -10,12 +10,14 @@ import { ErrorNote } from '../app/errors'
 import { day } from '../app/format'
 import { useShortcuts } from '../app/shortcuts'
 import { loadSeries, stacksOf, type Stack } from './engine/series'
+import type { VolumeView } from './engine/volume'
 import { chooseTool, TOOLS, type ToolId } from './engine/tools'
 import { CT_PRESETS } from './engine/windows'
 import { useModel, Viewing } from './model'
 import { PaneView } from './PaneView'
 import { Toolbar } from './Toolbar'
 import { iconOf } from './Tile'
+import { VolumePanes } from './VolumePanes'
 import classes from './Viewer.module.css'
 
 type Details = components['schemas']['StudyDetails']
@@ -33,6 +35,7 @@ function OneStudy({ study }: { study: string }) {
   const [search] = useSearchParams()
   const [viewing] = useState(() => new Viewing())
   const model = useModel(viewing)
+  const [volume, setVolume] = useState<VolumeView | null>(null)
   const [asked, setAsked] = useState<ReadonlySet<string>>(new Set())
 
   const details = useQuery({
@@ -86,8 +89,18 @@ function OneStudy({ study }: { study: string }) {
     ...CT_PRESETS.slice(0, 9).map((preset, at) => ({
       keys: String(at + 1),
       words: `${t('viewing.window')}: ${t(`viewing.preset.${preset.id}`)}`,
-      run: () => view()?.window(preset.center, preset.width),
+      run: () => (volume ?? view())?.window(preset.center, preset.width),
     })),
+    { keys: 'x', words: t('viewing.crosshairs'), run: () => model.volume && viewing.take('crosshairs') },
+    {
+      keys: 'o',
+      words: t('viewing.planes'),
+      run: () => {
+        const active = model.panes[model.active]?.stack
+        if (model.volume) viewing.cut(null)
+        else if (active?.volume) viewing.cut(active)
+      },
+    },
   ])
 
   if (details.isPending) return <Centre><Loader size="sm" /></Centre>
@@ -122,7 +135,8 @@ function OneStudy({ study }: { study: string }) {
           />
         ))}
       </nav>
-      <main
+      {model.volume && <VolumePanes key={model.volume.id} stack={model.volume} opened={setVolume} close={() => viewing.cut(null)} />}
+      {!model.volume && <main
         className={classes.panes}
         style={
           model.maximised
@@ -140,7 +154,7 @@ function OneStudy({ study }: { study: string }) {
             {t('viewing.twoPatients')}
           </div>
         )}
-      </main>
+      </main>}
     </div>
   )
 }

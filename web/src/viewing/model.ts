@@ -15,9 +15,11 @@ export interface Model {
   columns: number
   panes: Pane[]
   active: number
-  tool: ToolId
+  tool: ToolId | 'crosshairs'
   /** One pane over the whole, for a while. */
   maximised: boolean
+  /** Shown as a volume, over all panes. */
+  volume: Stack | null
 }
 
 export const MOST_ROWS = 4
@@ -30,7 +32,7 @@ function pane(stack: Stack | null = null): Pane {
 }
 
 export class Viewing {
-  private state: Model = { rows: 1, columns: 1, panes: [pane()], active: 0, tool: 'window', maximised: false }
+  private state: Model = { rows: 1, columns: 1, panes: [pane()], active: 0, tool: 'window', maximised: false, volume: null }
   private readonly listeners = new Set<() => void>()
   /** Open viewports by pane. */
   readonly views = new Map<string, StackView>()
@@ -60,7 +62,7 @@ export class Viewing {
 
   show(stack: Stack, index = this.state.active): void {
     const panes = this.state.panes.map((one, at) => (at === index ? { ...one, stack } : one))
-    this.set({ panes, active: index })
+    this.set({ panes, active: index, volume: null, tool: this.state.tool === 'crosshairs' ? 'window' : this.state.tool })
   }
 
   /** The stacks, one after the other, into the panes that are free. */
@@ -69,7 +71,12 @@ export class Viewing {
     this.set({ panes: this.state.panes.map((one) => (one.stack ? one : { ...one, stack: left.shift() ?? null })) })
   }
 
-  take(tool: ToolId): void {
+  /** A stack as a volume; null: back to the stacks. */
+  cut(stack: Stack | null): void {
+    this.set({ volume: stack, tool: stack ? 'crosshairs' : 'window' })
+  }
+
+  take(tool: ToolId | 'crosshairs'): void {
     this.set({ tool })
   }
 

@@ -3,7 +3,7 @@
  * decoders are known to be right, else decoded by the server; where both fail, as the server renders it. A request ends
  * by itself, and an error is always an error, never a silence.
  */
-import { Enums, getWebWorkerManager, imageLoader, utilities, type Types } from '@cornerstonejs/core'
+import { cache, Enums, getWebWorkerManager, imageLoader, utilities, type Types } from '@cornerstonejs/core'
 
 import { sessionEnded } from '../../api/session'
 import { suits, type Stream } from './codecs'
@@ -22,6 +22,17 @@ const LOOK_UP = ['00281201', '00281202', '00281203']
 /** Images that are the server's picture: their values are greys of a screen, and are not measured. */
 const pictures = new Set<string>()
 export const isPicture = (imageId: string) => pictures.has(imageId)
+
+/** Images that could not be had at all, with the reason; what is on their place is black and labelled. */
+const failures = new Map<string, unknown>()
+export const failureOf = (imageId: string) => failures.get(imageId)
+
+/** Lets an image be asked for again. */
+export function forget(imageId: string): void {
+  failures.delete(imageId)
+  pictures.delete(imageId)
+  cache.removeImageLoadObject(imageId, { force: true })
+}
 
 /** Series whose frames the browser undid wrongly once: the server decodes them from then on. */
 const distrusted = new Set<string>()
@@ -203,7 +214,7 @@ function made(frame: Frame, layout: Layout, stored: Samples, options: Options): 
 function image(frame: Frame, values: Samples, components: 1 | 3, invert: boolean): Types.IImage {
   const { rows, columns, json } = frame.instance
   const [low, high] = extremes(values)
-  if (components === 1) measure(frame, low, high)
+  if (components === 1 && !failures.has(frame.id)) measure(frame, low, high)
   const window = components === 3 ? spanning(0, 255) : windowsOf(frame)
   const spacing = spacingAt(json, frame.frame)
   const { slope, intercept } = rescaleOf(frame)
@@ -251,7 +262,10 @@ async function picture(frame: Frame, signal: AbortSignal, because: unknown): Pro
     pictures.add(frame.id)
     return image(frame, values, 3, false)
   } catch (error) {
+    if (signal.aborted && signal.reason instanceof DOMException && signal.reason.name === 'AbortError') throw error
     console.warn('not rendered by the server either', error)
-    throw because
+    failures.set(frame.id, because)
+    const blank = { ...frame, instance: { ...frame.instance, rows: 16, columns: 16 } }
+    return image(blank, new Uint8Array(256), 1, false)
   }
 }

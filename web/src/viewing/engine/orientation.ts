@@ -44,6 +44,16 @@ function direction(view: View, from: Types.Point2, to: Types.Point2): Vector {
   return [b[0] - a[0], b[1] - a[1], b[2] - a[2]]
 }
 
+/** The letters of a plane through a volume, which always lies in the patient. */
+export function directions(view: View): Edges {
+  const width = view.canvas.clientWidth || view.canvas.width
+  const height = view.canvas.clientHeight || view.canvas.height
+  const right = direction(view, [0, height / 2], [width, height / 2])
+  const down = direction(view, [width / 2, 0], [width / 2, height])
+  const minus = (vector: Vector): Vector => [-vector[0], -vector[1], -vector[2]]
+  return { right: letters(right), left: letters(minus(right)), bottom: letters(down), top: letters(minus(down)) }
+}
+
 /**
  * The letters of a viewport as it is drawn now: asked of the drawing's own transformation, so that they are true after
  * every flip and rotation. Empty where the object does not say how it lies in the patient.

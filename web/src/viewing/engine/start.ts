@@ -17,6 +17,14 @@ export function hasWebGl(): boolean {
   }
 }
 
+/** Whether drawing is done by a graphics processor, not by software that stands in for it. */
+function hasGpu(): boolean {
+  const context = document.createElement('canvas').getContext('webgl2')
+  const info = context?.getExtension('WEBGL_debug_renderer_info')
+  const name = info ? String(context!.getParameter(info.UNMASKED_RENDERER_WEBGL)) : ''
+  return !/swiftshader|llvmpipe|software/i.test(name)
+}
+
 /** Bytes of decoded images that are kept: a quarter of the memory that the browser tells of, within bounds. */
 function budget(): number {
   const gigabytes = (navigator as { deviceMemory?: number }).deviceMemory ?? 4
@@ -31,7 +39,7 @@ export function start(): Promise<void> {
 async function begin(): Promise<void> {
   if (!isCornerstoneInitialized()) {
     await startCore({
-      rendering: { useCPURendering: !hasWebGl() },
+      rendering: { useCPURendering: !hasWebGl(), volumeRendering: { sampleDistanceMultiplier: hasGpu() ? 1 : 4 } },
     } as Parameters<typeof startCore>[0])
   }
   dicomImageLoader.init({

@@ -16,6 +16,7 @@ import {
   RectangleROITool,
   ReferenceLinesTool,
   StackScrollTool,
+  TrackballRotateTool,
   ToolGroupManager,
   WindowLevelRegionTool,
   WindowLevelTool,
@@ -48,8 +49,12 @@ export const MEASURE: ToolId[] = ['length', 'angle', 'cobb', 'bidirectional', 'e
 
 export const STACKS = 'stacks'
 export const VOLUMES = 'volumes'
+export const SPACE = 'space'
 
 const { Primary, Secondary, Auxiliary, Wheel } = Enums.MouseBindings
+/** The lines of each plane of a volume; the panes have the same colour at their name. */
+export const LINES: Record<string, string> = { 'plane-axial': '#ff6b6b', 'plane-sagittal': '#ffd43b', 'plane-coronal': '#69db7c' }
+
 let added = false
 
 type Group = NonNullable<ReturnType<typeof ToolGroupManager.getToolGroup>>
@@ -58,9 +63,19 @@ function group(id: string): Group {
   const found = ToolGroupManager.getToolGroup(id)
   if (found) return found
   const made = ToolGroupManager.createToolGroup(id)!
+  if (id === SPACE) {
+    for (const tool of [TrackballRotateTool, PanTool, ZoomTool]) made.addTool(tool.toolName)
+    made.setToolActive(TrackballRotateTool.toolName, { bindings: [{ mouseButton: Primary }, { numTouchPoints: 1 }] })
+    made.setToolActive(PanTool.toolName, { bindings: [{ mouseButton: Auxiliary }, { numTouchPoints: 2 }] })
+    made.setToolActive(ZoomTool.toolName, { bindings: [{ mouseButton: Secondary }, { mouseButton: Wheel }] })
+    return made
+  }
   for (const tool of Object.values(TOOLS)) made.addTool(tool.class.toolName, { getTextCallback: undefined })
   if (id === VOLUMES) {
-    made.addTool(CrosshairsTool.toolName, { getReferenceLineColor: () => '#4db8c8' })
+    made.addTool(CrosshairsTool.toolName, {
+      getReferenceLineColor: (id: string) => LINES[id] ?? '#4db8c8',
+      mobile: { enabled: true, opacity: 0.8 },
+    })
   } else {
     made.addTool(ReferenceLinesTool.toolName)
   }
@@ -73,6 +88,7 @@ export function toolGroup(id: string): Group {
     for (const tool of Object.values(TOOLS)) addTool(tool.class)
     addTool(CrosshairsTool)
     addTool(ReferenceLinesTool)
+    addTool(TrackballRotateTool)
     added = true
   }
   return group(id)

@@ -2,6 +2,8 @@
 import { Enums, getRenderingEngine, RenderingEngine, utilities, type Types } from '@cornerstonejs/core'
 import { utilities as toolUtilities } from '@cornerstonejs/tools'
 
+import { frameOf } from './frames'
+import { failureOf, forget, isPicture } from './loader'
 import { edges, type Edges } from './orientation'
 import type { Instance, Stack } from './series'
 import { spacingAt, type Spacing } from './spacing'
@@ -9,11 +11,11 @@ import { start } from './start'
 import { STACKS, toolGroup } from './tools'
 import { range, windowOf } from './windows'
 
-const ENGINE = 'filmless'
+export const ENGINE = 'filmless'
 /** The longest that one image may take before it is said that it cannot be shown; milliseconds. */
 const PATIENCE = 60_000
 
-function engine(): RenderingEngine {
+export function engine(): RenderingEngine {
   return (getRenderingEngine(ENGINE) as RenderingEngine | undefined) ?? new RenderingEngine(ENGINE)
 }
 
@@ -33,6 +35,14 @@ export interface Shown {
   /** Millimetres across one screen pixel; null where unknown. */
   mmPerPixel: number | null
   invert: boolean
+  /** Where its pixels are on the server. */
+  address: string
+  /** Of the image's first pixel, from the upper left of the viewport; CSS pixels. */
+  corner: [number, number]
+  /** It is the server's picture, because its values are not to be had. */
+  picture: boolean
+  /** It could not be had: what is drawn is nothing. */
+  failed: boolean
 }
 
 export class StackView {
@@ -95,7 +105,7 @@ export class StackView {
   /** What is on the screen; null before the first image. */
   shown(): Shown | null {
     const view = this.viewport
-    if (!view || !view.getImageIds().length) return null
+    if (!view || !view.getImageIds().length || !view.getImageData()) return null
     const at = view.getCurrentImageIdIndex()
     const [instance, frame] = this.instanceAt(at)
     if (!instance) return null
@@ -120,6 +130,10 @@ export class StackView {
       spacing,
       mmPerPixel: spacing.source === 'none' || !(world > 0) ? null : (perScreen / world) * spacing.column,
       invert: Boolean(properties.invert),
+      address: frameOf(view.getImageIds()[at]!)?.address ?? '',
+      corner: this.corner(),
+      picture: isPicture(view.getImageIds()[at]!),
+      failed: failureOf(view.getImageIds()[at]!) !== undefined,
     }
   }
 
@@ -130,6 +144,16 @@ export class StackView {
       left -= one.frames
     }
     return [undefined, 1]
+  }
+
+  /** Asks once more for the image that could not be had. */
+  async again(): Promise<void> {
+    const view = this.viewport
+    if (!view) return
+    const at = view.getCurrentImageIdIndex()
+    for (const id of view.getImageIds()) if (failureOf(id) !== undefined) forget(id)
+    await view.setStack(this.stack.imageIds, at)
+    view.render()
   }
 
   scrollBy(steps: number): void {
@@ -166,6 +190,13 @@ export class StackView {
     view.render()
   }
 
+  /** Where the outer corner of the image's first pixel is, from the upper left of the viewport; CSS pixels. */
+  private corner(): Types.Point2 {
+    const view = this.viewport!
+    const data = view.getImageData()?.imageData as { indexToWorld(point: Types.Point3): Types.Point3 } | undefined
+    return data ? view.worldToCanvas([...data.indexToWorld([-0.5, -0.5, 0])] as Types.Point3) : [0, 0]
+  }
+
   /** One pixel of the screen for one of the image, not interpolated, on the screen's own grid. */
   oneToOne(): void {
     const view = this.viewport
@@ -174,14 +205,11 @@ export class StackView {
     const ratio = devicePixelRatio || 1
     view.setProperties({ interpolationType: Enums.InterpolationType.NEAREST })
     view.setCamera({ parallelScale: (view.element.clientHeight * ratio * (image.spacing[1] ?? 1)) / 2 })
-    const corner = utilities.imageToWorldCoords(view.getCurrentImageId()!, [0, 0])
-    if (corner) {
-      // the upper left corner of the first pixel on a corner of the grid
-      const [x, y] = view.worldToCanvas(corner)
-      const off = (value: number) => (Math.round(value * ratio) - value * ratio) / ratio
-      const pan = view.getPan()
-      view.setPan([pan[0] + off(x), pan[1] + off(y)])
-    }
+    // the corner of the first pixel on a corner of the grid
+    const [x, y] = this.corner()
+    const off = (value: number) => (Math.round(value * ratio) - value * ratio) / ratio
+    const pan = view.getPan()
+    view.setPan([pan[0] + off(x), pan[1] + off(y)])
     view.render()
   }
 
