@@ -1,10 +1,11 @@
 """Corrections beside what else goes on: search keys, arrivals in other threads and processes, settling, backup."""
 
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from sqlalchemy import Engine, select
+from sqlalchemy import Engine, delete, select, update
 from tests.archive.conftest import CT, EXPLICIT_LE, Put, ct, encoded
 from tests.archive.corrections.test_correcting import (
     STUDY,
@@ -21,7 +22,8 @@ from tests.archive.corrections.test_correcting import (
 from tests.archive.test_search_keys import add, index
 
 from filmless.archive import integrity, ledger, overlays, rebuild, settle
-from filmless.archive.corrections import service
+from filmless.archive.corrections import ledgered, service
+from filmless.archive.corrections.applying import in_force
 from filmless.archive.corrections.model import Level, Target
 from filmless.archive.index_process import IndexProcess
 from filmless.archive.leaving import described, leaving
@@ -29,11 +31,12 @@ from filmless.archive.model import ArchiveSettings, Arrival, Kind, Source
 from filmless.archive.search_index import Indexer
 from filmless.archive.store import Archive
 from filmless.archive.tables import attribute_values, corrections, instances, series, studies
-from filmless.db.work import reading
+from filmless.db.work import reading, writing
 from filmless.dicom import uids
 from filmless.dicom.pixels import transcode
 from filmless.dicom.rewrite import deflate
 from filmless.kit.errors import Defect, Unavailable
+from filmless.patients.tables import patients
 
 
 def found(engine: Engine, path: str) -> list[str]:
@@ -198,6 +201,56 @@ def test_a_correction_that_fails_at_its_end_leaves_nothing(
         assert connection.scalar(select(corrections.c.undo_reason)) == "not made"
         assert connection.scalar(select(instances.c.correction).limit(1)) == 0
         assert connection.scalar(select(studies.c.study_uid)) == STUDY
+
+
+def test_what_a_dead_process_only_wrote_down_never_comes_about(
+    archive: Archive, put: Put, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """kill -9 between the ledger's line and the commit leaves the line; what is done next takes it back."""
+    fill(put)
+    write = ledger.write
+
+    class Killed(BaseException):
+        pass
+
+    def die(root: Path, lines: list[dict[str, object]]) -> None:
+        write(root, lines)
+        raise Killed
+
+    def killed_in(act: Callable[[], object]) -> None:
+        with monkeypatch.context() as patched:
+            # a dead process takes nothing back
+            patched.setattr(service.ledger, "write", die)
+            patched.setattr(ledgered, "_take_back", lambda *_: None)
+            with pytest.raises(Killed):
+                act()
+
+    first = correct(archive, study(), StudyDescription="first")
+    killed_in(lambda: correct(archive, study(), PatientName="WRONG^TWICE"))
+    again = correct(archive, study(), PatientName="WRONG^TWICE")
+    killed_in(lambda: undo(archive, first))
+    undo(archive, again)
+    now = whole(archive.engine)
+    assert rebuilt(archive) == now
+    with reading(archive.engine) as connection:
+        assert [one.key for one in in_force(connection)] == [first.key]
+        told = connection.scalars(select(patients.c.name)).all()
+    assert told == ["DOE^JANE"]
+
+
+def test_an_index_that_is_older_than_the_ledger_leaves_the_ledger_alone(archive: Archive, put: Put) -> None:
+    fill(put)
+    correct(archive, study(), StudyDescription="first")
+    lost = [correct(archive, study(), PatientName=name) for name in ("A^B", "C^D")]
+    with writing(archive.engine) as connection:
+        # as an older backup has it
+        connection.execute(delete(corrections).where(corrections.c.key.in_([one.key for one in lost])))
+        connection.execute(update(instances).values(correction=0))
+    correct(archive, study(), StudyID="7")
+    rebuilt(archive)
+    with reading(archive.engine) as connection:
+        assert len(in_force(connection)) == 4
+        assert connection.scalars(select(patients.c.name)).all() == ["C^D"]
 
 
 def test_every_encoding_leaves_corrected_with_its_pixels_untouched(archive: Archive, put: Put) -> None:

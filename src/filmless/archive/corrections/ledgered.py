@@ -123,15 +123,51 @@ def _take_back(engine: Engine, root: Path, before: int) -> None:
     except SQLAlchemyError:
         log.error("the ledger may say more of a correction than the index does: see its last lines")
         return
-    lines = []
-    for key in sorted(keys):
-        one = known.get(key)
-        if one is None:
-            at = clock.now().isoformat()
-            lines.append({"at": at, "what": UNDO, "key": key, "by": "filmless", "reason": "not made"})
-        else:
-            lines.append(made(one) if one.undone_at is None else undone(one))
-    ledger.write(root, lines)
+    ledger.write(root, [_as_it_is(key, known.get(key)) for key in sorted(keys)])
+
+
+def settle_last(connection: Connection, root: Path) -> None:
+    """Before another act, corrections being locked: where a process died between the ledger and its commit, the ledger
+    says that what it told last did not come about. Else a rebuild would put that in force beside what was done instead,
+    and an undoing would not undo it.
+
+    Only the last act can be of that kind. Where the index knows less than that it was restored from an older backup:
+    the ledger is kept as it is, for a rebuild.
+    """
+    last: dict[str, bool] = {}
+    for key, in_force in _acts(root):
+        last.pop(key, None)
+        last[key] = in_force
+    newest = list(last)[-2:]
+    known = {
+        row.key: from_row(row)
+        for row in connection.execute(select(corrections).where(corrections.c.key.in_(newest)))
+    }
+    wrong = [key for key in newest if last[key] != (known[key].undone_at is None if key in known else False)]
+    if wrong == newest[-1:] and wrong:
+        log.warning("a correction was written to the ledger but never made: it is taken back there")
+        ledger.write(root, [_as_it_is(key, known.get(key)) for key in wrong])
+
+
+def _acts(root: Path) -> Iterator[tuple[str, bool]]:
+    """(key, whether it was put in force) of each act on corrections in the ledger, in their order."""
+    try:
+        file = (root / ledger.NAME).open("rb")
+    except FileNotFoundError:
+        return
+    with file:
+        for raw in file:
+            # most lines are others: reading them as JSON would take long under the lock
+            if b"correct" in raw and (line := _line(raw)).get("what") in (CORRECT, UNDO):
+                yield line["key"], line["what"] == CORRECT
+
+
+def _as_it_is(key: str, one: Correction | None) -> dict[str, Any]:
+    """The line that says what the index has of a correction."""
+    if one is None:
+        at = clock.now().isoformat()
+        return {"at": at, "what": UNDO, "key": key, "by": "filmless", "reason": "not made"}
+    return made(one) if one.undone_at is None else undone(one)
 
 
 def _line(raw: bytes) -> dict[str, Any]:

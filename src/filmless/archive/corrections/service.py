@@ -16,7 +16,7 @@ from filmless.access.model import Action, Principal, permit
 from filmless.archive import ledger, levels, overlays, rejection, searchable
 from filmless.archive.corrections import applying, ledgered
 from filmless.archive.corrections.applying import STORED, entry_of, from_row
-from filmless.archive.corrections.ledgered import agreeing
+from filmless.archive.corrections.ledgered import agreeing, settle_last
 from filmless.archive.corrections.model import (
     CODES,
     IDENTIFYING,
@@ -77,6 +77,7 @@ def correct(
         raise Refused(f"The code of a correction is one of {', '.join(CODES)}.", code="unknown-code")
     with agreeing(engine, root), writing(engine) as connection:
         rejection.lock(connection, alone=True)
+        settle_last(connection, root)
         scope = Scope.find(connection, principal, target)
         at = clock.now()
         correction = _keep(
@@ -118,6 +119,7 @@ def undo(
         raise Refused("A reason is needed: it is kept with the correction.", code="no-reason")
     with agreeing(engine, root), writing(engine) as connection:
         rejection.lock(connection, alone=True)
+        settle_last(connection, root)
         row = connection.execute(select(corrections).where(corrections.c.key == key)).first()
         if row is None:
             raise Refused("There is no such correction.", code="not-found")
