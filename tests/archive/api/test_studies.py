@@ -10,7 +10,7 @@ import httpx
 import pytest
 from fastapi import FastAPI
 from pydicom.dataset import Dataset
-from sqlalchemy import Engine, insert
+from sqlalchemy import Engine, insert, update
 from tests.archive.conftest import Put, ct
 from tests.archive.web.asked import Kept, _problem, context, signed_in
 
@@ -21,6 +21,7 @@ from filmless.archive import api
 from filmless.archive.api import changes as changes_module
 from filmless.archive.api.words import Changes, Priors, SearchAnswer, StudyDetails
 from filmless.archive.rejection import apply_note
+from filmless.archive.tables import series
 from filmless.db.work import writing
 from filmless.kit import clock
 from filmless.kit.errors import FilmlessError
@@ -273,6 +274,16 @@ async def test_details_and_priors(table: Table, put: Put, engine: Engine) -> Non
     assert [one["series_uid"] for one in answer["content"]] == ["1.2.6.1.1", "1.2.6.1.3", "1.2.6.1.10"]
     assert [(one["instances"], one["images"]) for one in answer["content"]] == [(5, 5), (1, 1), (1, 0)]
     assert answer["content"][0]["thumbnail"]["sop_instance_uid"] == "1.2.6.1.1.3"
+    for odd in ("--5", "²", "1e3", "9" * 16):
+        # what is no number comes behind what is, and costs no study
+        with writing(engine) as connection:
+            connection.execute(
+                update(series).where(series.c.series_uid == "1.2.6.1.1").values(series_number=odd)
+            )
+        content = (await table.get("/studies/1.2.6.1")).json()["content"]
+        assert [one["series_uid"] for one in content] == ["1.2.6.1.3", "1.2.6.1.10", "1.2.6.1.1"]
+    with writing(engine) as connection:
+        connection.execute(update(series).where(series.c.series_uid == "1.2.6.1.1").values(series_number="1"))
     priors = (await table.get("/studies/1.2.6.2/priors")).json()
     Priors.model_validate(priors)
     assert [(one["study_uid"], one["earlier"]) for one in priors["studies"]] == [("1.2.6.1", True)]

@@ -1,5 +1,6 @@
 """The study table of our own application: rows, facets, one study's series, a patient's other studies."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -376,7 +377,7 @@ def _content(connection: Connection, principal: Principal, study: int) -> list[d
 
 def _by_number(one: Mapping[str, Any]) -> tuple[int, int]:
     text = one["number"].strip()
-    return (0, int(text)) if text.lstrip("+-").isdigit() else (1, 0)
+    return (0, int(text)) if re.fullmatch(r"[+-]?[0-9]{1,15}", text) else (1, 0)
 
 
 def priors(
