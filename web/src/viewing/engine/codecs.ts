@@ -15,6 +15,13 @@ export interface Stream {
   decode: ((bytes: Uint8Array) => Look) | null
 }
 
+/** The codestream is signed where the object says it is not, or the other way round: the pixels are what it says. */
+export class OtherSign extends Error {
+  constructor(readonly signed: boolean) {
+    super('the sign of the codestream is not the sign of the object')
+  }
+}
+
 const NATIVE = /^1\.2\.840\.10008\.1\.2(\.1|\.2|\.1\.99)?$/
 const as = (): Look => ({})
 
@@ -58,7 +65,7 @@ function codestream(bytes: Uint8Array, layout: Layout): Look {
   const components = view.getUint16(at + 40)
   const depth = view.getUint8(at + 42)
   if (components !== layout.samples) throw new Error(`${components} components instead of ${layout.samples}`)
-  if (depth >> 7 !== Number(layout.signed)) throw new Error('the sign of the codestream is not the sign of the object')
+  if (depth >> 7 !== Number(layout.signed)) throw new OtherSign(depth >> 7 === 1)
   if ((depth & 0x7f) + 1 > layout.allocated) throw new Error('more bits than the object says')
   if (layout.samples === 1) return {}
   if (layout.allocated !== 8) throw new Error('colour of more than 8 bits')

@@ -6,7 +6,7 @@
 import { cache, Enums, getWebWorkerManager, imageLoader, utilities, type Types } from '@cornerstonejs/core'
 
 import { sessionEnded } from '../../api/session'
-import { suits, type Stream } from './codecs'
+import { OtherSign, suits, type Stream } from './codecs'
 import { frameOf, SCHEME, type Frame } from './frames'
 import { rescaleOf } from './modules'
 import { colours, extremes, modality, narrow, native, painted, type Layout, type Samples } from './pixels'
@@ -35,7 +35,7 @@ export function forget(imageId: string): void {
 }
 
 /** Series whose frames the browser undid wrongly once: the server decodes them from then on. */
-const distrusted = new Set<string>()
+const distrusted = new Map<string, Partial<Layout>>()
 
 interface Options {
   targetBuffer?: { type?: string }
@@ -103,12 +103,12 @@ async function samplesOf(frame: Frame, layout: Layout, signal: AbortSignal): Pro
       return await undone({ bytes, transferSyntax: sent, decode: suits(sent, layout) }, layout, signal)
     } catch (error) {
       if (signal.aborted) throw error
-      distrusted.add(series)
+      distrusted.set(series, error instanceof OtherSign ? { signed: error.signed } : {})
       console.info('the server decodes this series:', error)
     }
   }
   const response = await fetched(frame.address, `application/octet-stream; transfer-syntax=${NATIVE}`, signal)
-  const now = asDecoded(transferSyntax, layout)
+  const now = { ...asDecoded(transferSyntax, layout), ...distrusted.get(series) }
   return { values: native(new Uint8Array(await response.arrayBuffer()), now, kindOf(json)), layout: now }
 }
 

@@ -74,7 +74,6 @@ function group(id: string): Group {
   if (id === VOLUMES) {
     made.addTool(CrosshairsTool.toolName, {
       getReferenceLineColor: (id: string) => LINES[id] ?? '#4db8c8',
-      mobile: { enabled: true, opacity: 0.8 },
     })
   } else {
     made.addTool(ReferenceLinesTool.toolName)

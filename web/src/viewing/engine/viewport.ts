@@ -208,8 +208,11 @@ export class StackView {
     // the corner of the first pixel on a corner of the grid
     const [x, y] = this.corner()
     const off = (value: number) => (Math.round(value * ratio) - value * ratio) / ratio
-    const pan = view.getPan()
-    view.setPan([pan[0] + off(x), pan[1] + off(y)])
+    const from = view.canvasToWorld([0, 0])
+    const to = view.canvasToWorld([off(x), off(y)])
+    const moved = (point: Types.Point3) => point.map((value, axis) => value - (to[axis]! - from[axis]!)) as Types.Point3
+    const { focalPoint, position } = view.getCamera()
+    view.setCamera({ focalPoint: moved(focalPoint!), position: moved(position!) })
     view.render()
   }
 
