@@ -19,7 +19,7 @@ from sqlalchemy import update
 from tests import made
 from tests.archive.web.conftest import READER, REGISTRAR, STEWARD, Web, parts_of
 
-from filmless.access.model import ENGINEER
+from filmless.access.model import ENGINEER, Grant, Role, account_principal
 from filmless.archive import purge, reject
 from filmless.archive.codecs import Codecs
 from filmless.archive.corrections.model import Level, Target
@@ -377,6 +377,25 @@ async def test_what_may_not_be_seen_is_not_there(web: Web) -> None:
             "/studies/1.2%27%20OR%201=1/thumbnail",
         ):
             assert (await get(client, path)).status_code == 404, path
+
+
+async def test_who_asks_for_what_is_not_open_to_him_is_in_the_trail(web: Web) -> None:
+    address, _ = web.put(made.part10(image(1)))
+    study = address.split("/")[2]
+    stranger = account_principal("stranger", 7, [Grant(Role.CLI)])
+    uri = "/wado?requestType=WADO&studyUID={}&seriesUID=1.2&objectUID=1.2"
+    async with web.client(stranger) as client:
+        for path in (f"{address}/frames/1", f"{address}/thumbnail", f"/studies/{study}/metadata", address):
+            assert (await get(client, path)).status_code == 404, path
+        assert (await client.get(uri.format("9.9"))).status_code == 404
+        assert (await get(client, "/studies/9.9/metadata")).status_code == 404
+    async with web.client(account_principal("other", 8, [Grant(Role.RCO)])) as client:
+        assert (await client.get(uri.format(study))).status_code == 404
+    async with web.client(READER) as client:
+        # of a study that is open only the object is not there
+        assert (await get(client, f"/studies/{study}/series/1.9/metadata")).status_code == 404
+    told = [(one["who"], one["outcome"], one["studies"]) for one in web.audited()]
+    assert told == [("stranger", "refused", [study]), ("other", "refused", [study])]
 
 
 async def test_what_is_seen_is_in_the_trail(web: Web) -> None:

@@ -19,7 +19,8 @@ from filmless.net.http.origin import base_url, client_host
 
 log = logging.getLogger(__name__)
 
-_UID: Final = re.compile(r"[0-9.]{1,64}")
+#: what a UID of an address looks like
+UID: Final = re.compile(r"[0-9.]{1,64}")
 _KINDS: Final = {Action.VIEW: Kind.VIEW, Action.EXPORT: Kind.EXPORT}
 #: what is sent is asked for again each time (rights may have changed), and not by others' caches
 CACHE: Final = "private, no-cache"
@@ -63,7 +64,7 @@ def permitted(request: Request, context: ArchiveWeb, action: Action) -> Principa
                 principal,
                 "refused",
                 host=host_of(request, context),
-                studies=(study,) if _UID.fullmatch(study) else (),
+                studies=(study,) if UID.fullmatch(study) else (),
                 what="ZIP" if action is Action.EXPORT else "",
                 reason=why.message,
             )
@@ -74,7 +75,7 @@ def permitted(request: Request, context: ArchiveWeb, action: Action) -> Principa
 def uid_of(parameters: Mapping[str, str], name: str) -> str:
     """A UID of the address; what cannot be one names nothing that is here."""
     value = parameters[name]
-    if not _UID.fullmatch(value):
+    if not UID.fullmatch(value):
         raise not_found()
     return value
 

@@ -6,6 +6,7 @@ from starlette.routing import BaseRoute
 
 from filmless.archive.web import capabilities, original, qido, reject, rendered, retrieve, stow
 from filmless.archive.web.context import ArchiveWeb
+from filmless.archive.web.unseen import Unseen
 
 #: one function for each file with routes, in the order in which they are tried: frames are asked for most
 _FILES: tuple[Callable[[ArchiveWeb], Sequence[BaseRoute]], ...] = (
@@ -20,5 +21,6 @@ _FILES: tuple[Callable[[ArchiveWeb], Sequence[BaseRoute]], ...] = (
 
 def routes(context: ArchiveWeb) -> list[BaseRoute]:
     """All of them."""
-    made = [route for file in _FILES for route in file(context)]
+    unseen = Unseen(context)
+    made = [route for file in _FILES for route in unseen.around(file(context))]
     return [*made, *capabilities.routes(context, made)]
