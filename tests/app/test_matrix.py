@@ -283,6 +283,33 @@ def test_the_right_to_see_sensitive_studies(hospital: Hospital) -> None:
     assert [one["0020000D"]["Value"] for one in listed] == [[hospital.sensitive.study_uid]]
 
 
+def test_nobody_makes_a_patient_his_own(hospital: Hospital) -> None:
+    head = hospital.of_role("CHF").client
+    clinician = hospital.person("accomplice", Role.CLI).client
+    for body in (
+        {"patient_id": "VIP1", "account": "accomplice"},
+        {"patient_id": "VIP1", "ward": "W1"},
+        {"patient_id": "NEW1", "account": "the-chf"},
+        {"patient_id": "NEW1", "account": " The-CHF"},
+    ):
+        answer = head.post("/api/cares", json={**body, "reason": "curious"})
+        assert answer.status_code == (404 if body["patient_id"] == "VIP1" else 403), body
+    assert head.post("/api/cares/search", json={"patient_id": "VIP1"}).status_code == 404
+    assert clinician.get(f"/dicom-web/studies/{hospital.sensitive.study_uid}/metadata").status_code == 404
+    open_one = {"patient_id": "OPEN1", "account": "accomplice"}
+    assert head.post("/api/cares", json=open_one).status_code == 204
+    assert clinician.get(f"/dicom-web/studies/{hospital.plain.study_uid}/metadata").status_code == 200
+    # one who sees sensitive studies may, and only such a one ends it
+    trusted = hospital.person("trusted-head", Role.CHF, Scope(sensitive=True)).client
+    assert trusted.post("/api/cares", json={"patient_id": "VIP1", "account": "accomplice"}).status_code == 204
+    uid = hospital.sensitive.study_uid
+    assert clinician.get(f"/dicom-web/studies/{uid}/metadata").status_code == 200
+    (care,) = trusted.post("/api/cares/search", json={"patient_id": "VIP1"}).json()["cares"]
+    assert head.delete(f"/api/cares/{care['id']}").status_code == 404
+    assert trusted.delete(f"/api/cares/{care['id']}").status_code == 204
+    assert clinician.get(f"/dicom-web/studies/{uid}/metadata").status_code == 404
+
+
 def _zip(client: httpx.Client, study: str, prefix: str = DICOM_WEB) -> httpx.Response:
     return client.get(f"{prefix}/studies/{study}", headers={"Accept": "application/zip"})
 

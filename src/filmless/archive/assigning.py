@@ -10,15 +10,20 @@ from pydantic import BaseModel, Field
 from sqlalchemy import Connection, select
 
 from filmless.access import belonging
+from filmless.access.accounts import clean_name
+from filmless.access.api.told import Told
 from filmless.access.api.words import PROBLEMS, AccountName, At, Host, In, Line, Number, Who
 from filmless.access.belonging import Belonging
 from filmless.access.model import Action, Principal, permit
+from filmless.access.tables import patient_care
 from filmless.archive.query import visible_at
+from filmless.archive.query.visibility import seen
 from filmless.archive.tables import studies
 from filmless.db.work import reading, writing
 from filmless.kit.errors import Refused
+from filmless.patients.tables import patients
 
-router = APIRouter(tags=["assigning"], responses=PROBLEMS)
+router = APIRouter(tags=["assigning"], responses=PROBLEMS, route_class=Told)
 
 _StudyUid = Annotated[str, Path(pattern=r"^[0-9.]{1,64}$", description="Study Instance UID.")]
 _Place = Annotated[Line | None, Field(max_length=64, description="Left out: as it is; empty: none.")]
@@ -114,8 +119,9 @@ def assign_study(study: _StudyUid, body: Assignment, who: Who, at: At, host: Hos
 
 @router.post("/cares/search", summary="Who cares for a patient")
 def search_cares(body: PatientWords, who: Who, at: At) -> Cares:
-    permit(who, Action.SENSITIVE)
+    allowed = permit(who, Action.SENSITIVE)
     with reading(at.engine) as connection:
+        _demand_patient(connection, allowed, body.patient_id, body.issuer)
         found = belonging.cares(connection, body.patient_id, issuer=body.issuer)
     names = CareWords.model_fields
     return Cares(cares=[CareWords(**{name: getattr(one, name) for name in names}) for one in found])
@@ -123,8 +129,11 @@ def search_cares(body: PatientWords, who: Who, at: At) -> Cares:
 
 @router.post("/cares", status_code=204, summary="Say who cares for a patient")
 def add_care(body: NewCare, who: Who, at: At, host: Host) -> None:
-    permit(who, Action.SENSITIVE)
+    allowed = permit(who, Action.SENSITIVE)
+    if body.account is not None and clean_name(body.account) == who.name:
+        raise Refused("Nobody opens patients to himself: somebody else does it.", code="not-permitted")
     with writing(at.engine) as connection:
+        _demand_patient(connection, allowed, body.patient_id, body.issuer)
         belonging.care(
             connection,
             body.patient_id,
@@ -138,8 +147,11 @@ def add_care(body: NewCare, who: Who, at: At, host: Host) -> None:
 
 @router.delete("/cares/{number}", status_code=204, summary="End a care relation")
 def end_care(number: Number, who: Who, at: At, host: Host) -> None:
-    permit(who, Action.SENSITIVE)
+    allowed = permit(who, Action.SENSITIVE)
     with writing(at.engine) as connection:
+        row = connection.execute(select(patient_care).where(patient_care.c.id == number)).first()
+        if row is not None:
+            _demand_patient(connection, allowed, row.patient_id, row.issuer)
         belonging.end_care(connection, number, at.acting(who, host))
 
 
@@ -150,3 +162,21 @@ def _demand(connection: Connection, principal: Principal, study_uid: str) -> Non
     )
     if connection.execute(query).first() is None:
         raise Refused("There is no such study.", code="not-found")
+
+
+def _demand_patient(connection: Connection, principal: Principal, patient_id: str, issuer: str) -> None:
+    """Raises Refused (code "not-found") where the patient has a study that is not open to `principal`.
+
+    Who cares for a patient sees all his studies: nobody gives more than he has.
+    """
+    hidden = (
+        select(studies.c.id)
+        .join(patients, patients.c.id == studies.c.patient)
+        .where(
+            patients.c.patient_id == patient_id,
+            patients.c.issuer == issuer,
+            ~seen(principal, studies, action=Action.SENSITIVE),
+        )
+    )
+    if connection.execute(hidden.limit(1)).first() is not None:
+        raise Refused("There is no such patient of whom you see all.", code="not-found")
