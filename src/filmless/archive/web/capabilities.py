@@ -14,7 +14,8 @@ from xml.sax.saxutils import escape, quoteattr
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute, Match, Route
+from starlette.types import Scope
 
 from filmless.archive.web.context import ArchiveWeb, principal_of
 from filmless.dicom.web import accept
@@ -206,8 +207,17 @@ def routes(context: ArchiveWeb, described: Sequence[BaseRoute]) -> list[BaseRout
     web = _Capabilities(context, offered(described))
     return [
         Route("/", web.answer, methods=["GET"]),
-        Route("/{path:path}", web.answer, methods=["OPTIONS"]),
+        _AnyResource("/{path:path}", web.answer, methods=["OPTIONS"]),
     ]
+
+
+class _AnyResource(Route):
+    """Of OPTIONS alone: to all other methods, a path that only this one knows is not there (404, and not 405)."""
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        if scope.get("method") != "OPTIONS":
+            return Match.NONE, {}
+        return super().matches(scope)
 
 
 @dataclass(slots=True)
