@@ -68,3 +68,28 @@ def test_names_that_nobody_can_have_are_no_defect(house: House, title: str) -> N
     for method, path in (("GET", "history"), ("POST", "check")):
         answer = admin.request(method, f"/api/devices/{title}/{path}")
         assert answer.status_code in (404, 422), answer.text
+
+
+def test_every_refusal_is_in_the_trail(house: House) -> None:
+    nurse = house.program("nurse", Role.TRI)
+    asked = [
+        ("POST", "/studies/{study}/links", {}),
+        ("GET", "/studies/{study}/links", None),
+        ("GET", "/links", None),
+        ("POST", "/studies/{study}/shares", {"account": "nurse", "until": "2100-01-01T00:00:00Z"}),
+        ("GET", "/studies/{study}/belonging", None),
+        ("PUT", "/studies/{study}/belonging", {"sensitive": False, "reason": "curious"}),
+        ("POST", "/cares", {"patient_id": "1", "ward": "W1"}),
+        ("POST", "/cares/search", {"patient_id": "1"}),
+        ("GET", "/emergencies", None),
+        ("GET", "/emergencies/own", None),
+        ("GET", "/users", None),
+        ("POST", "/audit/search", {}),
+        ("GET", "/devices", None),
+    ]
+    for method, path, body in asked:
+        answer = nurse.request(method, "/api" + path.format(study="1.2.3"), json=body)
+        assert answer.status_code == 403, (method, path, answer.text)
+    assert [what.replace("/api/", "/") for what in house.refused("nurse")] == [
+        f"{method} {path}" for method, path, _ in asked
+    ]

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Path, Query, Request
 from pydantic import BaseModel, Field
 
 from filmless.access import shares
+from filmless.access.api.told import Told
 from filmless.access.api.words import PROBLEMS, AccountName, At, Host, In, Line, Number, Who
 from filmless.access.model import Action, Principal, may, permit
 from filmless.access.shares import SharedStudy, ShareLink
@@ -15,7 +16,7 @@ from filmless.exchange import sharing
 from filmless.kit.errors import Refused
 from filmless.net.http.origin import base_url
 
-router = APIRouter(tags=["sharing"], responses=PROBLEMS)
+router = APIRouter(tags=["sharing"], responses=PROBLEMS, route_class=Told)
 
 StudyUid = Annotated[str, Path(pattern=r"^[0-9.]{1,64}$", description="Study Instance UID.")]
 _Name = Annotated[str, Path(pattern=r"^[0-9a-f]{32}$", description="Name of the link.")]

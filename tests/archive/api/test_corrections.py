@@ -101,6 +101,7 @@ def test_others_may_not_and_nobody_learns_of_what_he_may_not_see(site: Site, put
     assert code_of(client.post("/api/corrections/preview", json=WISH)) == (403, "not-permitted")
     assert code_of(client.post("/api/corrections", json={**WISH, "reason": "x"})) == (403, "not-permitted")
     assert code_of(client.get("/api/corrections")) == (403, "not-permitted")
+    assert [row.who for row in site.told(kind="refusal", outcome="refused")] == ["res"] * 3
     with reading(site.engine) as connection:
         assert connection.scalar(select(studies.c.study_description)) == ""
 

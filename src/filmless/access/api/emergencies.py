@@ -7,12 +7,13 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel, Field
 
 from filmless.access import emergency
+from filmless.access.api.told import Told
 from filmless.access.api.words import At, Host, In, InSession, Line, Number, Who
 from filmless.access.emergency import Emergency
 from filmless.access.model import Action, permit
 from filmless.db.work import reading, writing
 
-router = APIRouter(prefix="/emergencies", tags=["emergencies"])
+router = APIRouter(prefix="/emergencies", tags=["emergencies"], route_class=Told)
 
 
 class EmergencyWords(BaseModel):

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Final
 from fastapi import APIRouter, Depends, Path, Query
 from pydantic import BaseModel, ConfigDict, Field
 
+from filmless.access.api.told import Told
 from filmless.access.model import Principal
 from filmless.access.web import host_of, principal_of
 from filmless.archive.api.deciding import Reason
@@ -226,7 +227,7 @@ def changes_of(words: Sequence[ChangeWords]) -> Changes:
 
 def router(context: ArchiveWeb | None) -> APIRouter:
     """The routes. Without `context` they can be described, not called."""
-    routes = APIRouter(prefix="/corrections", tags=["corrections"], responses=_PROBLEMS)
+    routes = APIRouter(prefix="/corrections", tags=["corrections"], responses=_PROBLEMS, route_class=Told)
 
     def web() -> ArchiveWeb:
         if context is None:
