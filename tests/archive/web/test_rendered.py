@@ -178,6 +178,24 @@ async def test_frames(web: Web) -> None:
         assert int(imagecodecs.png_decode(third.content)[0, 0]) == 230
 
 
+async def test_frames_keep_their_places_where_one_cannot_be_shown(web: Web) -> None:
+    """Without the second, the third would be taken for it."""
+    ds = image(1, frames=3)
+    state = state_for(ds)
+    reference = state.ReferencedSeriesSequence[0].ReferencedImageSequence[0]
+    reference.ReferencedFrameNumber = [1, 3]
+    address, _ = web.put(made.part10(ds))
+    web.put(made.part10(state))
+    accepted, query = 'multipart/related; type="image/png"', f"presentationUID={state.SOPInstanceUID}"
+    async with web.client() as client:
+        both = await get(client, f"{address}/frames/3,1/rendered?{query}", accepted)
+        assert len(parts_of(both)) == 2
+        assert (await get(client, f"{address}/frames/2,3/rendered?{query}", accepted)).status_code == 406
+        # the server cuts off what it has begun
+        with pytest.raises(RuntimeError, match="already started"):
+            await get(client, f"{address}/frames/1,2,3/rendered?{query}", accepted)
+
+
 async def test_many_frames_move_and_come_in_pieces(web: Web) -> None:
     address, _ = web.put(made.part10(image(2, frames=6)))
     async with web.client() as client:

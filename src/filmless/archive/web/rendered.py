@@ -128,7 +128,7 @@ class _Edge:
         self._viewed(ask, one.stored, "rendered")
         if multipart:
             jobs = [(one, _wish(look, media_type, number - 1)) for number in numbers]
-            return await self._parts(jobs, media_type, state, look)
+            return await self._parts(jobs, media_type, state, look, whole=True)
         return await self._one(request, one, look, media_type, state, numbers[0] - 1)
 
     async def thumbnail(self, request: Request) -> Response:
@@ -241,9 +241,11 @@ class _Edge:
         media_type: str,
         state: StoredInstance | None,
         look: Looks,
+        *,
+        whole: bool = False,
     ) -> Response:
-        """A multipart message, made part by part while the client takes it."""
-        parts = self._made(jobs, state)
+        """A multipart message, made part by part while the client takes it; `whole`: as `_made`."""
+        parts = self._made(jobs, state, whole=whole)
         first = await anext(parts, None)  # whether there is anything at all is known before the answer begins
         if first is None:
             raise _nothing()
@@ -262,14 +264,15 @@ class _Edge:
         return Segments(body(), media_type=content_type(boundary, media_type), headers=headers)
 
     async def _made(
-        self, jobs: Sequence[tuple[Pictured, Wish]], state: StoredInstance | None
+        self, jobs: Sequence[tuple[Pictured, Wish]], state: StoredInstance | None, *, whole: bool
     ) -> AsyncIterator[Made]:
-        """The pictures one after the other. Left out is what cannot be shown, and images that the state is not for."""
+        """The pictures one after the other. Left out is what cannot be shown, and images that the state is not for;
+        `whole`: nothing, because the client knows frames by their place. Then the answer is cut off there."""
         for one, wish in jobs:
             try:
                 made = await self._pictures.render(one.stored, wish, state)
             except Refused as error:
-                if error.code in _LEFT_OUT:
+                if error.code in _LEFT_OUT and not whole:
                     continue
                 raise _for_http(error) from error
             yield made
