@@ -417,6 +417,79 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/layouts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The layouts that count for the own account */
+        get: operations["list_layouts"];
+        put?: never;
+        /** Keep a layout for exams like this */
+        post: operations["add_layout"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/layouts/export": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The layouts as a file */
+        get: operations["export_layouts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/layouts/import": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Keep the layouts of a file
+         * @description All or none.
+         */
+        post: operations["import_layouts"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/layouts/{number}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Change a layout */
+        put: operations["change_layout"];
+        post?: never;
+        /** Delete a layout */
+        delete: operations["delete_layout"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/links": {
         parameters: {
             query?: never;
@@ -901,6 +974,60 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/studies/{study_uid}/draft": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What the own account has drawn and not saved yet */
+        get: operations["show_draft"];
+        /** Keep what is drawn */
+        put: operations["keep_draft"];
+        post?: never;
+        /** Discard what is drawn */
+        delete: operations["discard_draft"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/studies/{study_uid}/layouts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The layouts for a study, the best first */
+        get: operations["layouts_for_study"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/studies/{study_uid}/measurements": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What is measured in the study's reports */
+        get: operations["show_measurements"];
+        put?: never;
+        /** Save what is drawn as DICOM */
+        post: operations["save_measurements"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/studies/{study_uid}/priors": {
         parameters: {
             query?: never;
@@ -1343,6 +1470,55 @@ export interface components {
             alarms: components["schemas"]["Alarm"][];
         };
         /**
+         * Annotation
+         * @description Something drawn on an image.
+         */
+        Annotation: {
+            /**
+             * Colour
+             * @default
+             */
+            colour: string;
+            /**
+             * Frame
+             * @default 1
+             */
+            frame: number;
+            /**
+             * Id
+             * Format: uuid
+             * @description The same as long as it is the same thing: later its Tracking UID.
+             */
+            id: string;
+            /**
+             * Label
+             * @default
+             */
+            label: string;
+            /**
+             * Points
+             * @description Column and row in pixels, from the upper left corner of the upper left pixel.
+             */
+            points: number[][];
+            /**
+             * Sop
+             * @description SOP Instance UID of the image.
+             */
+            sop: string;
+            /**
+             * Tool
+             * @enum {string}
+             */
+            tool: "length" | "angle" | "cobb" | "bidirectional" | "ratio" | "ellipse" | "rectangle" | "freehand" | "probe" | "arrow" | "text";
+            /** Values */
+            values?: components["schemas"]["Value"][];
+            /**
+             * World
+             * @description The same points in the patient, in mm, where known.
+             */
+            world?: number[][];
+        };
+        /**
          * Assignment
          * @description What changes, and why.
          */
@@ -1742,6 +1918,29 @@ export interface components {
             meaning: string;
         };
         /**
+         * Content
+         * @description How panes are laid out, in rows.
+         */
+        Content: {
+            /** Columns */
+            columns: number;
+            /**
+             * Linked
+             * @description Whether panes scroll together.
+             * @default false
+             */
+            linked: boolean;
+            /** Panes */
+            panes: components["schemas"]["PaneRule"][];
+            /** Rows */
+            rows: number;
+            /**
+             * Tool
+             * @default
+             */
+            tool: string;
+        };
+        /**
          * Contents
          * @description Whose an object says it is, and what it is of; as sent, "" where absent.
          */
@@ -2057,6 +2256,38 @@ export interface components {
             studies: string[];
         };
         /**
+         * DraftIn
+         * @description A draft to be kept.
+         */
+        DraftIn: {
+            /** Annotations */
+            annotations: components["schemas"]["Annotation"][];
+            /**
+             * Previous
+             * @description Reports of which it is a later version.
+             */
+            previous?: string[];
+            /**
+             * Version
+             * @description The version that it replaces; 0 where there is none.
+             */
+            version: number;
+        };
+        /**
+         * DraftWords
+         * @description A draft. `version` 0: there is none.
+         */
+        DraftWords: {
+            /** Annotations */
+            annotations: components["schemas"]["Annotation"][];
+            /** Changed At */
+            changed_at: string | null;
+            /** Previous */
+            previous: string[];
+            /** Version */
+            version: number;
+        };
+        /**
          * Emergencies
          * @description The newest first.
          */
@@ -2131,6 +2362,26 @@ export interface components {
              * @description otpauth: address.
              */
             url: string;
+        };
+        /**
+         * Exchange
+         * @description Layouts on their way from one server to another.
+         */
+        Exchange: {
+            /**
+             * Format
+             * @default filmless-layouts
+             * @constant
+             */
+            format: "filmless-layouts";
+            /** Layouts */
+            layouts: components["schemas"]["LayoutIn"][];
+            /**
+             * Version
+             * @default 1
+             * @constant
+             */
+            version: 1;
         };
         /**
          * FacetValue
@@ -2226,6 +2477,20 @@ export interface components {
             source: "" | "first" | "oidc";
             /** Until */
             until: string | null;
+        };
+        /**
+         * Hanging
+         * @description The layouts for an exam, the best first; and what they are chosen by.
+         */
+        Hanging: {
+            /** Body Parts */
+            body_parts: string[];
+            /** Department */
+            department: string;
+            /** Layouts */
+            layouts: components["schemas"]["LayoutWords"][];
+            /** Modalities */
+            modalities: string[];
         };
         /**
          * HeldRole
@@ -2355,6 +2620,19 @@ export interface components {
             };
         };
         /**
+         * Kept
+         * @description That a draft is kept.
+         */
+        Kept: {
+            /**
+             * Changed At
+             * Format: date-time
+             */
+            changed_at: string;
+            /** Version */
+            version: number;
+        };
+        /**
          * Kind
          * @description What happened. A thing that was refused or failed has the kind of what was tried, and its own outcome.
          *
@@ -2362,6 +2640,79 @@ export interface components {
          * @enum {string}
          */
         Kind: "start" | "stop" | "sign-in" | "sign-out" | "network" | "search" | "view" | "store" | "import" | "send-begun" | "send" | "export" | "print" | "correct" | "reject" | "revoke" | "decide" | "purge" | "share" | "break-glass" | "access" | "devices" | "config" | "backup" | "restore" | "audit" | "refusal" | "alert";
+        /**
+         * LayoutIn
+         * @description A layout for exams like this.
+         */
+        LayoutIn: {
+            /**
+             * Body Part
+             * @default
+             */
+            body_part: string;
+            content: components["schemas"]["Content"];
+            /**
+             * Department
+             * @default
+             */
+            department: string;
+            /**
+             * Modality
+             * @default
+             */
+            modality: string;
+            /** Name */
+            name: string;
+            /**
+             * Owner
+             * @enum {string}
+             */
+            owner: "user" | "department" | "hospital";
+            /**
+             * Procedure
+             * @default
+             */
+            procedure: string;
+        };
+        /**
+         * LayoutWords
+         * @description A layout as it is kept.
+         */
+        LayoutWords: {
+            /** Body Part */
+            body_part: string;
+            /**
+             * Changed At
+             * Format: date-time
+             */
+            changed_at: string;
+            /** Changed By */
+            changed_by: string;
+            content: components["schemas"]["Content"];
+            /** Department */
+            department: string;
+            /** Modality */
+            modality: string;
+            /** Name */
+            name: string;
+            /** Number */
+            number: number;
+            /**
+             * Owner
+             * @enum {string}
+             */
+            owner: "user" | "department" | "hospital";
+            /** Procedure */
+            procedure: string;
+        };
+        /**
+         * Layouts
+         * @description Layouts, the newest first.
+         */
+        Layouts: {
+            /** Layouts */
+            layouts: components["schemas"]["LayoutWords"][];
+        };
         /**
          * LenientValue
          * @description One value that was taken leniently when its object was stored.
@@ -2473,6 +2824,80 @@ export interface components {
              */
             password: string;
             user: components["schemas"]["User"];
+        };
+        /**
+         * Measured
+         * @description Something measured, as a report has it.
+         */
+        Measured: {
+            /**
+             * At
+             * @description When, as the report says it.
+             */
+            at: string;
+            /**
+             * By
+             * @description The observer, as the report names it.
+             */
+            by: string;
+            /** Colour */
+            colour: string;
+            /** Finding */
+            finding: string;
+            /** Frame */
+            frame: number;
+            /** Id */
+            id: string;
+            /** Label */
+            label: string;
+            /**
+             * Own
+             * @description Whether the account that asks made it.
+             */
+            own: boolean;
+            /** Points */
+            points: number[][];
+            /**
+             * Report
+             * @description SOP Instance UID of the report.
+             */
+            report: string;
+            /** Site */
+            site: string;
+            /** Sop */
+            sop: string;
+            /**
+             * Tool
+             * @description One of ours, or other.
+             */
+            tool: string;
+            /** Values */
+            values: components["schemas"]["MeasuredValue"][];
+        };
+        /**
+         * MeasuredValue
+         * @description A number in a report; names and units as ours where they are such.
+         */
+        MeasuredValue: {
+            /** Name */
+            name: string;
+            /** Unit */
+            unit: string;
+            /** Value */
+            value: number;
+        };
+        /**
+         * Measurements
+         * @description What is measured in a study.
+         */
+        Measurements: {
+            /** Annotations */
+            annotations: components["schemas"]["Measured"][];
+            /**
+             * Left Out
+             * @description Reports that could not be read, or are too many or too large.
+             */
+            left_out: number;
         };
         /**
          * NewCare
@@ -2731,6 +3156,62 @@ export interface components {
              * @default false
              */
             without_password: boolean;
+        };
+        /**
+         * PaneRule
+         * @description What goes into a pane: the first series that fits all that is said.
+         */
+        PaneRule: {
+            /**
+             * At
+             * @description Of several that fit, which.
+             * @default 0
+             */
+            at: number;
+            /**
+             * Description
+             * @default
+             */
+            description: string;
+            /**
+             * Invert
+             * @default false
+             */
+            invert: boolean;
+            /**
+             * Modality
+             * @default
+             */
+            modality: string;
+            /**
+             * Number
+             * @description Series Number.
+             */
+            number?: number | null;
+            /**
+             * Orientation
+             * @default
+             * @enum {string}
+             */
+            orientation: "" | "axial" | "sagittal" | "coronal" | "oblique";
+            /**
+             * Prior
+             * @description 0 the exam itself, 1 the newest prior like it, ...
+             * @default 0
+             */
+            prior: number;
+            /**
+             * Slab
+             * @default 0
+             */
+            slab: number;
+            /**
+             * View
+             * @default stack
+             * @enum {string}
+             */
+            view: "stack" | "axial" | "sagittal" | "coronal" | "volume";
+            window?: components["schemas"]["Window"] | null;
         };
         /**
          * Part
@@ -3160,6 +3641,42 @@ export interface components {
         Roles: {
             /** Roles */
             roles: components["schemas"]["RoleWords"][];
+        };
+        /**
+         * SaveIn
+         * @description What is to be saved as DICOM.
+         */
+        SaveIn: {
+            /** Annotations */
+            annotations: components["schemas"]["Annotation"][];
+            /**
+             * Draft
+             * @description The version of the draft that this was; it is discarded then.
+             * @default 0
+             */
+            draft: number;
+            /** Key Images */
+            key_images?: string[];
+            /** Previous */
+            previous?: string[];
+            /**
+             * Save
+             * Format: uuid
+             * @description Given by the client, the same when it tries again: nothing is saved twice.
+             */
+            save: string;
+        };
+        /**
+         * SavedWords
+         * @description SOP Instance UIDs of the new objects, "" where there is none.
+         */
+        SavedWords: {
+            /** Key Objects */
+            key_objects: string;
+            /** Presentation States */
+            presentation_states: string[];
+            /** Report */
+            report: string;
         };
         /**
          * ScopeWords
@@ -3764,6 +4281,24 @@ export interface components {
             users: components["schemas"]["User"][];
         };
         /**
+         * Value
+         * @description One number that a tool gives.
+         */
+        Value: {
+            /**
+             * Name
+             * @enum {string}
+             */
+            name: "length" | "angle" | "long" | "short" | "area" | "perimeter" | "ratio" | "mean" | "std" | "min" | "max" | "value";
+            /**
+             * Unit
+             * @enum {string}
+             */
+            unit: "mm" | "mm2" | "deg" | "px" | "px2" | "HU" | "SUV" | "raw" | "ratio";
+            /** Value */
+            value: number;
+        };
+        /**
          * Ways
          * @description How one may sign in here.
          */
@@ -3834,6 +4369,16 @@ export interface components {
              * @enum {string}
              */
             via: "session" | "token";
+        };
+        /**
+         * Window
+         * @description Centre and width, in the units of the image.
+         */
+        Window: {
+            /** Center */
+            center: number;
+            /** Width */
+            width: number;
         };
         /**
          * Wish
@@ -11211,6 +11756,1358 @@ export interface operations {
             };
             /** @description Too many attempts. */
             429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description Not now; try again later. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+        };
+    };
+    list_layouts: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Layouts"];
+                };
+            };
+            /** @description The request cannot be done as it is. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description This account may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description There is no such thing, or it is not for this account. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description It was decided before, or clashes with what is there. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description The request is not understood. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description Not now; try again later. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+        };
+    };
+    add_layout: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LayoutIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LayoutWords"];
+                };
+            };
+            /** @description The request cannot be done as it is. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description This account may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description There is no such thing, or it is not for this account. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description It was decided before, or clashes with what is there. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description The request is not understood. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description Not now; try again later. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+        };
+    };
+    export_layouts: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Exchange"];
+                };
+            };
+            /** @description The request cannot be done as it is. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description This account may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description There is no such thing, or it is not for this account. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description It was decided before, or clashes with what is there. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description The request is not understood. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description Not now; try again later. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+        };
+    };
+    import_layouts: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Exchange"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Layouts"];
+                };
+            };
+            /** @description The request cannot be done as it is. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description This account may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description There is no such thing, or it is not for this account. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description It was decided before, or clashes with what is there. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description The request is not understood. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description Not now; try again later. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+        };
+    };
+    change_layout: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                number: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LayoutIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LayoutWords"];
+                };
+            };
+            /** @description The request cannot be done as it is. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description This account may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description There is no such thing, or it is not for this account. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description It was decided before, or clashes with what is there. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description The request is not understood. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description Not now; try again later. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+        };
+    };
+    delete_layout: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                number: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The request cannot be done as it is. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description This account may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description There is no such thing, or it is not for this account. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description It was decided before, or clashes with what is there. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description The request is not understood. */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -20449,6 +22346,1370 @@ export interface operations {
             };
             /** @description There is no such thing, or it is not for this account. */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description The request is not understood. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description Not now; try again later. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+        };
+    };
+    show_draft: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Study Instance UID. */
+                study_uid: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DraftWords"];
+                };
+            };
+            /** @description The request cannot be done as it is. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description This account may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description There is no such thing, or it is not for this account. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description It was decided before, or clashes with what is there. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description The request is not understood. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description Not now; try again later. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+        };
+    };
+    keep_draft: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Study Instance UID. */
+                study_uid: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["DraftIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Kept"];
+                };
+            };
+            /** @description The request cannot be done as it is. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description This account may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description There is no such thing, or it is not for this account. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description It was decided before, or clashes with what is there. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description The request is not understood. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description Not now; try again later. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+        };
+    };
+    discard_draft: {
+        parameters: {
+            query: {
+                version: number;
+            };
+            header?: never;
+            path: {
+                /** @description Study Instance UID. */
+                study_uid: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The request cannot be done as it is. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description This account may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description There is no such thing, or it is not for this account. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description It was decided before, or clashes with what is there. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description The request is not understood. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description Not now; try again later. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+        };
+    };
+    layouts_for_study: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Study Instance UID. */
+                study_uid: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Hanging"];
+                };
+            };
+            /** @description The request cannot be done as it is. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description This account may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description There is no such thing, or it is not for this account. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description It was decided before, or clashes with what is there. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description The request is not understood. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description Not now; try again later. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+        };
+    };
+    show_measurements: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Study Instance UID. */
+                study_uid: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Measurements"];
+                };
+            };
+            /** @description The request cannot be done as it is. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description This account may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description There is no such thing, or it is not for this account. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description It was decided before, or clashes with what is there. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description The request is not understood. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description Not now; try again later. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+        };
+    };
+    save_measurements: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Study Instance UID. */
+                study_uid: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SaveIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SavedWords"];
+                };
+            };
+            /** @description The request cannot be done as it is. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description This account may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description There is no such thing, or it is not for this account. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": {
+                        /**
+                         * Code
+                         * @default
+                         */
+                        code: string;
+                        /**
+                         * Detail
+                         * @default
+                         */
+                        detail: string;
+                        /** Status */
+                        status: number;
+                        /** Title */
+                        title: string;
+                        /**
+                         * Type
+                         * @default about:blank
+                         */
+                        type: string;
+                    };
+                };
+            };
+            /** @description It was decided before, or clashes with what is there. */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -8,5 +8,6 @@ import { devices } from './zh/devices'
 import { people } from './zh/people'
 import { stewards } from './zh/stewards'
 import { viewing } from './zh/viewing'
+import { measuring } from './zh/viewing-measure'
 
-export const zh: Words<typeof en> = { app, access, archive, viewing, admin, audit, devices, people, stewards }
+export const zh: Words<typeof en> = { app, access, archive, viewing, measuring, admin, audit, devices, people, stewards }

@@ -17,6 +17,7 @@ import { useModel, Viewing } from './model'
 import { PaneView } from './PaneView'
 import { Toolbar } from './Toolbar'
 import { iconOf } from './Tile'
+import { Measurements } from './measure/Measurements'
 import { VolumePanes } from './VolumePanes'
 import classes from './Viewer.module.css'
 
@@ -155,6 +156,7 @@ function OneStudy({ study }: { study: string }) {
           </div>
         )}
       </main>}
+      <Measurements viewing={viewing} study={study} stacks={stacks} />
     </div>
   )
 }

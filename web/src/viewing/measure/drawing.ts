@@ -1,0 +1,325 @@
+/**
+ * What is drawn on a study: kept as a draft on the server while it is drawn, restored when the study opens, saved as
+ * DICOM. What could not be kept stays here and is tried again; nothing is given up while the page is open.
+ */
+import { eventTarget, getRenderingEngines } from '@cornerstonejs/core'
+import { annotation as annotations, Enums } from '@cornerstonejs/tools'
+
+import { api, data } from '../../api/client'
+import { Problem } from '../../api/problem'
+import { frameOf } from '../engine/frames'
+import { start } from '../engine/start'
+import { drawnOf, imageOf, markOf, plainOf, type Annotation, type Drawn, type Measured } from './shapes'
+
+export type Status = 'opening' | 'empty' | 'saving' | 'saved' | 'waiting'
+
+export interface State {
+  status: Status
+  /** Of the draft, in the order in which they were drawn. */
+  own: Annotation[]
+  /** Of reports. */
+  measured: Measured[]
+  leftOut: number
+  /** Reports of which the draft is a later version. */
+  previous: string[]
+  /** It could not be read what is kept. */
+  failed: unknown
+}
+
+const QUIET = 600
+const RETRY = [1_000, 2_000, 5_000, 10_000, 30_000]
+const CHANGES = [
+  Enums.Events.ANNOTATION_COMPLETED,
+  Enums.Events.ANNOTATION_MODIFIED,
+  Enums.Events.ANNOTATION_REMOVED,
+]
+
+export class Drawing {
+  private state: State = { status: 'opening', own: [], measured: [], leftOut: 0, previous: [], failed: null }
+  private readonly listeners = new Set<() => void>()
+  private version = 0
+  private kept = ''
+  private timer: ReturnType<typeof setTimeout> | undefined
+  private tries = 0
+  private busy = false
+  private open = false
+  private closed = false
+  /** Whose images are not known yet, or which no tool of ours draws: kept as they are. */
+  private pending: Annotation[] = []
+  /** (SOP Instance UID, frame) -> image id */
+  private images = new Map<string, string>()
+  private shown = new Set<string>()
+
+  constructor(readonly study: string) {}
+
+  subscribe = (listener: () => void) => {
+    this.listeners.add(listener)
+    return () => this.listeners.delete(listener)
+  }
+
+  get = () => this.state
+
+  private set(change: Partial<State>): void {
+    this.state = { ...this.state, ...change }
+    for (const listener of this.listeners) listener()
+  }
+
+  /** Begins; returns how to end. */
+  start(): () => void {
+    this.closed = false
+    for (const name of CHANGES) eventTarget.addEventListener(name, this.changed)
+    addEventListener('beforeunload', this.leaving)
+    addEventListener('online', this.keepNow)
+    void this.read()
+    return () => {
+      if (this.dirty()) void this.keep()
+      this.closed = true
+      clearTimeout(this.timer)
+      for (const name of CHANGES) eventTarget.removeEventListener(name, this.changed)
+      removeEventListener('beforeunload', this.leaving)
+      removeEventListener('online', this.keepNow)
+      for (const one of this.drawn()) annotations.state.removeAnnotation(one.annotationUID!)
+      this.shown.clear()
+    }
+  }
+
+  /** Reads what is kept and what reports say. */
+  async read(): Promise<void> {
+    this.set({ failed: null })
+    try {
+      // it knows where images lie
+      await start()
+      const path = { study_uid: this.study }
+      const draft = await data(api.GET('/studies/{study_uid}/draft', { params: { path } }))
+      if (this.closed) return
+      this.version = draft.version
+      const here = new Set(this.collect().map((one) => one.id))
+      this.pending.push(...draft.annotations.filter((one) => !here.has(one.id)))
+      this.open = true
+      this.kept = draft.version ? text([...this.pending, ...this.collect()], draft.previous) : ''
+      this.set({ previous: draft.previous })
+      this.place()
+      this.refresh()
+      this.set({ status: this.state.own.length ? 'saved' : 'empty' })
+      await this.readReports()
+    } catch (error) {
+      if (!this.closed) this.set({ failed: error })
+    }
+  }
+
+  async readReports(): Promise<void> {
+    const found = await data(api.GET('/studies/{study_uid}/measurements', { params: { path: { study_uid: this.study } } }))
+    if (this.closed) return
+    for (const one of this.drawn()) if (markOf(one).report) annotations.state.removeAnnotation(one.annotationUID!)
+    this.shown.clear()
+    this.set({ measured: found.annotations, leftOut: found.left_out })
+    this.place()
+  }
+
+  /** The images that are known by now. */
+  know(imageIds: string[]): void {
+    for (const id of imageIds) {
+      const frame = frameOf(id)
+      if (frame) this.images.set(`${frame.instance.sop}/${frame.frame}`, id)
+    }
+    this.place()
+  }
+
+  imageOf(one: { sop: string; frame: number }): string | undefined {
+    return this.images.get(`${one.sop}/${one.frame}`)
+  }
+
+  /** Puts onto the images what is known of them. */
+  private place(): void {
+    if (!this.open) return
+    let changed = false
+    this.pending = this.pending.filter((one) => {
+      const image = this.imageOf(one)
+      const made = image && drawnOf(one, image)
+      if (!made) return true
+      annotations.state.addAnnotation(made, made.metadata.FrameOfReferenceUID ?? '')
+      changed = true
+      return false
+    })
+    const replaced = new Set(this.state.previous)
+    for (const one of this.state.measured) {
+      const key = `${one.report}/${one.id}`
+      const image = this.imageOf(one)
+      const made = !this.shown.has(key) && !replaced.has(one.report) && image ? drawnOf(one, image, one.report) : null
+      if (!made) continue
+      this.shown.add(key)
+      annotations.config.style.setAnnotationStyles(key, { color: 'rgb(140, 200, 255)', textBoxColor: 'rgb(140, 200, 255)' })
+      annotations.state.addAnnotation(made, made.metadata.FrameOfReferenceUID ?? '')
+      changed = true
+    }
+    if (changed) redraw()
+  }
+
+  /** What is on the images of this study. */
+  private drawn(): Drawn[] {
+    return annotations.state.getAllAnnotations().filter((one): one is Drawn => {
+      const image = one.metadata && imageOf(one as Drawn)
+      return image !== undefined && image.includes(`/studies/${this.study}/`)
+    })
+  }
+
+  private collect(): Annotation[] {
+    return this.drawn().flatMap((one) => (markOf(one).report ? [] : (plainOf(one) ?? [])))
+  }
+
+  private refresh(): void {
+    const own = [...this.pending, ...this.collect()]
+    if (text(own, []) !== text(this.state.own, [])) this.set({ own })
+  }
+
+  private dirty(): boolean {
+    if (!this.open) return this.state.own.length > 0
+    const own = [...this.pending, ...this.collect()]
+    return own.length || this.version ? text(own, this.state.previous) !== this.kept : false
+  }
+
+  private readonly changed = () => {
+    clearTimeout(this.timer)
+    this.timer = setTimeout(() => {
+      this.refresh()
+      if (this.open && this.dirty()) void this.keep()
+      else if (!this.open) void this.read()
+    }, this.tries ? RETRY[0] : QUIET)
+  }
+
+  private readonly leaving = (event: BeforeUnloadEvent) => {
+    if (!this.dirty() && !this.busy) return
+    void this.keep()
+    event.preventDefault()
+  }
+
+  /** Tries at once what waits. */
+  readonly keepNow = () => {
+    if (this.state.status === 'waiting') void this.keep()
+  }
+
+  private async keep(): Promise<void> {
+    if (this.busy) return
+    this.busy = true
+    clearTimeout(this.timer)
+    const own = [...this.pending, ...this.collect()]
+    const sent = text(own, this.state.previous)
+    this.set({ status: 'saving' })
+    try {
+      const answer = await data(
+        api.PUT('/studies/{study_uid}/draft', {
+          params: { path: { study_uid: this.study } },
+          body: { version: this.version, annotations: own, previous: this.state.previous },
+        }),
+      )
+      this.version = answer.version
+      this.kept = sent
+      this.tries = 0
+      this.set({ status: own.length ? 'saved' : 'empty' })
+    } catch (error) {
+      if (error instanceof Problem && error.status === 409) await this.join().catch(() => undefined)
+      const wait = RETRY[Math.min(this.tries, RETRY.length - 1)]!
+      this.tries += 1
+      this.set({ status: 'waiting' })
+      if (!this.closed) this.timer = setTimeout(() => void this.keep(), wait)
+      return
+    } finally {
+      this.busy = false
+    }
+    if (!this.closed && this.dirty()) this.changed()
+  }
+
+  /** Another window was first: what it drew is taken over, what is drawn here stays. */
+  private async join(): Promise<void> {
+    const draft = await data(api.GET('/studies/{study_uid}/draft', { params: { path: { study_uid: this.study } } }))
+    const before = new Set((this.kept ? (JSON.parse(this.kept) as [Annotation[]])[0] : []).map((one) => one.id))
+    const here = new Set([...this.pending, ...this.collect()].map((one) => one.id))
+    // what was known and is not here any more was deleted here
+    this.pending.push(...draft.annotations.filter((one) => !here.has(one.id) && !before.has(one.id)))
+    this.version = draft.version
+    this.set({ previous: [...new Set([...this.state.previous, ...draft.previous])] })
+    this.place()
+    this.refresh()
+  }
+
+  remove(id: string): void {
+    this.pending = this.pending.filter((one) => one.id !== id)
+    if (annotations.state.getAnnotation(id)) annotations.state.removeAnnotation(id)
+    redraw()
+    this.changed()
+    this.refresh()
+  }
+
+  label(id: string, label: string): void {
+    const found = annotations.state.getAnnotation(id)
+    if (found) (found.data as { label?: string }).label = label
+    this.pending = this.pending.map((one) => (one.id === id ? { ...one, label } : one))
+    redraw()
+    this.refresh()
+    this.changed()
+  }
+
+  /** Takes a report of one's own apart, to save a later version of it. */
+  revise(report: string): void {
+    const taken = this.state.measured.filter((one) => one.report === report)
+    for (const one of this.drawn()) if (markOf(one).report === report) annotations.state.removeAnnotation(one.annotationUID!)
+    const known = new Set(this.state.own.map((one) => one.id))
+    this.pending.push(
+      ...taken
+        .filter((one) => !known.has(one.id) && one.tool !== 'other')
+        .map(({ id, tool, sop, frame, points, values, label }) => ({ id, tool, sop, frame, points, values, label, world: [], colour: '' }) as Annotation),
+    )
+    this.set({ previous: [...this.state.previous, report] })
+    this.place()
+    this.refresh()
+    void this.keep()
+  }
+
+  /** Saves the draft as DICOM. `save`: a UUID of this save, the same when it is tried again. */
+  async save(save: string, keyImages: boolean): Promise<void> {
+    // what is drawn meanwhile is kept afterwards
+    while (this.busy) await new Promise((done) => setTimeout(done, 50))
+    if (this.dirty()) await this.keep()
+    this.busy = true
+    try {
+      await this.become(save, keyImages)
+    } finally {
+      this.busy = false
+      this.changed()
+    }
+    await this.readReports()
+  }
+
+  private async become(save: string, keyImages: boolean): Promise<void> {
+    const own = [...this.pending, ...this.collect()]
+    await data(
+      api.POST('/studies/{study_uid}/measurements', {
+        params: { path: { study_uid: this.study } },
+        body: {
+          save,
+          annotations: own,
+          key_images: keyImages ? [...new Set(own.map((one) => one.sop))].slice(0, 200) : [],
+          previous: this.state.previous,
+          draft: this.version,
+        },
+      }),
+    )
+    // it is in the archive now: what is shown from here on is read from there
+    const saved = new Set(own.map((one) => one.id))
+    this.pending = this.pending.filter((one) => !saved.has(one.id))
+    for (const one of this.drawn()) if (saved.has(one.annotationUID!)) annotations.state.removeAnnotation(one.annotationUID!)
+    this.set({ previous: [] })
+    this.version = 0
+    this.kept = ''
+    this.refresh()
+    this.set({ status: 'empty' })
+  }
+}
+
+function text(own: Annotation[], previous: string[]): string {
+  return JSON.stringify([own, previous])
+}
+
+function redraw(): void {
+  for (const engine of getRenderingEngines() ?? []) engine.render()
+}
