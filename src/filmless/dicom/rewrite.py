@@ -28,7 +28,7 @@ from filmless.kit.errors import Refused
 #: items nested deeper than this are refused: no real object comes near
 MAX_DEPTH = 200
 #: an inflated data set may be this long; bytes
-MAX_INFLATED = 2 << 30
+MAX_INFLATED = 512 << 20
 
 #: bytes per word of VRs that change with the byte order
 WORD = {
@@ -124,12 +124,13 @@ def items(data: Buffer, sequence: Element, encoding: Encoding) -> Iterator[tuple
         pos = after
 
 
-def inflate(data: Buffer) -> bytes:
-    """A deflated data set (PS3.5 A.5), with or without a zlib wrapper. Raises Refused where it is damaged."""
+def inflate(data: Buffer, longest: int = MAX_INFLATED) -> bytes:
+    """A deflated data set (PS3.5 A.5), with or without a zlib wrapper; at most `longest` bytes, since a thousand may
+    come of one. Raises Refused where it is damaged or longer."""
     for window in (-zlib.MAX_WBITS, zlib.MAX_WBITS):
         stream = zlib.decompressobj(window)
         try:
-            out = stream.decompress(data, MAX_INFLATED)
+            out = stream.decompress(data, longest)
         except zlib.error:
             continue
         if stream.eof:

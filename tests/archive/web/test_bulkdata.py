@@ -1,6 +1,8 @@
 """WADO-RS bulk data: values by the way to them, of objects in every encoding."""
 
 import io
+import struct
+import zlib
 
 import pydicom
 import pytest
@@ -119,3 +121,22 @@ async def test_compressed_pixels_are_frames(web: Web) -> None:
             f"{address}/bulkdata/7FE00010", headers={"accept": f'multipart/related; type="{OCTETS}"'}
         )
         assert b"".join(content for _, content in parts_of(plain)) == one.PixelData
+
+
+async def test_a_deflated_bomb_is_not_held_in_memory(web: Web) -> None:
+    ds = made.image(1, name="Bomb^Bob", patient_id="BOMB1", study="1.2.3", series="1.2.3.1")
+    data = made.data_set(made.part10(ds))
+    packed = zlib.compressobj(9, zlib.DEFLATED, -15)
+    file = part10.build_preamble_and_meta(ds.SOPClassUID, ds.SOPInstanceUID, "1.2.840.10008.1.2.1.99")
+    file += packed.compress(data[: data.index(b"\xe0\x7f\x10\x00")])
+    file += packed.compress(struct.pack("<HH2sHI", 0x7FE0, 0x0010, b"OW", 0, 65 << 20))
+    for _ in range(65):
+        file += packed.compress(bytes(1 << 20))
+    address, _ = web.put(file + packed.flush())
+    async with web.client() as client:
+        for path in ("7FE00010", "00191010"):
+            answer = await client.get(f"{address}/bulkdata/{path}")
+            assert answer.status_code == 406, answer.text[:200]
+        # its bytes as they are stored are had all the same
+        whole = await client.get(address, headers={"Accept": "application/dicom; transfer-syntax=*"})
+        assert whole.status_code == 200 and len(whole.content) < 1 << 20

@@ -5,6 +5,7 @@ Values leave little endian, whatever their object's syntax. Pixel data leave as 
 
 import asyncio
 import re
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
@@ -27,11 +28,15 @@ from filmless.dicom.vr import settled_vr
 from filmless.dicom.web import accept
 from filmless.dicom.web.media_types import OCTET_STREAM
 from filmless.dicom.web.multipart import closing, content_type, new_boundary, part_head
+from filmless.kit.errors import Refused
 from filmless.net.http.streams import FileSlice, Segments, part_asked
 
 #: a tag, then item numbers and tags
 _PATH: Final = re.compile(r"[0-9A-Fa-f]{8}(/[1-9][0-9]{0,5}/[0-9A-Fa-f]{8}){0,100}")
 _ALLOCATED: Final = 0x00280100
+#: of a deflated data set, inflated for one of its values, in this process; bytes, and how many at a time
+_LONGEST_INFLATED: Final = 64 << 20
+_INFLATING: Final = threading.BoundedSemaphore(2)
 _KIND: Final = f"{OCTET_STREAM}; transfer-syntax={uids.EXPLICIT_VR_LE}"
 
 
@@ -103,7 +108,7 @@ class BulkData:
             head: bytes = out.head
             syntax = stored.ts
             if uids.transfer_syntax(syntax).deflated:
-                head, syntax = inflate(head), uids.EXPLICIT_VR_LE
+                head, syntax = _inflated(head), uids.EXPLICIT_VR_LE
             return _inside(
                 scan(head, syntax, frozenset({tag, _ALLOCATED}), past_pixels=True), head, None, way
             )
@@ -112,13 +117,22 @@ class BulkData:
         with mapped(out.path, out.offset, out.length) as part:
             data, syntax, place = part, stored.ts, out
             if uids.transfer_syntax(syntax).deflated:
-                data, syntax = memoryview(inflate(part)), uids.EXPLICIT_VR_LE
+                data, syntax = memoryview(_inflated(part)), uids.EXPLICIT_VR_LE
                 return _inside(
                     scan(data, syntax, frozenset({tag, _ALLOCATED}), past_pixels=True), data, None, way
                 )
             return _inside(
                 scan(data, syntax, frozenset({tag, _ALLOCATED}), past_pixels=True), data, place, way
             )
+
+
+def _inflated(data: bytes | memoryview) -> bytes:
+    """Raises Refused (code "not-acceptable") where it is longer than this process holds for one answer."""
+    with _INFLATING:
+        try:
+            return inflate(data, _LONGEST_INFLATED)
+        except Refused as why:
+            raise accept.not_acceptable(why.message.rstrip(".")) from why
 
 
 def _inside(header: Header, data: bytes | memoryview, place: Leaving | None, way: str) -> Value | None:

@@ -53,7 +53,7 @@ def _whole(out: Leaving) -> bytes:
     if out.size > _LARGEST:
         raise Refused("This report is too large to be rendered.", code="not-acceptable")
     data = b"".join(out.chunks())
-    return inflate(data) if uids.transfer_syntax(out.transfer_syntax).deflated else data
+    return inflate(data, _LARGEST) if uids.transfer_syntax(out.transfer_syntax).deflated else data
 
 
 def _scan(data: bytes, syntax: str) -> Header:
