@@ -380,3 +380,23 @@ def test_flags_between_what_is_one_person_after_all_are_settled(archive: Archive
         assert open_flags(connection, limit=10) == []
         assert connection.scalar(select(identity_flags.c.reason)).startswith("correction ")
         assert len(connection.execute(select(patients)).all()) == 1
+
+
+def test_what_would_hold_up_arrivals_for_long_is_refused(
+    archive: Archive, put: Put, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(put)
+    put(ct(SOPInstanceUID="1.2.3.1.2.1", SeriesInstanceUID="1.2.3.1.2"))
+    before = whole(archive.engine)
+    monkeypatch.setattr(service, "_MOST_RENEWED", 3)
+    with pytest.raises(Refused, match="4 objects") as refused:
+        correct(archive, study(), ImageComments="x")
+    assert refused.value.code == "too-many-objects"
+    assert whole(archive.engine) == before
+    # what is of the study alone is quick, however many objects there are; and each series by itself is within bounds
+    correct(archive, study(), PatientName="DOE^JOHN")
+    one = correct(archive, Target(Level.SERIES, "1.2.3.1.1"), ImageComments="x")
+    monkeypatch.setattr(service, "_MOST_RENEWED", 1)
+    # taking back is always possible
+    undo(archive, one)
+    assert whole(archive.engine) == rebuilt(archive)

@@ -45,6 +45,9 @@ Record = Callable[[Connection, AuditEntry], None]
 
 log = logging.getLogger(__name__)
 
+#: objects whose own rows are made anew in one transaction: about a millisecond each, and arrivals wait meanwhile; they
+#: give up after 30 s
+_MOST_RENEWED = 15_000
 _OF_INSTANCE = frozenset(levels.INSTANCE) | frozenset(
     tag for tag, (level, _, _) in levels.SEQUENCES.items() if level == "instance"
 )
@@ -66,8 +69,8 @@ def correct(
     """Put a correction in force over `target`, also over what comes to it later. UIDs and pixels stay.
 
     `root`: the store's; `by`: who, in words that are kept; `record` keeps the audit entry. Raises Refused where the
-    principal may not (code "not-permitted"), nothing visible is named ("not-found"), or the changes are not as they
-    must be.
+    principal may not (code "not-permitted"), nothing visible is named ("not-found"), the changes are not as they must
+    be, or arrivals would have to wait too long for them ("too-many-objects").
     """
     principal = permit(principal, Action.CORRECT)
     wanted = checked(target.level, changes)
@@ -284,6 +287,12 @@ def _renew(
 ) -> Refiled:
     """Rows of the instances `affected`, where they hold what is corrected, and of all that is above them."""
     if correction.tags & (_OF_INSTANCE | {SPECIFIC_CHARACTER_SET}) or _further(connection, correction):
+        if len(affected) > _MOST_RENEWED and correction.undone_at is None:
+            raise Refused(
+                f"This changes each of {len(affected)} objects by itself, and nothing could arrive meanwhile: correct"
+                f" the series one by one ({_MOST_RENEWED} objects at most).",
+                code="too-many-objects",
+            )
         for start in range(0, len(affected), 500):
             part = affected[start : start + 500]
             rows = connection.execute(STORED.where(instances.c.id.in_(part)).order_by(instances.c.id)).all()
