@@ -2,7 +2,7 @@
 
 `STORE/ledger.jsonl` is only ever appended to, and a line is on disk before the index commits the decision. A line
 whose decision then did not commit is harmless: either its file is gone (recovery removed it), or the person
-decides again.
+decides again. That of a correction is taken back by the next one (corrections/ledgered.py).
 
     {"at": "...", "what": "quarantine", "key": "...", "cause": "different-object"}
     {"at": "...", "what": "keep-first" | "replace" | "accept" | "discard", "key": "...", "by": "...", "reason": "..."}
