@@ -56,7 +56,8 @@ studies = Table(
     Column("created_at", Moment, nullable=False),
     Column("changed_at", Moment, nullable=False),
     UniqueConstraint("study_uid", "patient"),
-    Index("ix_studies_patient", "patient"),
+    # with what studies are ordered by and seen by: those of thousands of patients of one family name are not opened
+    Index("ix_studies_patient", "patient", "study_date", "study_time", "instance_count", "study_uid"),
     Index("ix_studies_study_date", "study_date", "study_time"),
     Index("ix_studies_accession_number", "accession_number"),
     Index("ix_studies_study_id", "study_id"),
@@ -130,6 +131,7 @@ instances = Table(
     Index("ix_instances_correction", "correction", **_where("correction <> 0")),
     Index("ix_instances_series", "series"),
     Index("ix_instances_rejected", "rejected", **_where("rejected <> ''")),
+    Index("ix_instances_rejected_series", "series", **_where("rejected <> ''")),
 )
 
 versions = Table(

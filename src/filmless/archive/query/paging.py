@@ -37,25 +37,33 @@ class Page:
     readers: Sequence[tuple[int, Reader]]
     #: place in the order of the last row; () where there is none
     last: tuple[str | int, ...]
-    #: there are answers behind it
-    more: bool
+    #: answers behind it that were counted
+    behind: int
+
+    @property
+    def more(self) -> bool:
+        """There are answers behind it."""
+        return self.behind > 0
 
 
-def page(connection: Connection, principal: Principal, query: Query) -> Page:
-    """At most `query.limit` answers in `query.order`, which must end in ARRIVAL, behind `query.after`."""
-    wanted = replace(query, limit=query.limit + 1)
-    plan, values = _plan(connection, principal, wanted)
+def page(connection: Connection, principal: Principal, query: Query, *, beyond: int = 1) -> Page:
+    """At most `query.limit` answers in `query.order`, which must end in ARRIVAL, behind `query.after`.
+
+    Answers behind them are counted up to `beyond`, at least one.
+    """
+    # one answer is read anyway, with the number of those that there are
+    wanted = replace(query, limit=max(query.limit, 1))
+    plan, values = _plan(connection, principal, wanted, beyond)
     if plan is not None:
         selection, rows = plan.selection, plan.run(connection, values)
     else:
-        selection = Selection(connection.dialect.name, principal, wanted)
+        selection = Selection(connection.dialect.name, principal, wanted, beyond=beyond)
         rows = connection.execute(selection.statement()).fetchall()
         selection.look_up(connection, rows)
-    more = len(rows) > query.limit
-    if more:
-        rows = rows[: query.limit]
+    counted = rows[0][selection.counted_place] if rows else 0
+    rows = rows[: query.limit]
     last = tuple(rows[-1][at] for at in selection.order_places) if rows else ()
-    return Page(rows, selection.readers, last, more)
+    return Page(rows, selection.readers, last, counted - len(rows))
 
 
 def count(connection: Connection, principal: Principal, query: Query, *, most: int = 0) -> int:
@@ -99,7 +107,9 @@ _plans: OrderedDict[Any, _Plan | None] = OrderedDict()
 _lock = Lock()
 
 
-def _plan(connection: Connection, principal: Principal, query: Query) -> tuple[_Plan | None, Sequence[str]]:
+def _plan(
+    connection: Connection, principal: Principal, query: Query, beyond: int
+) -> tuple[_Plan | None, Sequence[str]]:
     """The plan for the shape of a query, and its values; None where it has to be made by itself."""
     if query.after or query.offset or query.items or query.extras.keys:
         return None, ()
@@ -121,6 +131,7 @@ def _plan(connection: Connection, principal: Principal, query: Query) -> tuple[_
         query.returned,
         query.order,
         query.limit,
+        beyond,
         query.options,
         principal,
         # what is granted ends by itself
@@ -130,7 +141,7 @@ def _plan(connection: Connection, principal: Principal, query: Query) -> tuple[_
         if key in _plans:
             _plans.move_to_end(key)
             return _plans[key], values
-    made = _made(connection, principal, replace(query, keys=tuple(stand_ins)), len(values))
+    made = _made(connection, principal, replace(query, keys=tuple(stand_ins)), beyond, len(values))
     with _lock:
         _plans[key] = made
         if len(_plans) > _MOST:
@@ -174,9 +185,11 @@ def _beginning(pattern: str) -> str | None:
     return start
 
 
-def _made(connection: Connection, principal: Principal, query: Query, number: int) -> _Plan | None:
+def _made(
+    connection: Connection, principal: Principal, query: Query, beyond: int, number: int
+) -> _Plan | None:
     """The plan of a query whose values are stand-ins; None where they cannot all be found again."""
-    selection = Selection(connection.dialect.name, principal, query, raw=True)
+    selection = Selection(connection.dialect.name, principal, query, raw=True, beyond=beyond)
     prepared = Prepared(selection.statement())
     places: dict[str, tuple[int, str]] = {}
     for name, value in prepared.constants(connection).items():

@@ -12,7 +12,6 @@ from sqlalchemy import (
     Text,
     and_,
     cast,
-    distinct,
     func,
     select,
     true,
@@ -20,9 +19,8 @@ from sqlalchemy import (
 )
 
 from filmless.access.model import Action, Principal
-from filmless.archive.query import keys as known
 from filmless.archive.query import order as ordering
-from filmless.archive.query import received
+from filmless.archive.query import received, related
 from filmless.archive.query.conditions import Condition, Conditions
 from filmless.archive.query.keys import DATE_AND_TIME, KEYS, LEVELS, TABLES, Key, Level, key_of
 from filmless.archive.query.matching import Item, Match, Range, holds
@@ -67,8 +65,6 @@ def search(connection: Connection, principal: Principal, query: Query) -> Genera
 
 
 Reader = Callable[[Any], Any]
-#: for what is counted or listed beside the rows found; made once, because making an alias copies its columns
-_STUDY, _SERIES, _INSTANCE = studies.alias(), series.alias(), instances.alias()
 
 
 def prepare(dialect: str, principal: Principal, query: Query) -> tuple[Select[Any], list[tuple[int, Reader]]]:
@@ -81,16 +77,25 @@ class Selection:
     """A query as a SELECT, and how its rows are read.
 
     `counting`: only which rows there are matters. `raw`: DICOM JSON comes as text, and is to be put into received.Raw.
+    `beyond`: the rows of one page of `query.limit` answers are read, and counted is up to so many answers behind it.
     """
 
     def __init__(
-        self, dialect: str, principal: Principal, query: Query, *, counting: bool = False, raw: bool = False
+        self,
+        dialect: str,
+        principal: Principal,
+        query: Query,
+        *,
+        counting: bool = False,
+        raw: bool = False,
+        beyond: int = 0,
     ) -> None:
         self._dialect = dialect
         self._principal = principal
         self._query = query
         self._counting = counting
         self._raw = raw
+        self._beyond = beyond
         self._conditions = Conditions(dialect, principal, query.extras)
         self._columns: list[ColumnElement[Any]] = []
         self._places: dict[str, int] = {}
@@ -100,6 +105,8 @@ class Selection:
         self.raw_places: list[int] = []
         #: where in a row the values are that it is ordered by
         self.order_places: list[int] = []
+        #: where in a row the number of answers is, those behind the page included
+        self.counted_place = -1
         #: (level, place of the row's number) of extra keys that are returned, with their paths
         self._looked_up: dict[tuple[str, int], set[str]] = {}
         #: (level, owner) -> rows of attribute_values, of the rows that are read at the moment
@@ -107,6 +114,64 @@ class Selection:
 
     def statement(self) -> Select[Any]:
         """The SELECT. Call it once."""
+        own, used = self._asked()
+        given = ordering.criteria(self._query.order, self._query.level)
+        if self._query.order:
+            used.add(ordering.level_of(self._query.order, self._query.level))
+        if self._query.after:
+            own.append(ordering.behind(given, self._query.after))
+        if self._beyond:
+            return self._page(own, used, given)
+        used |= self._read()
+        if not self._counting:
+            self.order_places = [
+                self._place(f"order_{number}", one.expression) for number, one in enumerate(given)
+            ]
+        columns = self._columns or [TABLES[self._query.level].c.id]
+        return self._ordered(select(*columns).select_from(self._source(used)).where(*own), given)
+
+    def _page(self, own: list[Condition], used: set[int], given: Sequence[ordering.Criterion]) -> Select[Any]:
+        """Which answers first, with nothing but what they are ordered by; what is told of them then of a page's only.
+
+        Orders and counts much faster where many match: neither carries the columns of all of them along.
+        """
+        number_of = TABLES[self._query.level].c.id
+        keys = [one.expression.label(f"order_{number}") for number, one in enumerate(given)]
+        inside = select(number_of.label("found_id"), *keys).select_from(self._source(used)).where(*own)
+        limit = self._query.limit + self._beyond
+        found = self._ordered(inside, given, limit).cte("found").prefix_with("MATERIALIZED")
+        part = self._ordered_as(select(found), found, given).limit(self._query.limit).subquery("part")
+        source = self._source(self._read())
+        self.order_places = [
+            self._place(f"order_{number}", part.c[f"order_{number}"]) for number in range(len(given))
+        ]
+        counted = select(func.count()).select_from(found).scalar_subquery()
+        self.counted_place = self._place("found_in_all", counted)
+        statement = select(*self._columns).select_from(part.join(source, number_of == part.c.found_id))
+        return self._ordered_as(statement, part, given)
+
+    def _ordered(
+        self, statement: Select[Any], given: Sequence[ordering.Criterion], limit: int = 0
+    ) -> Select[Any]:
+        if not self._counting:
+            statement = statement.order_by(
+                *(one.expression.desc() if one.descending else one.expression for one in given)
+            )
+        if limit or self._query.limit:
+            statement = statement.limit(limit or self._query.limit)
+        if self._query.offset:
+            statement = statement.offset(self._query.offset)
+        return statement
+
+    @staticmethod
+    def _ordered_as(
+        statement: Select[Any], rows: FromClause, given: Sequence[ordering.Criterion]
+    ) -> Select[Any]:
+        columns = [(rows.c[f"order_{number}"], one.descending) for number, one in enumerate(given)]
+        return statement.order_by(*(column.desc() if down else column for column, down in columns))
+
+    def _asked(self) -> tuple[list[Condition], set[int]]:
+        """The conditions on answers, and the depths of the levels that they are about."""
         level = LEVELS.index(self._query.level)
         own: list[Condition] = []
         below: dict[int, list[Condition]] = {}
@@ -126,35 +191,24 @@ class Selection:
                 own.append(condition)
         if below:
             own.append(self._something_below(below))
+        return own, used
+
+    def _read(self) -> set[int]:
+        """Place what is returned; the depths of the levels that it is of."""
+        used = {LEVELS.index(self._query.level)}
         for tag in self._query.returned:
             key = self._key(tag)
             used.add(LEVELS.index(key.level))
             self.readers.append((tag, self._reader(key)))
-        given = ordering.criteria(self._query.order, self._query.level)
-        if self._query.order:
-            used.add(ordering.level_of(self._query.order, self._query.level))
-        if self._query.after:
-            own.append(ordering.behind(given, self._query.after))
-        if not self._counting:
-            self.order_places = [
-                self._place(f"order_{number}", one.expression) for number, one in enumerate(given)
-            ]
-        top = min(used)
+        return used
+
+    def _source(self, used: set[int]) -> FromClause:
+        """The level's table, joined with those above up to the highest of these depths."""
         source: FromClause = TABLES[self._query.level]
-        for depth in range(level, top, -1):
+        for depth in range(LEVELS.index(self._query.level), min(used), -1):
             own_side, above = _LINKS[LEVELS[depth]]
             source = source.join(TABLES[LEVELS[depth - 1]], own_side == above)
-        columns = self._columns or [TABLES[self._query.level].c.id]
-        statement = select(*columns).select_from(source).where(*own)
-        if not self._counting:
-            statement = statement.order_by(
-                *(one.expression.desc() if one.descending else one.expression for one in given)
-            )
-        if self._query.limit:
-            statement = statement.limit(self._query.limit)
-        if self._query.offset:
-            statement = statement.offset(self._query.offset)
-        return statement
+        return source
 
     def _attributes(self, level: Level) -> int:
         """The place of a level's DICOM JSON."""
@@ -295,83 +349,10 @@ class Selection:
         return at
 
     def _computed(self, key: Key) -> Reader:
-        name = key.keyword
-        live = self._principal.quality_control
-        match key.tag:
-            case known.MODALITIES_IN_STUDY:
-                if not live:
-                    at = self._place(name, studies.c.modalities)
-                    return lambda row: row[at]
-                at = self._place(name, self._listed(_SERIES, None))
-            case known.SOP_CLASSES_IN_STUDY:
-                if not live:
-                    at = self._place(name, studies.c.sop_classes)
-                    return lambda row: "\\".join(row[at])
-                at = self._place(name, self._listed(_SERIES, _INSTANCE))
-            case _:
-                at = self._place(name, self._live_count(key) if live else self._kept_count(key))
-                return lambda row: str(row[at])
-        return lambda row: "\\".join(sorted(filter(None, (row[at] or "").split(","))))
-
-    def _listed(self, one: FromClause, instance: FromClause | None) -> ColumnElement[Any]:
-        """The modalities or SOP classes of what quality control sees of a study, joined by commas."""
-        value = one.c.modality if instance is None else instance.c.sop_class_uid
-        if self._dialect == "sqlite":
-            joined: ColumnElement[Any] = func.group_concat(distinct(value))
-        else:
-            joined = func.string_agg(distinct(value), ",")
-        inside = select(joined).where(one.c.study == studies.c.id)
-        if instance is None:
-            inside = inside.where(in_force("SERIES", self._principal, one))
-        else:
-            inside = inside.where(instance.c.series == one.c.id, in_force("IMAGE", self._principal, instance))
-        return inside.scalar_subquery()
-
-    def _live_count(self, key: Key) -> ColumnElement[Any]:
-        """A number of related entities, counted from the instances that the principal sees."""
-        study, one, instance = _STUDY, _SERIES, _INSTANCE
-        counted: dict[int, ColumnElement[Any]] = {
-            known.PATIENT_STUDIES: study.c.id,
-            known.PATIENT_SERIES: one.c.id,
-            known.STUDY_SERIES: one.c.id,
-        }
-        inside = select(func.count(distinct(counted.get(key.tag, instance.c.id)))).where(
-            instance.c.series == one.c.id,
-            one.c.study == study.c.id,
-            in_force("IMAGE", self._principal, instance),
-        )
-        if key.level == "PATIENT":
-            inside = inside.where(seen(self._principal, study, action=Action.SEARCH))
-        link = {
-            "PATIENT": study.c.patient == patients.c.id,
-            "STUDY": study.c.id == studies.c.id,
-            "SERIES": one.c.id == series.c.id,
-        }
-        return inside.where(link[key.level]).scalar_subquery()
-
-    def _kept_count(self, key: Key) -> ColumnElement[Any]:
-        """A number of related entities, from the counts that ingest and rejection keep."""
-        match key.tag:
-            case known.STUDY_SERIES:
-                return studies.c.series_count
-            case known.STUDY_INSTANCES:
-                return studies.c.instance_count
-            case known.SERIES_INSTANCES:
-                return series.c.instance_count
-        study = _STUDY
-        match key.tag:
-            case known.PATIENT_STUDIES:
-                total: ColumnElement[Any] = func.count(study.c.id)
-            case known.PATIENT_SERIES:
-                total = func.coalesce(func.sum(study.c.series_count), 0)
-            case _:
-                total = func.coalesce(func.sum(study.c.instance_count), 0)
-        counted = select(total).where(
-            study.c.patient == patients.c.id,
-            study.c.instance_count > 0,
-            seen(self._principal, study, action=Action.SEARCH),
-        )
-        return counted.scalar_subquery()
+        at = self._place(key.keyword, related.expression(key, self._principal, self._dialect))
+        if key.tag in related.LISTS:
+            return lambda row: related.listed(row[at])
+        return lambda row: str(row[at])
 
 
 def _items_reader(at: int, name: str, match: Match | None, wanted: tuple[int, ...]) -> Reader:

@@ -85,8 +85,8 @@ def visible_at(
 def in_force(level: Level, principal: Principal, table: FromClause | None = None) -> Condition:
     """The condition on rows of a level below PATIENT that something in them is not hidden by a rejection.
 
-    Not enough by itself: `seen` must hold of the study. For most principals the counts that ingest and rejection keep
-    answer it; for quality control the instances.
+    Not enough by itself: `seen` must hold of the study. The counts that ingest and rejection keep answer it; for
+    quality control, where they say that there is nothing, the instances.
     """
     return _in_force(level, _table(level) if table is None else table, quality=principal.quality_control)
 
@@ -98,10 +98,12 @@ def _in_force(level: Level, own: FromClause, *, quality: bool) -> Condition:
         return own.c.instance_count > 0
     instance = instances.alias()
     inside: Select[Any] = select(instance.c.id).where(_in_force("IMAGE", instance, quality=True))
+    # what the count tells of needs no look at the instances
     if level == "SERIES":
-        return exists(inside.where(instance.c.series == own.c.id))
+        return or_(own.c.instance_count > 0, exists(inside.where(instance.c.series == own.c.id)))
     one = series.alias()
-    return exists(inside.where(instance.c.series == one.c.id, one.c.study == own.c.id))
+    there = exists(inside.where(instance.c.series == one.c.id, one.c.study == own.c.id))
+    return or_(own.c.instance_count > 0, there)
 
 
 def restricted(principal: Principal, action: Action = Action.VIEW) -> bool:

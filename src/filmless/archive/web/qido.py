@@ -152,13 +152,16 @@ class _Service:
         start = replace(
             asked.query, limit=size, after=after, offset=0 if after and not asked.after else asked.offset
         )
-        first = page(connection, principal, start) if size else _nothing(connection, principal, start)
+        beyond = asked.limit - size + COUNTED
+        first = (
+            page(connection, principal, start, beyond=beyond)
+            if size
+            else _nothing(connection, principal, start)
+        )
         total = count(connection, principal, asked.query) if asked.count else None
         remaining, left = 0, ""
         if first.more and size:
-            behind = replace(asked.query, after=first.last)
-            wanted = asked.limit - size
-            found = count(connection, principal, behind, most=wanted + COUNTED)
+            wanted, found = asked.limit - size, first.behind
             remaining = min(wanted, found)
             if found > wanted:
                 left = f"at least {COUNTED}" if found == wanted + COUNTED else str(found - wanted)
@@ -233,7 +236,7 @@ def _texts(asked: SearchRequest, found: Page, service: str) -> list[str]:
 def _nothing(connection: Connection, principal: Principal, query: Any) -> Page:
     """The page of a client that wants no answer, only to know how many there are."""
     found = page(connection, principal, replace(query, limit=0, offset=0))
-    return Page((), found.readers, (), more=False)
+    return Page((), found.readers, (), 0)
 
 
 def _whole(texts: Sequence[str], media_type: str, headers: list[tuple[str, str]]) -> Response:

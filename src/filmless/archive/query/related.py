@@ -1,0 +1,132 @@
+"""What is told of what is below an entity: numbers of series and instances, modalities and SOP classes of a study.
+
+Ingest and rejection keep them for what nobody is refused. For quality control, who sees what was rejected for quality
+reasons besides, they are counted from the instances - of those studies and series that have such instances.
+"""
+
+import json
+from typing import Any, Final
+
+from sqlalchemy import (
+    ColumnElement,
+    FromClause,
+    Text,
+    case,
+    cast,
+    distinct,
+    exists,
+    func,
+    literal_column,
+    select,
+)
+
+from filmless.access.model import Action, Principal
+from filmless.archive.model import QUALITY_CODE
+from filmless.archive.query import keys as known
+from filmless.archive.query.keys import Key
+from filmless.archive.query.visibility import in_force, seen
+from filmless.archive.tables import instances, series, studies
+from filmless.patients.tables import patients
+
+#: made once, because making an alias copies its columns
+_STUDY, _SERIES, _INSTANCE = studies.alias(), series.alias(), instances.alias()
+_REJECTED_IN, _REJECTED = series.alias("rejected_series"), instances.alias("rejected_instance")
+_KEPT: Final[dict[int, ColumnElement[Any]]] = {
+    known.MODALITIES_IN_STUDY: studies.c.modalities,
+    known.SOP_CLASSES_IN_STUDY: cast(studies.c.sop_classes, Text),
+    known.STUDY_SERIES: studies.c.series_count,
+    known.STUDY_INSTANCES: studies.c.instance_count,
+    known.SERIES_INSTANCES: series.c.instance_count,
+}
+LISTS: Final = frozenset({known.MODALITIES_IN_STUDY, known.SOP_CLASSES_IN_STUDY})
+
+
+def expression(key: Key, principal: Principal, dialect: str) -> ColumnElement[Any]:
+    """The number, or the list as text (for `listed`), in a SELECT from the key's level."""
+    kept = _KEPT.get(key.tag)
+    if kept is None:
+        return _live_count(key, principal) if principal.quality_control else _kept_count(key, principal)
+    if not principal.quality_control:
+        return kept
+    live = _live_list(key, principal, dialect) if key.tag in LISTS else _live_count(key, principal)
+    return case((_with_rejected(key), live), else_=kept)
+
+
+def listed(text: str | None) -> str:
+    """A list, whichever way it was kept or joined, as values joined by backslash."""
+    if not text:
+        return ""
+    if text[0] == "[":
+        return "\\".join(sorted(json.loads(text)))
+    if "," not in text:
+        return text
+    return "\\".join(sorted(filter(None, text.split(","))))
+
+
+def _with_rejected(key: Key) -> ColumnElement[bool]:
+    """The study or series has something that only quality control sees."""
+    one, instance = _REJECTED_IN, _REJECTED
+    # said twice, because the index of the few is found by these words
+    few = literal_column("rejected_instance.rejected") != literal_column("''")
+    inside = select(instance.c.id).where(few, instance.c.rejected == QUALITY_CODE)
+    if key.level == "SERIES":
+        return exists(inside.where(instance.c.series == series.c.id))
+    return exists(inside.where(instance.c.series == one.c.id, one.c.study == studies.c.id))
+
+
+def _live_list(key: Key, principal: Principal, dialect: str) -> ColumnElement[Any]:
+    """The modalities or SOP classes of what quality control sees of a study, joined by commas."""
+    one, instance = _SERIES, _INSTANCE
+    modalities = key.tag == known.MODALITIES_IN_STUDY
+    value = one.c.modality if modalities else instance.c.sop_class_uid
+    if dialect == "sqlite":
+        joined: ColumnElement[Any] = func.group_concat(distinct(value))
+    else:
+        joined = func.string_agg(distinct(value), ",")
+    inside = select(joined).where(one.c.study == studies.c.id)
+    if modalities:
+        inside = inside.where(in_force("SERIES", principal, one))
+    else:
+        inside = inside.where(instance.c.series == one.c.id, in_force("IMAGE", principal, instance))
+    return inside.scalar_subquery()
+
+
+def _live_count(key: Key, principal: Principal) -> ColumnElement[Any]:
+    """A number of related entities, counted from the instances that the principal sees."""
+    study, one, instance = _STUDY, _SERIES, _INSTANCE
+    counted: dict[int, ColumnElement[Any]] = {
+        known.PATIENT_STUDIES: study.c.id,
+        known.PATIENT_SERIES: one.c.id,
+        known.STUDY_SERIES: one.c.id,
+    }
+    inside = select(func.count(distinct(counted.get(key.tag, instance.c.id)))).where(
+        instance.c.series == one.c.id,
+        one.c.study == study.c.id,
+        in_force("IMAGE", principal, instance),
+    )
+    if key.level == "PATIENT":
+        inside = inside.where(seen(principal, study, action=Action.SEARCH))
+    link: dict[str, ColumnElement[bool]] = {
+        "PATIENT": study.c.patient == patients.c.id,
+        "STUDY": study.c.id == studies.c.id,
+        "SERIES": one.c.id == series.c.id,
+    }
+    return inside.where(link[key.level]).scalar_subquery()
+
+
+def _kept_count(key: Key, principal: Principal) -> ColumnElement[Any]:
+    """A number of a patient's related entities, from the counts of its studies."""
+    study: FromClause = _STUDY
+    match key.tag:
+        case known.PATIENT_STUDIES:
+            total: ColumnElement[Any] = func.count(study.c.id)
+        case known.PATIENT_SERIES:
+            total = func.coalesce(func.sum(study.c.series_count), 0)
+        case _:
+            total = func.coalesce(func.sum(study.c.instance_count), 0)
+    counted = select(total).where(
+        study.c.patient == patients.c.id,
+        study.c.instance_count > 0,
+        seen(principal, study, action=Action.SEARCH),
+    )
+    return counted.scalar_subquery()
