@@ -20,9 +20,11 @@ from filmless.access.tables import study_access
 from filmless.archive import api
 from filmless.archive.api import changes as changes_module
 from filmless.archive.api.words import Changes, Priors, SearchAnswer, StudyDetails
+from filmless.archive.query.facets import facets
+from filmless.archive.query.listing import Wanted
 from filmless.archive.rejection import apply_note
 from filmless.archive.tables import series
-from filmless.db.work import writing
+from filmless.db.work import reading, writing
 from filmless.kit import clock
 from filmless.kit.errors import FilmlessError
 
@@ -253,12 +255,28 @@ async def test_facets_and_the_total(table: Table) -> None:
         "station": [{"value": "CT1", "studies": 2}],
         "institution": [{"value": "Filmless General", "studies": 2}],
     }
+    assert answer["facets_complete"]
     # what is chosen of a facet does not hide its other values
     chosen = (await table.ask("/studies/search", modalities=["MR"], facets=["modality"])).json()
     assert [one["value"] for one in chosen["facets"]["modality"]] == ["CT", "DX", "MG", "MR", "US"]
     seen = (await table.ask("/studies/search", CT_ONLY, facets=["modality"], count=True)).json()
     assert seen["total"] == 4
     assert seen["facets"]["modality"] == [{"value": "CT", "studies": 4}]
+
+
+def test_facets_of_very_many_studies_are_of_the_newest(table: Table, engine: Engine) -> None:
+    def numbers(most: int) -> tuple[dict[str, int], bool]:
+        with reading(engine) as connection:
+            found = facets(connection, DOCTOR, Wanted(), ["modality"], most=most)
+        return {one["value"]: one["studies"] for one in found.values["modality"]}, found.complete
+
+    everything, complete = numbers(len(STUDIES))
+    assert complete
+    some, complete = numbers(2)
+    assert not complete
+    # three studies are looked at to know that there are more than two
+    assert 0 < sum(some.values()) < sum(everything.values())
+    assert all(number <= everything[value] for value, number in some.items())
 
 
 async def test_details_and_priors(table: Table, put: Put, engine: Engine) -> None:

@@ -19,6 +19,7 @@ from filmless.archive.api.words import (
     as_json,
 )
 from filmless.archive.query import listing
+from filmless.archive.query.facets import facets
 from filmless.archive.web.context import ArchiveWeb, principal_of
 from filmless.archive.web.searching import Searcher
 from filmless.kit.errors import FilmlessError, Refused
@@ -40,11 +41,13 @@ def router(context: ArchiveWeb | None) -> APIRouter:
         def work(connection: Connection, who: Principal) -> dict[str, Any]:
             wanted = asked.wanted()
             found = listing.find(connection, who, wanted)
+            faceted = facets(connection, who, wanted, dict.fromkeys(asked.facets))
             return {
                 "studies": found.rows,
                 "following": found.following,
                 "total": listing.count(connection, who, wanted) if asked.count else None,
-                "facets": listing.facets(connection, who, wanted, dict.fromkeys(asked.facets)),
+                "facets": faceted.values,
+                "facets_complete": faceted.complete,
             }
 
         query = asked.model_dump_json(exclude_defaults=True)

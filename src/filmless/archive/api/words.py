@@ -10,33 +10,19 @@ from starlette.responses import Response
 
 from filmless.archive.query.listing import Wanted
 from filmless.archive.query.order import LONGEST_TOKEN
-
-
-class Problem(BaseModel):
-    """An error, RFC 9457. `code` is a short stable word for programs, `detail` a sentence for people."""
-
-    type: str = "about:blank"
-    title: str
-    status: int
-    detail: str = ""
-    code: str = ""
-
+from filmless.net.http.described import problems
 
 #: for every route: the error answers that it may have
-PROBLEMS: Final[dict[int | str, dict[str, Any]]] = {
-    status: {
-        "description": words,
-        "content": {"application/problem+json": {"schema": Problem.model_json_schema()}},
-    }
-    for status, words in {
+PROBLEMS: Final = problems(
+    {
         400: "The request cannot be done as it is.",
         401: "Nobody is signed in.",
         403: "This account may not do this.",
         404: "There is no such thing, or it is not for this account.",
         422: "The request is not understood.",
         503: "Not now; try again later.",
-    }.items()
-}
+    }
+)
 
 
 def _no_control(text: str) -> str:
@@ -160,6 +146,9 @@ class SearchAnswer(BaseModel):
     following: str = Field(description="`after` of the next page; empty at the end.")
     total: int | None = Field(description="All that there are, where it was asked for.")
     facets: dict[str, list[FacetValue]]
+    facets_complete: bool = Field(
+        description="False: of the newest studies found only; there are at least as many as the facets say."
+    )
 
 
 class Thumbnail(BaseModel):

@@ -1,12 +1,12 @@
 """The study table of our own application: rows, facets, one study's series, a patient's other studies."""
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, distinct, exists, func, select
+from sqlalchemy import ColumnElement, Connection, Select, and_, exists, func, select
 
 from filmless.access.model import Action, Principal
 from filmless.access.tables import study_access
@@ -29,15 +29,6 @@ ORDERS: Final[dict[str, tuple[int, ...]]] = {
     "description": (0x00081030,),
     "instances": (0x00201208,),
 }
-#: values of one facet at most
-_FACET_VALUES: Final = 30
-_FACETS: Final = {
-    "modality": series.c.modality,
-    "station": series.c.station_name,
-    "institution": series.c.institution_name,
-    "body_part": series.c.body_part_examined,
-}
-FACETS: Final = tuple(_FACETS)
 _PATIENT_AGE: Final = "00101010"
 
 
@@ -100,37 +91,11 @@ def find(connection: Connection, principal: Principal, wanted: Wanted) -> Listed
 
 def count(connection: Connection, principal: Principal, wanted: Wanted) -> int:
     """How many studies there are in all, whatever the limit and the place."""
-    return connection.scalar(select(func.count()).select_from(_matching(principal, wanted).subquery())) or 0
+    return connection.scalar(select(func.count()).select_from(matching(principal, wanted).subquery())) or 0
 
 
-def facets(
-    connection: Connection, principal: Principal, wanted: Wanted, names: Iterable[str]
-) -> dict[str, list[dict[str, Any]]]:
-    """For each facet its most frequent values among the studies found, with their numbers of studies."""
-    found: dict[str, list[dict[str, Any]]] = {}
-    for name in names:
-        column = _FACETS[name]
-        # what is chosen of a facet does not narrow the facet itself: other values can be added
-        field = {"modality": "modalities", "station": "stations", "institution": "institutions"}.get(
-            name, "body_parts"
-        )
-        without: dict[str, Any] = {field: ()}
-        inside = _matching(principal, replace(wanted, **without))
-        number = func.count(distinct(series.c.study))
-        statement = (
-            select(column, number)
-            .where(series.c.study.in_(inside), in_force("SERIES", principal), column != "")
-            .group_by(column)
-            .order_by(number.desc(), column)
-            .limit(_FACET_VALUES)
-        )
-        found[name] = [
-            {"value": value, "studies": studies_} for value, studies_ in connection.execute(statement)
-        ]
-    return found
-
-
-def _matching(principal: Principal, wanted: Wanted) -> Select[Any]:
+def matching(principal: Principal, wanted: Wanted) -> Select[Any]:
+    """Rows of `studies` that are found, as their numbers."""
     return select(studies.c.id).where(*_conditions(principal, wanted))
 
 
