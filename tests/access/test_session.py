@@ -114,6 +114,23 @@ def test_idle_and_old_sessions_end(site: Site) -> None:
         assert code_of(browser.get("/api/session")) == (401, "not-signed-in"), column
 
 
+def test_a_page_that_only_keeps_itself_up_to_date_is_idle(site: Site) -> None:
+    site.account("anna", Role.RES)
+    browser = site.browser()
+    signed_in(browser, "anna")
+    ago = clock.now() - timedelta(minutes=20)
+    with writing(site.engine) as connection:
+        connection.execute(update(sessions_table).values(seen_at=ago))
+    site.gate.forget()
+    assert browser.get("/api/session", headers={"X-Filmless-Idle": "1"}).status_code == 200
+    with reading(site.engine) as connection:
+        assert connection.scalar(select(sessions_table.c.seen_at)) == ago
+    site.gate.forget()
+    assert browser.get("/api/session").status_code == 200
+    with reading(site.engine) as connection:
+        assert connection.scalar(select(sessions_table.c.seen_at)) > ago
+
+
 def test_use_keeps_a_session_from_being_idle(site: Site) -> None:
     site.account("zhang", Role.ATT)
     browser = site.browser()

@@ -91,8 +91,11 @@ class Gate:
             found = self._believed.get((kind, secret_digest))
         return found[1] if found is not None and found[0] > time.monotonic() else None
 
-    def by_session(self, secret: str) -> SignedIn | None:
-        """Who holds this cookie; None for nobody. Asks the database."""
+    def by_session(self, secret: str, *, attended: bool = True) -> SignedIn | None:
+        """Who holds this cookie; None for nobody. Asks the database.
+
+        `attended`: somebody sits there; else the session goes on being idle.
+        """
         key = digest(secret)
         with reading(self.engine) as connection:
             found = sessions.find(connection, key, self.settings)
@@ -107,7 +110,7 @@ class Gate:
                 must=self._must(account, session),
                 first=grants.is_still_first(connection, account),
             )
-        if session.seen_at + sessions.SEEN_EVERY <= clock.now():
+        if attended and session.seen_at + sessions.SEEN_EVERY <= clock.now():
             with writing(self.engine) as connection:
                 sessions.seen(connection, session)
         return self._believe("session", key, made)

@@ -19,6 +19,8 @@ from filmless.net.http.problems import of_error
 
 COOKIE: Final = "filmless_session"
 CSRF_HEADER: Final = "x-filmless-csrf"
+#: of what a page asks by itself, to stay up to date, while nobody touches it: it keeps no session open
+IDLE_HEADER: Final = "x-filmless-idle"
 _SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _LONGEST_SECRET: Final = 200
 
@@ -73,7 +75,8 @@ class Authenticate:
             return None
         found = self._gate.believed("session", digest(secret))
         if found is None:
-            found = await asyncio.to_thread(self._gate.by_session, secret)
+            attended = IDLE_HEADER not in request.headers
+            found = await asyncio.to_thread(self._gate.by_session, secret, attended=attended)
         if found is not None and unsafe and not same(request.headers.get(CSRF_HEADER, ""), found.csrf):
             raise Refused(
                 "This request does not come from a page of ours: its X-Filmless-CSRF is missing or wrong.",

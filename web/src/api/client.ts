@@ -7,8 +7,16 @@ import { proof, sessionEnded } from './session'
 
 const SAFE = new Set(['GET', 'HEAD', 'OPTIONS'])
 
+/** Milliseconds without a touch after which what is asked is asked by the page itself: that keeps no session open. */
+const UNTOUCHED = 60_000
+let touched = Date.now()
+for (const kind of ['pointermove', 'pointerdown', 'wheel', 'keydown', 'touchstart']) {
+  globalThis.addEventListener?.(kind, () => (touched = Date.now()), { capture: true, passive: true })
+}
+
 const middleware: Middleware = {
   onRequest({ request }) {
+    if (Date.now() - touched > UNTOUCHED) request.headers.set('X-Filmless-Idle', '1')
     if (!SAFE.has(request.method)) {
       for (const [name, value] of Object.entries(proof())) request.headers.set(name, value)
     }
