@@ -43,7 +43,7 @@ async def test_what_is_named_by_its_content_is_kept_for_ever(client: httpx.Async
     assert "immutable" in found.headers["cache-control"]
 
 
-@pytest.mark.parametrize("path", ["/studies", "/studies/1.2.840/view", "/users"])
+@pytest.mark.parametrize("path", ["/view/1.2.840.113619.2.5", "/studies", "/studies/1.2.840/view", "/users"])
 async def test_pages_of_the_application_are_its_own_to_find(client: httpx.AsyncClient, path: str) -> None:
     found = await client.get(path)
     assert (found.status_code, found.content) == (200, PAGE)

@@ -71,7 +71,9 @@ class Application:
         path: str = scope["path"]
         found = self._files.get(path)
         if found is None:
-            if "." in path.rsplit("/", 1)[-1]:
+            # the UID at the end of a page's address has dots too
+            suffix = path.rsplit("/", 1)[-1].rpartition(".")[1:]
+            if path.startswith("/assets/") or (suffix[0] and not suffix[1].isdigit()):
                 return problem(404)
             found = self._files.get("/index.html")
             if found is None:
