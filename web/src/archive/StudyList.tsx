@@ -97,7 +97,9 @@ export default function StudyList() {
   const facet = (name: string) =>
     (first?.facets?.[name as keyof typeof first.facets] as { value: string; studies: number }[] | undefined) ?? []
   const options = (name: string, chosen: string[]) => {
-    const found = facet(name).map((one) => ({ value: one.value, label: `${one.value} (${count(one.studies)})` }))
+    // of very many studies only the newest are looked at: there are at least so many
+    const more = first?.facets_complete === false ? '+' : ''
+    const found = facet(name).map((one) => ({ value: one.value, label: `${one.value} (${count(one.studies)}${more})` }))
     const missing = chosen.filter((value) => !found.some((one) => one.value === value))
     return [...found, ...missing.map((value) => ({ value, label: value }))].filter((one) => one.value)
   }
