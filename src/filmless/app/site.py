@@ -42,6 +42,7 @@ from filmless.exchange import api as exchange_api
 from filmless.exchange import job_api, send_api, share_pages, sharing
 from filmless.kit.errors import FilmlessError, Unavailable
 from filmless.net.http.bodies import BoundedBodies
+from filmless.net.http.described import with_problem
 from filmless.net.http.problems import of_error, problem
 from filmless.viewing import api as viewing_api
 
@@ -170,6 +171,8 @@ def api(routers: Sequence[APIRouter], handlers: dict[Any, Any]) -> FastAPI:
     )
     for router in routers:
         made.include_router(router)
+    plain = made.openapi
+    made.openapi = lambda: with_problem(plain())  # type: ignore[method-assign]
     return made
 
 

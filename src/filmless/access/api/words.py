@@ -2,7 +2,7 @@
 
 import unicodedata
 from datetime import datetime
-from typing import Annotated, Any, Final, Literal
+from typing import Annotated, Final, Literal
 
 from fastapi import Depends, Path, Request
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
@@ -14,25 +14,11 @@ from filmless.access.grants import Given
 from filmless.access.model import ROLE_NAMES, Action, Grant, Principal, Role
 from filmless.access.web import gate_of, host_of, principal_of, signed_in_of
 from filmless.kit.errors import Refused
-
-
-class Problem(BaseModel):
-    """An error, RFC 9457. `code` is a short stable word for programs, `detail` a sentence for people."""
-
-    type: str = "about:blank"
-    title: str
-    status: int
-    detail: str = ""
-    code: str = ""
-
+from filmless.net.http.described import problems
 
 #: for every route: the error answers that it may have
-PROBLEMS: Final[dict[int | str, dict[str, Any]]] = {
-    status: {
-        "description": words,
-        "content": {"application/problem+json": {"schema": Problem.model_json_schema()}},
-    }
-    for status, words in {
+PROBLEMS: Final = problems(
+    {
         400: "The request cannot be done as it is.",
         401: "Nobody is signed in, or the name, password or code is wrong.",
         403: "This account may not do this, or has to change its password first.",
@@ -43,8 +29,8 @@ PROBLEMS: Final[dict[int | str, dict[str, Any]]] = {
         422: "The request is not understood.",
         429: "Too many attempts.",
         503: "Not now; try again later.",
-    }.items()
-}
+    }
+)
 
 
 def _one_line(text: str) -> str:

@@ -10,20 +10,18 @@ from sqlalchemy import ColumnElement, and_, exists, or_, select
 
 from filmless.access.audit.model import Entry, Kind
 from filmless.access.model import Action, Principal, permit
-from filmless.archive.api.words import PROBLEMS, Problem
+from filmless.archive.api.words import PROBLEMS
 from filmless.archive.query.visibility import restricted, seen
 from filmless.archive.tables import quarantine, studies
 from filmless.archive.web.context import ArchiveWeb, principal_of
 from filmless.kit.errors import Defect, FilmlessError, Refused
+from filmless.net.http.described import problems
 from filmless.net.http.origin import client_host
 
 #: the error answers of routes that decide something
 DECIDING: Final[dict[int | str, dict[str, Any]]] = {
     **PROBLEMS,
-    409: {
-        "description": "It was decided before, or clashes with what is there.",
-        "content": {"application/problem+json": {"schema": Problem.model_json_schema()}},
-    },
+    **problems({409: "It was decided before, or clashes with what is there."}),
 }
 
 Caller = Annotated[Principal, Depends(principal_of)]
