@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import timedelta
@@ -156,6 +157,18 @@ def test_a_password_is_asked_for(share: Sharing) -> None:
         assert browser.post(path, content=b"p" * 10_000).status_code == 413
     outcomes = [outcome for who, outcome, kind in share.told(link) if who == link.name and kind == "share"]
     assert outcomes == ["refused"] * 4 + ["success"]
+
+
+def test_many_guesses_at_once_are_no_more_guesses(share: Sharing) -> None:
+    _, path = share.link(password=PASSWORD)
+    with closing(share.browser()) as browser, ThreadPoolExecutor(24) as guessing:
+        answers = list(
+            guessing.map(
+                lambda at: browser.post(path, data={"password": f"wrong {at}"}).status_code, range(24)
+            )
+        )
+    # two are looked at in the same moment
+    assert set(answers) == {403, 429} and answers.count(403) <= 12, answers
 
 
 def test_a_link_rests_after_many_wrong_passwords(share: Sharing) -> None:

@@ -199,7 +199,7 @@ def is_password(kept: str, password: str) -> bool:
 def tried(connection: Connection, link: ShareLink, acting: Acting) -> None:
     """Keep that a wrong password was given."""
     row = share_links.c.name == link.name
-    failures = (connection.scalar(select(share_links.c.failures).where(row)) or 0) + 1
+    failures = (connection.scalar(select(share_links.c.failures).where(row).with_for_update()) or 0) + 1
     values: dict[str, Any] = {"failures": failures}
     if failures >= _LOCK_AFTER:
         values = {"failures": 0, "locked_until": clock.now() + timedelta(minutes=_LOCK_MINUTES)}

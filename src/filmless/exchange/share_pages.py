@@ -141,7 +141,13 @@ class SharePages:
             return _page(pages.password(link.expires_at, resting=True), 429)
         with reading(self._engine) as connection:
             kept = shares.kept_password(connection, link)
-        if shares.is_password(kept, password):
+        right = shares.is_password(kept, password)
+        with reading(self._engine) as connection:
+            # of many guesses at the same moment, those that come out after the lock tell nothing
+            resting = not shares.may_try(connection, link)
+        if resting:
+            return _page(pages.password(link.expires_at, resting=True), 429)
+        if right:
             return self._open(request, link)
         with writing(self._engine) as connection:
             shares.tried(connection, link, self._acting(request, link))
