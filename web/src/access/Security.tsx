@@ -7,7 +7,7 @@ import { useTranslation } from 'react-i18next'
 import { api, data } from '../api/client'
 import { Ask } from '../app/Ask'
 import { ErrorNote, showError } from '../app/errors'
-import { moment } from '../app/format'
+import { listComma, moment } from '../app/format'
 import { Dim, Dot, Facts, Item, Section } from '../app/ListPage'
 import head from '../app/ListPage.module.css'
 import { browserWords } from './browser'
@@ -32,7 +32,7 @@ export default function Security() {
   const close = () => setOpen(null)
   const again = (what: 'sessions' | 'tokens') => client.invalidateQueries({ queryKey: ['me', what] })
   const small = (word: string, run: () => void, red = true) => (
-    <Button size="compact-xs" variant={red ? 'subtle' : 'light'} color={red ? 'red' : undefined} onClick={run}>
+    <Button size="compact-xs" variant="light" color={red ? 'red' : undefined} onClick={run}>
       {word}
     </Button>
   )
@@ -105,7 +105,7 @@ export default function Security() {
                 <span style={{ opacity: one.in_force ? 1 : 0.6 }}>
                   {one.label} <code>{one.begins}…</code>
                 </span>
-                <Dim>{one.scopes.map((scope) => t(`people.action.${scope}`)).join(', ')}</Dim>
+                <Dim>{one.scopes.map((scope) => t(`people.action.${scope}`)).join(listComma())}</Dim>
                 <Dim>
                   {[
                     one.revoked_at

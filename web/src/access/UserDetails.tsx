@@ -7,7 +7,7 @@ import { useTranslation } from 'react-i18next'
 import { api, data } from '../api/client'
 import { Ask } from '../app/Ask'
 import { showError } from '../app/errors'
-import { day, moment } from '../app/format'
+import { day, listComma, moment } from '../app/format'
 import { Dim, Facts, Item, Section } from '../app/ListPage'
 import { browserWords } from './browser'
 import { scopeWords } from './scopes'
@@ -55,12 +55,12 @@ export function UserDetails({ user, tell }: { user: User; tell: (told: { name: s
     } })
   const name = user.display_name || user.name
   const button = (word: ReactNode, run: () => void, red = false) => (
-    <Button variant={red ? 'subtle' : 'default'} color={red ? 'red' : undefined} onClick={run}>
+    <Button variant={red ? 'light' : 'default'} color={red ? 'red' : undefined} onClick={run}>
       {word}
     </Button>
   )
   const small = (word: ReactNode, run: () => void) => (
-    <Button size="compact-xs" variant="subtle" color="red" onClick={run}>
+    <Button size="compact-xs" variant="light" color="red" onClick={run}>
       {word}
     </Button>
   )
@@ -218,7 +218,7 @@ export function UserDetails({ user, tell }: { user: User; tell: (told: { name: s
             }
           >
             <span style={{ opacity: one.in_force ? 1 : 0.6 }}>{one.label}</span>
-            <Dim>{one.scopes.map((scope) => t(`people.action.${scope}`)).join(', ')}</Dim>
+            <Dim>{one.scopes.map((scope) => t(`people.action.${scope}`)).join(listComma())}</Dim>
             <Dim>
               {[
                 one.revoked_at ? t('people.revokedAt', { at: moment(one.revoked_at) }) : t('people.untilDay', { day: moment(one.expires_at) }),

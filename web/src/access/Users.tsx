@@ -7,7 +7,7 @@ import { useTranslation } from 'react-i18next'
 
 import { api, data } from '../api/client'
 import type { components } from '../api/schema'
-import { moment } from '../app/format'
+import { listComma, moment } from '../app/format'
 import type { Column } from '../app/Grid'
 import { Dot, ListPage } from '../app/ListPage'
 import { language } from '../i18n'
@@ -50,12 +50,12 @@ export default function Users() {
     () => [
       { id: 'name', title: t('people.name'), width: 140, cell: (row) => <b>{row.name}</b> },
       { id: 'displayName', title: t('people.displayName'), width: 170, cell: (row) => row.display_name },
-      { id: 'state', title: t('people.state'), width: 150, cell: (row) => <State user={row} /> },
+      { id: 'state', title: t('people.state'), width: 200, cell: (row) => <State user={row} /> },
       {
         id: 'roles',
         title: t('people.roles'),
         width: 300,
-        cell: (row) => [...new Set(row.grants.filter((one) => one.in_force).map(roleName))].join(', '),
+        cell: (row) => [...new Set(row.grants.filter((one) => one.in_force).map(roleName))].join(listComma()),
       },
       { id: 'factor', title: t('people.factor'), width: 100, cell: (row) => t(row.has_second_factor ? 'app.yes' : 'app.no') },
       { id: 'signedIn', title: t('people.signedIn'), width: 130, cell: (row) => moment(row.signed_in_at) || t('people.never') },

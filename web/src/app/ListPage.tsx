@@ -129,7 +129,7 @@ export function Item({ children, action }: { children: ReactNode; action?: React
   return (
     <div className={classes.item}>
       <div style={{ minWidth: 0 }}>{children}</div>
-      {action}
+      {action && <div style={{ flex: 'none' }}>{action}</div>}
     </div>
   )
 }

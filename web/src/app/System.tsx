@@ -144,7 +144,7 @@ function Associations() {
         title: '',
         width: 90,
         cell: (row) => (
-          <Button size="compact-xs" variant="subtle" color="red" onClick={() => setAborting(row)}>
+          <Button size="compact-xs" variant="light" color="red" onClick={() => setAborting(row)}>
             {t('admin.system.abort')}
           </Button>
         ),

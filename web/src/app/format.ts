@@ -50,6 +50,11 @@ export function age(value: string): string {
   return found[1] + units[found[2] as keyof typeof units]
 }
 
+/** What parts the words of a list. */
+export function listComma(): string {
+  return language() === 'zh' ? '、' : ', '
+}
+
 /** Bytes, in the unit that gives three digits. */
 export function bytes(value: number): string {
   const units = ['B', 'kB', 'MB', 'GB', 'TB']

@@ -60,7 +60,7 @@ export default function Corrections() {
         chosen={chosen}
         choose={choose}
         onEnd={() => query.data?.more && !query.isFetching && limit < 1000 && setLimit(1000)}
-        detailsTitle={one && about(one)}
+        detailsTitle={one && t(`stewards.corrected.${one.level}`)}
         details={
           one && (
             <>

@@ -31,7 +31,7 @@ export default function Quarantine() {
     () => [
       { id: 'number', title: t('stewards.number'), width: 70, end: true, cell: (row) => row.id },
       { id: 'cause', title: t('stewards.cause'), width: 300, cell: (row) => t(`stewards.causes.${row.cause}`) },
-      { id: 'source', title: t('stewards.source'), width: 140, cell: (row) => row.source },
+      { id: 'source', title: t('stewards.source'), width: 140, cell: (row) => t(`stewards.sources.${row.source}`, row.source) },
       { id: 'received', title: t('stewards.received'), width: 130, cell: (row) => moment(row.received_at) },
       { id: 'size', title: t('stewards.size'), width: 80, end: true, cell: (row) => bytes(row.size) },
       { id: 'study', title: t('stewards.studyUid'), width: 320, cell: (row) => row.study_uid },
@@ -91,7 +91,7 @@ function Details({ number, done }: { number: number; done: () => void }) {
       {one.state === 'waiting' && (
         <Group gap="xs" mb="sm">
           <Button onClick={() => setAsking('accept')}>{t('stewards.accept')}</Button>
-          <Button variant="subtle" color="red" onClick={() => setAsking('discard')}>
+          <Button variant="light" color="red" onClick={() => setAsking('discard')}>
             {t('stewards.discard')}
           </Button>
         </Group>
@@ -99,7 +99,7 @@ function Details({ number, done }: { number: number; done: () => void }) {
       <Facts
         facts={[
           [t('stewards.cause'), t(`stewards.causes.${one.cause}`)],
-          [t('stewards.source'), one.source],
+          [t('stewards.source'), t(`stewards.sources.${one.source}`, one.source)],
           [t('stewards.received'), moment(one.received_at)],
           [t('stewards.size'), bytes(one.size)],
           [t('stewards.state'), t(`stewards.states.${one.state}`)],
@@ -111,7 +111,13 @@ function Details({ number, done }: { number: number; done: () => void }) {
         ]}
       />
       <Section title={t('stewards.says')}>
-        {one.contents ? <ContentsFacts of={one.contents} beside={one.known} /> : <Dim>{t('stewards.unreadable')}</Dim>}
+        {one.contents && !Object.values(one.contents).some(Boolean) ? (
+          <Dim>{t('stewards.saysNothing')}</Dim>
+        ) : one.contents ? (
+          <ContentsFacts of={one.contents} beside={one.known} />
+        ) : (
+          <Dim>{t('stewards.unreadable')}</Dim>
+        )}
       </Section>
       {one.known && (
         <Section title={t('stewards.known')}>

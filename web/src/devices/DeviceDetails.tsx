@@ -7,7 +7,7 @@ import { scopeWords } from '../access/scopes'
 import { api, data } from '../api/client'
 import type { components } from '../api/schema'
 import { Ask } from '../app/Ask'
-import { moment } from '../app/format'
+import { listComma, moment } from '../app/format'
 import { Dim, Dot, Facts, Item, Section } from '../app/ListPage'
 import { Answers, type Device } from './Devices'
 import { why } from './reasons'
@@ -44,7 +44,7 @@ export function DeviceDetails({ device, waiting, check, edit, gone }: Props) {
         <Button variant="default" onClick={() => setAsking('switch')}>
           {t(device.enabled ? 'devices.disable' : 'devices.enable')}
         </Button>
-        <Button variant="subtle" color="red" onClick={() => setAsking('remove')}>
+        <Button variant="light" color="red" onClick={() => setAsking('remove')}>
           {t('devices.remove')}
         </Button>
       </Group>
@@ -57,8 +57,8 @@ export function DeviceDetails({ device, waiting, check, edit, gone }: Props) {
           [t('devices.address'), device.host ? `${device.host}:${device.port}` : t('devices.callsOnly')],
           ['TLS', yes(device.tls)],
           [t('devices.checked'), moment(device.checked_at)],
-          [t('devices.services'), device.services.map((one) => t(`devices.service.${one}`)).join(', ') || t('app.none')],
-          [t('devices.quirks'), device.quirks.map((one) => t(`devices.quirk.${one}`)).join('; ')],
+          [t('devices.services'), device.services.map((one) => t(`devices.service.${one}`)).join(listComma()) || t('app.none')],
+          [t('devices.quirks'), device.quirks.map((one) => t(`devices.quirk.${one}`)).join(listComma())],
           [t('devices.duplicates'), t(`devices.duplicate.${device.duplicates || 'default'}`)],
           [t('devices.characterSet'), device.character_set],
           [t('devices.issuer'), device.default_issuer],
@@ -78,7 +78,7 @@ export function DeviceDetails({ device, waiting, check, edit, gone }: Props) {
             ) : (
               t(`devices.event.${one.what}`)
             )}
-            {Object.entries(one.changes).length > 0 && `: ${Object.keys(one.changes).map((name) => t(`devices.field.${name}`)).join(', ')}`}
+            {Object.entries(one.changes).length > 0 && `: ${Object.keys(one.changes).map((name) => t(`devices.field.${name}`)).join(listComma())}`}
             {one.reason && <Dim>{one.by ? one.reason : why(one.reason)}</Dim>}
             <Dim>{[moment(one.at), one.by].filter(Boolean).join(' · ')}</Dim>
           </Item>

@@ -39,7 +39,7 @@ export default function Devices() {
   const columns = useMemo<Column<Device>[]>(
     () => [
       { id: 'title', title: t('devices.aeTitle'), width: 150, cell: (row) => <b>{row.ae_title}</b> },
-      { id: 'state', title: t('devices.answers'), width: 250, cell: (row) => <Answers device={row} waiting={echo.waiting.has(row.ae_title)} /> },
+      { id: 'state', title: t('devices.answers'), width: 300, cell: (row) => <Answers device={row} waiting={echo.waiting.has(row.ae_title)} /> },
       { id: 'description', title: t('devices.description'), width: 220, cell: (row) => row.description },
       {
         id: 'address',

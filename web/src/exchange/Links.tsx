@@ -59,7 +59,7 @@ export default function Links() {
             <>
               {one.is_open && (
                 <Group mb="sm">
-                  <Button variant="subtle" color="red" onClick={() => setAsking(true)}>
+                  <Button variant="light" color="red" onClick={() => setAsking(true)}>
                     {t('stewards.withdraw')}
                   </Button>
                 </Group>
