@@ -213,11 +213,12 @@ def test_it_says_preview_until_the_image_is_there(
 ) -> None:
     page = opened("/studies")
     held: list[Any] = []
-    page.route("**/frames/**", lambda route: held.append(route))
+    hold = True
+    page.route("**/frames/**", lambda route: held.append(route) if hold else route.continue_())
     page.goto(f"{site.base}/view/{study['study']}?series={study['volume']}")
     shows(page, "Preview")
     assert page.locator("[data-ready]").count() == 0
-    page.unroute("**/frames/**")
+    hold = False
     for route in held:
         route.continue_()
     page.wait_for_selector("[data-ready]")

@@ -3,14 +3,26 @@ import { useEffect, useReducer, useRef, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 
 import { Corners } from './Corners'
-import { root } from './engine/series'
+import { root, type Stack } from './engine/series'
 import { StackView, type Shown } from './engine/viewport'
 import type { Pane, Viewing } from './model'
 import { Tile } from './Tile'
 import classes from './Viewer.module.css'
 
+/** What a series is called while it is dragged. */
+export const DRAGGED = 'application/x-filmless-stack'
+
 /** One viewport: the image, its corners, and what is said while there is none. */
-export function PaneView({ pane, index, viewing, active }: { pane: Pane; index: number; viewing: Viewing; active: boolean }) {
+interface PaneProps {
+  pane: Pane
+  index: number
+  viewing: Viewing
+  active: boolean
+  /** The stack that is dropped here. */
+  find: (id: string) => Stack | undefined
+}
+
+export function PaneView({ pane, index, viewing, active, find }: PaneProps) {
   const { t } = useTranslation()
   const stack = pane.stack
   return (
@@ -20,6 +32,15 @@ export function PaneView({ pane, index, viewing, active }: { pane: Pane; index: 
       aria-label={`${t('viewing.pane')} ${index + 1}`}
       onPointerDownCapture={() => viewing.activate(index)}
       onDoubleClick={() => viewing.maximise()}
+      onDragOver={(event) => {
+        if (event.dataTransfer.types.includes(DRAGGED)) event.preventDefault()
+      }}
+      onDrop={(event) => {
+        const dropped = find(event.dataTransfer.getData(DRAGGED))
+        if (!dropped) return
+        event.preventDefault()
+        viewing.show(dropped, index)
+      }}
     >
       {stack === null ? (
         <div className={classes.centre}>
@@ -51,6 +72,7 @@ function Images({ pane, viewing }: { pane: Pane; viewing: Viewing }) {
     const changed = () => {
       cancelAnimationFrame(due)
       due = requestAnimationFrame(redraw)
+      viewing.moved(pane.id)
     }
     const first = stack.volume ? Math.floor(stack.imageIds.length / 2) : 0
     StackView.open(pane.id, element.current!, stack, first, changed)

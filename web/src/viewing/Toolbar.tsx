@@ -15,7 +15,11 @@ import {
   IconFlipVertical,
   IconLasso,
   IconLayoutGrid,
+  IconLineDashed,
+  IconLink,
   IconMathXDivideY2,
+  IconPlayerPause,
+  IconPlayerPlay,
   IconPlus,
   IconRefresh,
   IconRelationOneToOne,
@@ -112,6 +116,21 @@ export function Toolbar({ viewing, model, stacks }: { viewing: Viewing; model: M
       <span className={classes.part} />
       {MEASURE.map(tool)}
       <span className={classes.part} />
+      {(stack?.imageIds.length ?? 0) > 1 && !model.volume && (
+        <Button
+          label={t('viewing.play')}
+          hint="j"
+          pressed={model.playing}
+          onClick={() => viewing.play()}
+          icon={model.playing ? IconPlayerPause : IconPlayerPlay}
+        />
+      )}
+      {model.panes.length > 1 && !model.volume && (
+        <>
+          <Button label={t('viewing.link')} hint="k" pressed={model.linked} onClick={() => viewing.link()} icon={IconLink} />
+          <Button label={t('viewing.lines')} pressed={model.lines} onClick={() => viewing.showLines()} icon={IconLineDashed} />
+        </>
+      )}
       {model.volume && (
         <Button label={t('viewing.crosshairs')} hint="x" pressed={model.tool === 'crosshairs'} onClick={() => viewing.take('crosshairs')} icon={IconCrosshair} />
       )}

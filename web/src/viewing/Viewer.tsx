@@ -11,10 +11,10 @@ import { day } from '../app/format'
 import { useShortcuts } from '../app/shortcuts'
 import { loadSeries, stacksOf, type Stack } from './engine/series'
 import type { VolumeView } from './engine/volume'
-import { chooseTool, TOOLS, type ToolId } from './engine/tools'
+import { chooseTool, referenceLines, TOOLS, type ToolId } from './engine/tools'
 import { CT_PRESETS } from './engine/windows'
 import { useModel, Viewing } from './model'
-import { PaneView } from './PaneView'
+import { DRAGGED, PaneView } from './PaneView'
 import { Toolbar } from './Toolbar'
 import { iconOf } from './Tile'
 import { Measurements } from './measure/Measurements'
@@ -66,6 +66,9 @@ function OneStudy({ study }: { study: string }) {
 
   useEffect(() => chooseTool(model.tool), [model.tool])
 
+  const source = model.lines && model.panes.length > 1 && !model.maximised ? model.panes[model.active]!.id : null
+  useEffect(() => referenceLines(source), [source])
+
   const view = () => viewing.view()
   const step = (by: number) => {
     const at = stacks.findIndex((one) => one.id === model.panes[model.active]?.stack?.id)
@@ -92,6 +95,8 @@ function OneStudy({ study }: { study: string }) {
       words: `${t('viewing.window')}: ${t(`viewing.preset.${preset.id}`)}`,
       run: () => (volume ?? view())?.window(preset.center, preset.width),
     })),
+    { keys: 'j', words: t('viewing.play'), run: () => viewing.play() },
+    { keys: 'k', words: t('viewing.link'), run: () => viewing.link() },
     { keys: 'x', words: t('viewing.crosshairs'), run: () => model.volume && viewing.take('crosshairs') },
     {
       keys: 'o',
@@ -147,7 +152,7 @@ function OneStudy({ study }: { study: string }) {
       >
         {model.panes.map((pane, at) =>
           model.maximised && at !== model.active ? null : (
-            <PaneView key={pane.id} pane={pane} index={at} viewing={viewing} active={at === model.active} />
+            <PaneView key={pane.id} pane={pane} index={at} viewing={viewing} active={at === model.active} find={(id) => stacks.find((one) => one.id === id)} />
           ),
         )}
         {patients.size > 1 && (
@@ -205,6 +210,8 @@ function Entries({ study, series, stacks, failed, shown, choose }: EntriesProps)
         className={classes.entry}
         data-shown={(stack && shown.has(stack.id)) || undefined}
         title={series.description}
+        draggable={stack !== null}
+        onDragStart={(event: React.DragEvent) => stack && event.dataTransfer.setData(DRAGGED, stack.id)}
         onClick={() => choose(stack)}
       >
         {Icon ? (

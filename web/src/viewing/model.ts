@@ -20,6 +20,11 @@ export interface Model {
   maximised: boolean
   /** Shown as a volume, over all panes. */
   volume: Stack | null
+  /** Other panes follow the active one through the patient. */
+  linked: boolean
+  /** The active pane's plane is a line in the others. */
+  lines: boolean
+  playing: boolean
 }
 
 export const MOST_ROWS = 4
@@ -32,7 +37,7 @@ function pane(stack: Stack | null = null): Pane {
 }
 
 export class Viewing {
-  private state: Model = { rows: 1, columns: 1, panes: [pane()], active: 0, tool: 'window', maximised: false, volume: null }
+  private state: Model = { rows: 1, columns: 1, panes: [pane()], active: 0, tool: 'window', maximised: false, volume: null, linked: false, lines: true, playing: false }
   private readonly listeners = new Set<() => void>()
   /** Open viewports by pane. */
   readonly views = new Map<string, StackView>()
@@ -57,10 +62,13 @@ export class Viewing {
   }
 
   activate(index: number): void {
-    if (index !== this.state.active && this.state.panes[index]) this.set({ active: index })
+    if (index === this.state.active || !this.state.panes[index]) return
+    if (this.state.playing) this.play()
+    this.set({ active: index, playing: false })
   }
 
   show(stack: Stack, index = this.state.active): void {
+    if (this.state.playing) this.play()
     const panes = this.state.panes.map((one, at) => (at === index ? { ...one, stack } : one))
     this.set({ panes, active: index, volume: null, tool: this.state.tool === 'crosshairs' ? 'window' : this.state.tool })
   }
@@ -78,6 +86,28 @@ export class Viewing {
 
   take(tool: ToolId | 'crosshairs'): void {
     this.set({ tool })
+  }
+
+  link(): void {
+    this.set({ linked: !this.state.linked })
+    this.moved(this.state.panes[this.state.active]!.id)
+  }
+
+  showLines(): void {
+    this.set({ lines: !this.state.lines })
+  }
+
+  play(): void {
+    const view = this.view()
+    if (view) this.set({ playing: view.play() })
+  }
+
+  /** An image was drawn in a pane. */
+  moved(id: string): void {
+    const { linked, panes, active } = this.state
+    if (!linked || panes[active]?.id !== id) return
+    const place = this.views.get(id)?.place()
+    if (place) for (const [other, view] of this.views) if (other !== id) view.follow(place)
   }
 
   maximise(): void {

@@ -93,6 +93,14 @@ export function toolGroup(id: string): Group {
   return group(id)
 }
 
+/** Lines of the plane of one viewport in the others; null: none. */
+export function referenceLines(source: string | null): void {
+  const made = toolGroup(STACKS)
+  if (source === null) return made.setToolDisabled(ReferenceLinesTool.toolName)
+  made.setToolConfiguration(ReferenceLinesTool.toolName, { sourceViewportId: source })
+  made.setToolEnabled(ReferenceLinesTool.toolName)
+}
+
 /** Puts a tool on the left button; pan, zoom and scroll stay on the others. */
 export function chooseTool(tool: ToolId | 'crosshairs'): void {
   for (const id of [STACKS, VOLUMES]) {

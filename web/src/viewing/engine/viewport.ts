@@ -1,11 +1,11 @@
 /** Our viewport: what the screens ask of it, in our words; Cornerstone stays behind it. */
-import { Enums, getRenderingEngine, RenderingEngine, utilities, type Types } from '@cornerstonejs/core'
+import { Enums, getRenderingEngine, metaData, RenderingEngine, utilities, type Types } from '@cornerstonejs/core'
 import { utilities as toolUtilities } from '@cornerstonejs/tools'
 
 import { frameOf } from './frames'
 import { failureOf, forget, isPicture } from './loader'
 import { edges, type Edges } from './orientation'
-import type { Instance, Stack } from './series'
+import { numbers, type Instance, type Stack } from './series'
 import { spacingAt, type Spacing } from './spacing'
 import { start } from './start'
 import { STACKS, toolGroup } from './tools'
@@ -17,6 +17,22 @@ const PATIENCE = 60_000
 
 export function engine(): RenderingEngine {
   return (getRenderingEngine(ENGINE) as RenderingEngine | undefined) ?? new RenderingEngine(ENGINE)
+}
+
+const dot = (a: Types.Point3, b: Types.Point3) => a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
+
+interface PlaneModule {
+  frameOfReferenceUID: string
+  rowCosines?: number[]
+  columnCosines?: number[]
+  imagePositionPatient?: number[]
+}
+
+function planeOf(imageId: string) {
+  const { rowCosines: r, columnCosines: c, imagePositionPatient: position, frameOfReferenceUID } = (metaData.get('imagePlaneModule', imageId) ?? {}) as PlaneModule
+  if (!r || !c || !position) return null
+  const normal = [r[1]! * c[2]! - r[2]! * c[1]!, r[2]! * c[0]! - r[0]! * c[2]!, r[0]! * c[1]! - r[1]! * c[0]!] as Types.Point3
+  return { position: position as Types.Point3, normal, reference: frameOfReferenceUID }
 }
 
 /** What a viewport shows at this moment, for its corners. */
@@ -49,6 +65,7 @@ export class StackView {
   private viewport: Types.IStackViewport | null = null
   private listeners: (() => void)[] = []
   private closed = false
+  private running = false
 
   private constructor(
     readonly id: string,
@@ -91,6 +108,7 @@ export class StackView {
 
   close(): void {
     this.closed = true
+    if (this.running) toolUtilities.cine.stopClip(this.element)
     for (const stop of this.listeners) stop()
     toolUtilities.stackContextPrefetch.disable(this.element)
     toolGroup(STACKS).removeViewports(ENGINE, this.id)
@@ -162,6 +180,48 @@ export class StackView {
 
   jumpTo(image: number): void {
     void this.viewport?.setImageIdIndex(Math.min(Math.max(image - 1, 0), this.stack.imageIds.length - 1))
+  }
+
+  /** Frames per second that the object asks for (PS3.3 C.7.6.5, C.7.6.16); 10 where it says nothing. */
+  get rate(): number {
+    const { json } = this.stack.instances[0]!
+    const said = numbers(json, '00082144')[0] ?? numbers(json, '00180040')[0]
+    const time = numbers(json, '00181063')[0]
+    const rate = said && said > 0 ? said : time && time > 0 ? 1000 / time : 10
+    return Math.min(Math.max(rate, 1), 60)
+  }
+
+  /** Whether it runs from now on. */
+  play(): boolean {
+    const running = !this.running
+    this.running = running
+    if (running) toolUtilities.cine.playClip(this.element, { framesPerSecond: this.rate, loop: true })
+    else toolUtilities.cine.stopClip(this.element)
+    return running
+  }
+
+  /** The plane that is shown: its middle and its normal; null where it has no place in the patient. */
+  place(): { point: Types.Point3; normal: Types.Point3; reference: string } | null {
+    const view = this.viewport
+    const id = view?.getCurrentImageId()
+    const plane = id ? planeOf(id) : null
+    return plane && { point: plane.position, normal: plane.normal, reference: plane.reference }
+  }
+
+  /** Shows the image nearest to a place, if its planes are parallel to it and of the same frame of reference. */
+  follow({ point, normal, reference }: { point: Types.Point3; normal: Types.Point3; reference: string }): void {
+    const view = this.viewport
+    const here = this.place()
+    if (!view || !here || here.reference !== reference || Math.abs(dot(here.normal, normal)) < 0.9) return
+    let best = -1
+    let least = Infinity
+    this.stack.imageIds.forEach((id, at) => {
+      const plane = planeOf(id)
+      if (!plane) return
+      const away = Math.abs(dot(plane.normal, [plane.position[0] - point[0], plane.position[1] - point[1], plane.position[2] - point[2]]))
+      if (away < least) [best, least] = [at, away]
+    })
+    if (best >= 0 && best !== view.getCurrentImageIdIndex()) void view.setImageIdIndex(best)
   }
 
   window(center: number, width: number): void {
