@@ -1,5 +1,6 @@
 """Signing in and out, who one is, the own password and second factor."""
 
+import io
 from datetime import datetime
 from typing import Literal
 
@@ -236,9 +237,11 @@ def _qr(text: str) -> str:
     # imported when needed: few enrol
     import segno
 
+    picture = io.BytesIO()
     code = segno.make_qr(text, error="m")
-    made: str = code.svg_inline(border=4, dark="#000", light="#fff", omitsize=True)
-    return made
+    # with its namespace: it is shown as a picture, not as part of the page
+    code.save(picture, kind="svg", xmldecl=False, border=4, dark="#000", light="#fff", omitsize=True)
+    return picture.getvalue().decode()
 
 
 def _end_this(at: Gate, found: SignedIn, host: str) -> None:
