@@ -223,9 +223,14 @@ def _counts(of: Server) -> dict[str, Any]:
         size = (
             connection.scalar(text("SELECT pg_database_size(current_database())"))
             if name == "postgresql"
-            else sum(file.stat().st_size for file in of.settings.home.glob("index.sqlite*") if file.is_file())
+            else _file_size(Path(of.engine.url.database or ""))
         )
     return {**rows, "database": name, "database_bytes": int(size or 0)}
+
+
+def _file_size(index: Path) -> int:
+    """Of a SQLite file with its journals."""
+    return sum(file.stat().st_size for file in index.parent.glob(f"{index.name}*") if file.is_file())
 
 
 def _spaces(settings: Settings) -> list[Space]:
