@@ -3836,11 +3836,6 @@ export interface components {
              */
             facets_complete: boolean;
             /**
-             * Facets Complete
-             * @description False: of the newest studies found only; there are at least as many as the facets say.
-             */
-            facets_complete: boolean;
-            /**
              * Following
              * @description `after` of the next page; empty at the end.
              */
