@@ -4,7 +4,6 @@ export const measuring = {
   hide: 'Hide measurements',
   status: {
     opening: 'Opening',
-    empty: '',
     saving: 'Saving',
     saved: 'Saved',
     waiting: 'Not saved - kept here, trying again',

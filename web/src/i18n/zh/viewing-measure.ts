@@ -7,7 +7,6 @@ export const measuring: Words<typeof english> = {
   hide: '隐藏测量列表',
   status: {
     opening: '正在打开',
-    empty: '',
     saving: '正在保存',
     saved: '已保存',
     waiting: '未保存：已暂存于本页，正在重试',

@@ -112,7 +112,7 @@ function Keeping({ state, again }: { state: State; again: () => void }) {
     <span className={classes.status} role="status" data-status={state.status}>
       {(state.status === 'saving' || state.status === 'opening') && state.failed === null && <Loader size={10} />}
       <Text size="xs" c={state.status === 'waiting' ? 'orange' : 'dimmed'} component="span">
-        {state.failed === null ? t(`measuring.status.${state.status}`) : ''}
+        {state.failed === null && state.status !== 'empty' ? t(`measuring.status.${state.status}`) : ''}
       </Text>
       {state.status === 'waiting' && (
         <Button size="compact-xs" variant="light" color="orange" onClick={again}>
