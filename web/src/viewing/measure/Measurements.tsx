@@ -1,6 +1,7 @@
 import { ActionIcon, Button, Checkbox, Loader, Text, TextInput, Tooltip, UnstyledButton } from '@mantine/core'
 import { notifications } from '@mantine/notifications'
 import { IconChevronLeft, IconChevronRight, IconPencil, IconRuler, IconTrash } from '@tabler/icons-react'
+import { useMediaQuery } from '@mantine/hooks'
 import { useEffect, useRef, useState, useSyncExternalStore } from 'react'
 import { useTranslation } from 'react-i18next'
 
@@ -24,7 +25,11 @@ export function Measurements({ viewing, study, stacks }: Props) {
   const { t } = useTranslation()
   const [drawing] = useState(() => new Drawing(study))
   const state = useSyncExternalStore(drawing.subscribe, drawing.get)
-  const [open, setOpen] = usePreference('viewing.measurements', true)
+  const wide = useMediaQuery('(min-width: 62em)', true, { getInitialValueInEffect: false })
+  const [kept, keep] = usePreference('viewing.measurements', true)
+  // on a narrow screen it lies over the image: there only for as long as it is asked for
+  const [over, setOver] = useState(false)
+  const [open, setOpen] = wide ? [kept, keep] : [over, setOver]
 
   useEffect(() => drawing.start(), [drawing])
   const images = stacks.flatMap((one) => one.imageIds)
