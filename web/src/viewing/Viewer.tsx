@@ -1,27 +1,24 @@
-import { Button, Loader, Stack as Column, Text, UnstyledButton } from '@mantine/core'
+import { Button, Loader, Stack as Column } from '@mantine/core'
 import { useQueries, useQuery } from '@tanstack/react-query'
-import { useEffect, useMemo, useState } from 'react'
+import { useEffect, useMemo, useRef, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { Link, useParams, useSearchParams } from 'wouter'
 
 import { api, data } from '../api/client'
-import type { components } from '../api/schema'
 import { ErrorNote } from '../app/errors'
-import { day } from '../app/format'
 import { useShortcuts } from '../app/shortcuts'
 import { loadSeries, stacksOf, type Stack } from './engine/series'
 import type { VolumeView } from './engine/volume'
 import { chooseTool, referenceLines, TOOLS, type ToolId } from './engine/tools'
 import { CT_PRESETS } from './engine/windows'
 import { useModel, Viewing } from './model'
-import { DRAGGED, PaneView } from './PaneView'
+import { OtherStudy } from './OtherStudy'
+import { PaneView } from './PaneView'
 import { Toolbar } from './Toolbar'
-import { iconOf } from './Tile'
+import { Entries, Heading } from './SeriesList'
 import { Measurements } from './measure/Measurements'
 import { VolumePanes } from './VolumePanes'
 import classes from './Viewer.module.css'
-
-type Details = components['schemas']['StudyDetails']
 
 /** Series whose metadata are read at once, at the most; the rest when it is chosen. */
 const AT_ONCE = 12
@@ -45,6 +42,7 @@ function OneStudy({ study }: { study: string }) {
   })
   const content = useMemo(() => details.data?.content ?? [], [details.data])
   const wanted = search.get('series') ?? ''
+  const others = [...new Set((search.get('with') ?? '').split(','))].filter((one) => /^[0-9.]{1,64}$/.test(one) && one !== study).slice(0, 4)
   const first = content.find((one) => one.series_uid === wanted) ?? content.find((one) => one.images > 0) ?? content[0]
 
   const loads = useQueries({
@@ -57,11 +55,13 @@ function OneStudy({ study }: { study: string }) {
     })),
   })
   const stacks = loads.flatMap((one) => one.data ?? [])
+  const begun = useRef(false)
 
   // the first series goes on the screen as soon as it is known, whatever the others do
   const opening = first && loads[content.indexOf(first)]?.data?.[0]
   useEffect(() => {
-    if (opening && viewing.get().panes.every((pane) => pane.stack === null)) viewing.show(opening, 0)
+    if (opening && viewing.get().panes[0]?.stack === null && !begun.current) viewing.show(opening, 0)
+    if (opening) begun.current = true
   }, [opening, viewing])
 
   useEffect(() => chooseTool(model.tool), [model.tool])
@@ -140,6 +140,9 @@ function OneStudy({ study }: { study: string }) {
             choose={(stack) => (stack ? viewing.show(stack) : setAsked(new Set([...asked, one.series_uid])))}
           />
         ))}
+        {others.map((one) => (
+          <OtherStudy key={one} study={one} viewing={viewing} shown={shownIds} />
+        ))}
       </nav>
       {model.volume && <VolumePanes key={model.volume.id} stack={model.volume} opened={setVolume} close={() => viewing.cut(null)} />}
       {!model.volume && <main
@@ -152,7 +155,7 @@ function OneStudy({ study }: { study: string }) {
       >
         {model.panes.map((pane, at) =>
           model.maximised && at !== model.active ? null : (
-            <PaneView key={pane.id} pane={pane} index={at} viewing={viewing} active={at === model.active} find={(id) => stacks.find((one) => one.id === id)} />
+            <PaneView key={pane.id} pane={pane} index={at} viewing={viewing} active={at === model.active} find={(id) => stacks.find((one) => one.id === id) ?? viewing.stackOf(id)} />
           ),
         )}
         {patients.size > 1 && (
@@ -177,66 +180,4 @@ function Centre({ children }: { children: React.ReactNode }) {
       <div className={classes.centre}>{children}</div>
     </div>
   )
-}
-
-function Heading({ study }: { study: Details }) {
-  return (
-    <Text size="xs" c="dimmed" px={4} pb={4} truncate visibleFrom="sm">
-      {[study.modalities.join(' '), day(study.date), study.description].filter(Boolean).join(' · ')}
-    </Text>
-  )
-}
-
-interface EntriesProps {
-  study: string
-  series: Details['content'][number]
-  stacks: Stack[] | undefined
-  failed: boolean
-  shown: ReadonlySet<string | undefined>
-  choose: (stack: Stack | null) => void
-}
-
-function Entries({ study, series, stacks, failed, shown, choose }: EntriesProps) {
-  const { t } = useTranslation()
-  const picture = `/dicom-web/studies/${study}/series/${series.series_uid}`
-  const several = (stacks?.length ?? 0) > 1
-  const entries: (Stack | null)[] = stacks ?? [null]
-  return entries.map((stack) => {
-    const Icon = stack && stack.kind !== 'images' ? iconOf(stack) : null
-    const address = several && stack ? `${picture}/instances/${stack.instances[0]!.sop}/thumbnail` : `${picture}/thumbnail`
-    return (
-      <UnstyledButton
-        key={stack?.id ?? series.series_uid}
-        className={classes.entry}
-        data-shown={(stack && shown.has(stack.id)) || undefined}
-        title={series.description}
-        draggable={stack !== null}
-        onDragStart={(event: React.DragEvent) => stack && event.dataTransfer.setData(DRAGGED, stack.id)}
-        onClick={() => choose(stack)}
-      >
-        {Icon ? (
-          <span className={classes.thumbnail} style={{ display: 'grid', placeItems: 'center' }}>
-            <Icon size={28} stroke={1.2} />
-          </span>
-        ) : (
-          <img className={classes.thumbnail} src={`${address}?viewport=128,128`} alt="" loading="lazy" />
-        )}
-        <div style={{ minWidth: 0 }}>
-          <Text size="xs" fw={550} truncate>
-            {series.description || series.protocol || series.modality}
-          </Text>
-          <Text size="xs" c="dimmed" truncate>
-            {[series.modality, series.number && `#${series.number}`].filter(Boolean).join(' ')}
-          </Text>
-          <Text size="xs" c={failed ? 'red' : 'dimmed'} truncate>
-            {failed
-              ? t('viewing.failedShort')
-              : stack
-                ? t('viewing.images', { count: stack.imageIds.length || stack.instances.length })
-                : t('viewing.images', { count: series.instances })}
-          </Text>
-        </div>
-      </UnstyledButton>
-    )
-  })
 }

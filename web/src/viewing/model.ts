@@ -73,6 +73,28 @@ export class Viewing {
     this.set({ panes, active: index, volume: null, tool: this.state.tool === 'crosshairs' ? 'window' : this.state.tool })
   }
 
+  private readonly others = new Map<string, Stack[]>()
+
+  /** The stacks of another study that is open too. */
+  know(study: string, stacks: Stack[]): void {
+    this.others.set(study, stacks)
+  }
+
+  stackOf(id: string): Stack | undefined {
+    return [...this.others.values()].flat().find((one) => one.id === id)
+  }
+
+  /** A prior's images to the right of what is read, where the layout is still as it was at the beginning. */
+  beside(stack: Stack): void {
+    const { panes, active } = this.state
+    if (panes.some((one) => one.stack?.study === stack.study)) return
+    if (panes.length === 1) this.layout(1, 2)
+    const free = this.state.panes.findIndex((one, at) => at > 0 && one.stack === null)
+    if (free < 0) return
+    this.show(stack, free)
+    this.activate(active)
+  }
+
   /** The stacks, one after the other, into the panes that are free. */
   fill(stacks: Stack[]): void {
     const left = stacks.filter((one) => !this.state.panes.some((shown) => shown.stack?.id === one.id))

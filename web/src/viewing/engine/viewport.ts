@@ -61,6 +61,22 @@ export interface Shown {
   failed: boolean
 }
 
+/** Draws all viewports in the size of their elements; what nobody has zoomed or turned fits them again. */
+function resizeAll(): void {
+  const stacks = engine()
+    .getViewports()
+    .filter((view) => view.type === Enums.ViewportType.STACK) as Types.IStackViewport[]
+  const untouched = stacks.filter((view) => {
+    const { zoom = 1, pan = [0, 0], rotation = 0, flipHorizontal, flipVertical } = view.getViewPresentation()
+    return Math.abs(zoom - 1) < 0.01 && Math.hypot(...pan) < 1 && !rotation && !flipHorizontal && !flipVertical
+  })
+  engine().resize(true, true)
+  for (const view of untouched) {
+    view.resetCamera()
+    view.render()
+  }
+}
+
 export class StackView {
   private viewport: Types.IStackViewport | null = null
   private listeners: (() => void)[] = []
@@ -117,7 +133,7 @@ export class StackView {
   }
 
   resize(): void {
-    if (this.viewport) engine().resize(true, true)
+    if (this.viewport) resizeAll()
   }
 
   /** What is on the screen; null before the first image. */
