@@ -94,7 +94,9 @@ def test_commands_in_the_documents_exist() -> None:
     named = {
         name
         for document in documents
-        for name in re.findall(r"(?:`|^ +|/)filmless ([a-z][a-z-]*)", document.read_text("utf-8"), re.MULTILINE)
+        for name in re.findall(
+            r"(?:`|^ +|/)filmless ([a-z][a-z-]*)", document.read_text("utf-8"), re.MULTILINE
+        )
     }
     assert named - set(cli.COMMANDS) == set()
     assert {"serve", "backup", "restore", "check", "rebuild"} <= named

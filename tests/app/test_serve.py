@@ -72,7 +72,13 @@ def test_http_shows_strangers_figures_and_nothing_else(server: FilmlessServer) -
         "filmless_info",
     ):
         assert re.search(rf"^{name}(\{{.*\}})? [0-9.e+]+$", text, re.MULTILINE), name
-    for path in ("/docs.html", "/index.sqlite", "/../log/filmless.log", "/api/docs", "/assets/../index.sqlite"):
+    for path in (
+        "/docs.html",
+        "/index.sqlite",
+        "/../log/filmless.log",
+        "/api/docs",
+        "/assets/../index.sqlite",
+    ):
         assert get(server, path)[0] in (400, 404), path
     for path in ("/dicom-web/studies", "/api/me/preferences", "/api/users"):
         assert get(server, path)[0] == 401, path
