@@ -60,7 +60,9 @@ export function ShortcutProvider({ children }: { children: ReactNode }) {
 
   useEffect(() => {
     const listen = (event: KeyboardEvent) => {
-      if (event.isComposing || event.defaultPrevented) return
+      // an image takes every key for its tools as soon as something was drawn on it: there they are still ours
+      const onImage = event.target instanceof Element && event.target.closest('[data-viewport-uid]') !== null
+      if (event.isComposing || (event.defaultPrevented && !onImage)) return
       const keys = typed(event)
       const writing = inText(event.target)
       // what came onto the page last hears it first: a dialog before its page
