@@ -9,7 +9,7 @@ import { api, data } from '../../api/client'
 import { Problem } from '../../api/problem'
 import { frameOf } from '../engine/frames'
 import { start } from '../engine/start'
-import { drawnOf, imageOf, markOf, plainOf, type Annotation, type Drawn, type Measured } from './shapes'
+import { drawnOf, imageOf, isNothing, markOf, plainOf, type Annotation, type Drawn, type Measured } from './shapes'
 
 export type Status = 'opening' | 'empty' | 'saving' | 'saved' | 'waiting'
 
@@ -68,6 +68,7 @@ export class Drawing {
   start(): () => void {
     this.closed = false
     for (const name of CHANGES) eventTarget.addEventListener(name, this.changed)
+    eventTarget.addEventListener(Enums.Events.ANNOTATION_COMPLETED, this.ended)
     addEventListener('beforeunload', this.leaving)
     addEventListener('online', this.keepNow)
     void this.read()
@@ -76,11 +77,22 @@ export class Drawing {
       this.closed = true
       clearTimeout(this.timer)
       for (const name of CHANGES) eventTarget.removeEventListener(name, this.changed)
+      eventTarget.removeEventListener(Enums.Events.ANNOTATION_COMPLETED, this.ended)
       removeEventListener('beforeunload', this.leaving)
       removeEventListener('online', this.keepNow)
       for (const one of this.drawn()) annotations.state.removeAnnotation(one.annotationUID!)
       this.shown.clear()
     }
+  }
+
+  /** Takes away what is no drawing, when the tool is done with it. */
+  private readonly ended = (event: Event): void => {
+    const drawn = (event as CustomEvent<{ annotation: Drawn }>).detail.annotation
+    if (!isNothing(drawn)) return
+    setTimeout(() => {
+      if (drawn.annotationUID) annotations.state.removeAnnotation(drawn.annotationUID)
+      for (const one of getRenderingEngines() ?? []) one.render()
+    })
   }
 
   /** Reads what is kept and what reports say. */

@@ -86,6 +86,14 @@ export function imageOf(drawn: Drawn): string | undefined {
   return id && frameOf(id) ? id : undefined
 }
 
+/** Whether nothing was drawn: a press without a way, which would be a length of nothing. */
+export function isNothing(drawn: Drawn): boolean {
+  const tool = TOOL_OF.get(drawn.metadata.toolName)
+  const points = (drawn.data as Data).handles?.points ?? []
+  if (!tool || tool === 'probe' || tool === 'freehand' || points.length < 2) return false
+  return points.every((point) => far(point, points[0]!) < 0.01)
+}
+
 /** As the server has it; null where it is none that is kept, or not done yet. */
 export function plainOf(drawn: Drawn): Annotation | null {
   const tool = TOOL_OF.get(drawn.metadata.toolName)
