@@ -48,6 +48,8 @@ class Action(StrEnum):
     SENSITIVE = "sensitive"
     #: search and verify the audit trail
     AUDIT = "audit"
+    #: say of any study why somebody does not see it: numbers, rights and whereabouts, never names or images
+    EXPLAIN = "explain"
     #: look at who has which rights
     ACCESS_REVIEW = "access-review"
     #: accounts and their grants
@@ -60,6 +62,54 @@ class Action(StrEnum):
     REINDEX = "reindex"
     #: how the server is: metrics, disk, processes
     HEALTH = "health"
+    #: persons, their identifiers and exams: find and look at them
+    PERSONS = "persons"
+    #: make and change persons
+    CHANGE_PERSONS = "change-persons"
+    #: merge, unmerge, link persons, change their IDs
+    MERGE = "merge"
+    #: match exams of the green channel to persons
+    MATCH = "match"
+    ORDER = "order"
+    #: protocol what was ordered
+    VET = "vet"
+    BOOK = "book"
+    OVERBOOK = "overbook"
+    REGISTER = "register"
+    #: register without any data, at once
+    GREEN_CHANNEL = "green-channel"
+    #: call off what has not begun
+    CANCEL = "cancel"
+    HOLD = "hold"
+    #: the queue of a station, and moving exams between stations
+    QUEUE = "queue"
+    #: let somebody through whose identity could not be shown
+    OVERRIDE_IDENTITY = "override-identity"
+    #: start, finish, discontinue and verify exams
+    PERFORM = "perform"
+    #: the tray of images that fit no exam
+    MATCH_IMAGES = "match-images"
+    #: make an exam void, with a second person
+    VOID = "void"
+    #: what the department is: sites, stations, procedures, staff
+    MASTER_DATA = "master-data"
+    #: draft, submit and withdraw reports; the lists of what is to be read
+    REPORT = "report"
+    #: review, return, sign, addend and amend reports
+    REVIEW = "review"
+    #: retract final reports, take over what others have claimed, close without a report
+    DIRECT_REPORTS = "direct-reports"
+    #: read final reports
+    READ_REPORTS = "read-reports"
+    #: templates and phrases of the department and the hospital
+    TEMPLATES = "templates"
+    #: raise, notify and withdraw critical results
+    RAISE_CRITICAL = "raise-critical"
+    #: acknowledge critical results and say what was done
+    ANSWER_CRITICAL = "answer-critical"
+    #: print and hand out reports
+    HAND_OUT = "hand-out"
+    STATISTICS = "statistics"
     #: one's own password, second factor, sessions, tokens and preferences
     OWN_ACCOUNT = "own-account"
 
@@ -108,20 +158,81 @@ ROLE_NAMES: Mapping[Role, tuple[str, str]] = {
 _SEES = frozenset({Action.SEARCH, Action.VIEW})
 _OWN = frozenset({Action.OWN_ACCOUNT})
 _READS = _SEES | _OWN | {Action.STORE, Action.ANNOTATE, Action.BREAK_GLASS}
+_WRITES = frozenset(
+    {Action.PERSONS, Action.VET, Action.REPORT, Action.READ_REPORTS, Action.RAISE_CRITICAL, Action.HAND_OUT}
+)
+_SIGNS = frozenset({Action.SHARE, Action.REVIEW, Action.HOLD, Action.CANCEL})
 #: role -> what it may do, within the scope of its grant. What comes with later rooms (orders, reports, de-identified
 #: sets, a patient's own results) is allowed when it exists
 ALLOWED: Mapping[Role, frozenset[Action]] = {
     # whether there are images is asked at the front desk; what is on them is not
-    Role.REG: _OWN | {Action.SEARCH},
-    Role.TRI: _OWN,
-    Role.TEC: _SEES | _OWN | {Action.STORE, Action.REJECT},
+    Role.REG: _OWN
+    | {
+        Action.SEARCH,
+        Action.PERSONS,
+        Action.CHANGE_PERSONS,
+        Action.MATCH,
+        Action.ORDER,
+        Action.BOOK,
+        Action.REGISTER,
+        Action.GREEN_CHANNEL,
+        Action.CANCEL,
+        Action.HOLD,
+        Action.QUEUE,
+        Action.HAND_OUT,
+    },
+    Role.TRI: _OWN | {Action.PERSONS, Action.GREEN_CHANNEL, Action.HOLD, Action.QUEUE},
+    Role.TEC: _SEES
+    | _OWN
+    | {
+        Action.STORE,
+        Action.REJECT,
+        Action.PERSONS,
+        Action.GREEN_CHANNEL,
+        Action.QUEUE,
+        Action.VET,
+        Action.PERFORM,
+        Action.MATCH_IMAGES,
+    },
     # what a reader makes (key images, presentation states) is stored as objects
-    Role.RES: _READS,
-    Role.ATT: _READS | {Action.SHARE},
-    Role.CHF: _READS | {Action.SHARE, Action.SENSITIVE, Action.LAYOUTS},
-    Role.CLI: _SEES | _OWN | {Action.BREAK_GLASS},
-    Role.FLM: _SEES | _OWN | {Action.PRINT, Action.EXPORT, Action.SHARE},
-    Role.QC: _SEES | _OWN,
+    Role.RES: _READS | _WRITES,
+    Role.ATT: _READS | _WRITES | _SIGNS,
+    Role.CHF: _READS
+    | _WRITES
+    | _SIGNS
+    | {
+        Action.SENSITIVE,
+        Action.LAYOUTS,
+        Action.OVERBOOK,
+        Action.OVERRIDE_IDENTITY,
+        Action.VOID,
+        Action.DIRECT_REPORTS,
+        Action.TEMPLATES,
+        Action.MASTER_DATA,
+        Action.STATISTICS,
+    },
+    Role.CLI: _SEES
+    | _OWN
+    | {
+        Action.BREAK_GLASS,
+        Action.PERSONS,
+        Action.ORDER,
+        Action.GREEN_CHANNEL,
+        Action.CANCEL,
+        Action.READ_REPORTS,
+        Action.ANSWER_CRITICAL,
+    },
+    Role.FLM: _SEES
+    | _OWN
+    | {
+        Action.PRINT,
+        Action.EXPORT,
+        Action.SHARE,
+        Action.PERSONS,
+        Action.READ_REPORTS,
+        Action.HAND_OUT,
+    },
+    Role.QC: _SEES | _OWN | {Action.PERSONS, Action.READ_REPORTS, Action.STATISTICS},
     Role.PAD: _SEES
     | _OWN
     | {
@@ -137,6 +248,12 @@ ALLOWED: Mapping[Role, frozenset[Action]] = {
         Action.FLAGS,
         Action.SENSITIVE,
         Action.JOBS,
+        Action.PERSONS,
+        Action.CHANGE_PERSONS,
+        Action.MERGE,
+        Action.MATCH,
+        Action.MATCH_IMAGES,
+        Action.VOID,
     },
     Role.ADM: _OWN
     | {
@@ -148,6 +265,7 @@ ALLOWED: Mapping[Role, frozenset[Action]] = {
         Action.LAYOUTS,
         Action.REINDEX,
         Action.HEALTH,
+        Action.MASTER_DATA,
     },
     Role.SEC: _OWN | {Action.AUDIT, Action.REVIEW_BREAK_GLASS, Action.ACCESS_REVIEW},
     Role.RCO: _SEES | _OWN,

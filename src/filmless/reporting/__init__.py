@@ -1,0 +1,1 @@
+"""Reports: drafts, revisions, signatures, templates, critical results."""
