@@ -315,6 +315,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/explanations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Why does somebody not find this study? */
+        post: operations["explain_to_others"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/explanations/own": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Why do I not find this study? */
+        post: operations["explain_own"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/flags": {
         parameters: {
             query?: never;
@@ -1432,7 +1466,7 @@ export interface components {
          * @description What is done, whatever the edge: each HTTP route and DICOM service names one.
          * @enum {string}
          */
-        Action: "search" | "view" | "export" | "print" | "annotate" | "layouts" | "store" | "reject" | "revoke" | "correct" | "original" | "share" | "send" | "quarantine" | "flags" | "break-glass" | "review-break-glass" | "sensitive" | "audit" | "access-review" | "users" | "tokens" | "devices" | "jobs" | "settings" | "reindex" | "health" | "own-account";
+        Action: "search" | "view" | "export" | "print" | "annotate" | "layouts" | "store" | "reject" | "revoke" | "correct" | "original" | "share" | "send" | "quarantine" | "flags" | "break-glass" | "review-break-glass" | "sensitive" | "audit" | "explain" | "access-review" | "users" | "tokens" | "devices" | "jobs" | "settings" | "reindex" | "health" | "persons" | "change-persons" | "merge" | "match" | "order" | "vet" | "book" | "overbook" | "register" | "green-channel" | "cancel" | "hold" | "queue" | "override-identity" | "perform" | "match-images" | "void" | "master-data" | "report" | "review" | "direct-reports" | "read-reports" | "templates" | "raise-critical" | "answer-critical" | "hand-out" | "statistics" | "own-account";
         /**
          * Alarm
          * @description Something that needs somebody.
@@ -2364,6 +2398,28 @@ export interface components {
             url: string;
         };
         /**
+         * EventWords
+         * @description What the audit trail tells.
+         */
+        EventWords: {
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** Host */
+            host: string;
+            /** Reason */
+            reason: string;
+            /**
+             * What
+             * @enum {string}
+             */
+            what: "purged" | "refused" | "failed";
+            /** Who */
+            who: string;
+        };
+        /**
          * Exchange
          * @description Layouts on their way from one server to another.
          */
@@ -2382,6 +2438,101 @@ export interface components {
              * @constant
              */
             version: 1;
+        };
+        /**
+         * ExplainedStudy
+         * @description A study, and why the account sees it or not.
+         */
+        ExplainedStudy: {
+            /** Accession Number */
+            accession_number: string;
+            /**
+             * By
+             * @description As what the number was found.
+             * @enum {string}
+             */
+            by: "study-uid" | "accession" | "patient-id" | "study-id" | "ordered-as" | "other-id" | "formerly" | "similar";
+            /**
+             * Date
+             * @description YYYYMMDD; may be empty.
+             */
+            date: string;
+            /** Department */
+            department: string;
+            /** Grants */
+            grants: components["schemas"]["JudgedWords"][];
+            /**
+             * In Doubt
+             * @description A question about its patient waits for a steward.
+             */
+            in_doubt: boolean;
+            /** Instances */
+            instances: number;
+            /** Issuer */
+            issuer: string;
+            /** Modalities */
+            modalities: string[];
+            /** Opened */
+            opened: components["schemas"]["OpenedWords"][];
+            /**
+             * Other Patients
+             * @description Other patients under which the same study is filed.
+             */
+            other_patients: number;
+            /** Patient Id */
+            patient_id: string;
+            /**
+             * Received At
+             * Format: date-time
+             */
+            received_at: string;
+            rejected: components["schemas"]["RejectedWords"] | null;
+            /** Requested By */
+            requested_by: string;
+            /**
+             * Rights Reach
+             * @description The account's rights reach it.
+             */
+            rights_reach: boolean;
+            /**
+             * Seen
+             * @description The account sees it; false where no account was named.
+             */
+            seen: boolean;
+            /** Sensitive */
+            sensitive: boolean;
+            /** Site */
+            site: string;
+            /** Study Uid */
+            study_uid: string;
+            /** Ward */
+            ward: string;
+        };
+        /**
+         * ExplanationWords
+         * @description All that is known of a number.
+         */
+        ExplanationWords: {
+            /** Account */
+            account: string;
+            /** Account Enabled */
+            account_enabled: boolean;
+            /** Account Locked */
+            account_locked: boolean;
+            /** Events */
+            events: components["schemas"]["EventWords"][];
+            /** Quarantined */
+            quarantined: components["schemas"]["QuarantinedWords"][];
+            /**
+             * Studies
+             * @description At most 20.
+             */
+            studies: components["schemas"]["ExplainedStudy"][];
+            /**
+             * Turned Away
+             * @description Devices refused during the last day, where nothing of the number is here.
+             */
+            turned_away: components["schemas"]["EventWords"][];
         };
         /**
          * FacetValue
@@ -2620,6 +2771,21 @@ export interface components {
             };
         };
         /**
+         * JudgedWords
+         * @description A grant, and why it does not open the study.
+         */
+        JudgedWords: {
+            /**
+             * Misses
+             * @description Empty: it opens the study.
+             */
+            misses: ("role" | "ended" | "site" | "department" | "modality" | "own-patients" | "shared-only" | "sensitive")[];
+            role: components["schemas"]["RoleWords"];
+            scope: components["schemas"]["ScopeWords"];
+            /** Until */
+            until: string | null;
+        };
+        /**
          * Kept
          * @description That a draft is kept.
          */
@@ -2788,6 +2954,34 @@ export interface components {
         Links: {
             /** Links */
             links: components["schemas"]["LinkWords"][];
+        };
+        /**
+         * Looked
+         * @description What somebody looked for.
+         */
+        Looked: {
+            /**
+             * Number
+             * @description Accession number, Patient ID or Study Instance UID.
+             */
+            number: string;
+        };
+        /**
+         * LookedBy
+         * @description What somebody looked for, and who.
+         */
+        LookedBy: {
+            /**
+             * Account
+             * @description Whose rights are explained; empty: nobody's.
+             * @default
+             */
+            account: string | "";
+            /**
+             * Number
+             * @description Accession number, Patient ID or Study Instance UID.
+             */
+            number: string;
         };
         /**
          * MadeLink
@@ -3158,6 +3352,51 @@ export interface components {
             without_password: boolean;
         };
         /**
+         * OpenedWords
+         * @description What opened the study to the account for a time.
+         */
+        OpenedWords: {
+            /**
+             * How
+             * @enum {string}
+             */
+            how: "shared" | "emergency";
+            /** In Force */
+            in_force: boolean;
+            /**
+             * Until
+             * Format: date-time
+             */
+            until: string;
+        };
+        /**
+         * OwnExplanation
+         * @description What the asker may know: nothing of what others have.
+         */
+        OwnExplanation: {
+            /**
+             * Ask
+             * @description Names of people who can look into it.
+             */
+            ask: string[];
+            /** May Break Glass */
+            may_break_glass: boolean;
+            /** May Search */
+            may_search: boolean;
+            /** May View */
+            may_view: boolean;
+            /**
+             * Roles
+             * @description What the asker may do, and where.
+             */
+            roles: components["schemas"]["HeldRole"][];
+            /**
+             * Studies
+             * @description Those that the asker sees.
+             */
+            studies: components["schemas"]["TraceWords"][];
+        };
+        /**
          * PaneRule
          * @description What goes into a pane: the first series that fits all that is said.
          */
@@ -3512,6 +3751,25 @@ export interface components {
             transfer_syntax_uid: string;
         };
         /**
+         * QuarantinedWords
+         * @description Objects that wait in quarantine.
+         */
+        QuarantinedWords: {
+            /** Cause */
+            cause: string;
+            /** Objects */
+            objects: number;
+            /**
+             * Since
+             * Format: date-time
+             */
+            since: string;
+            /** Source */
+            source: string;
+            /** Study Uid */
+            study_uid: string;
+        };
+        /**
          * RecoveryCodes
          * @description Codes for when the telephone is lost, each for one sign-in. Shown once.
          */
@@ -3528,6 +3786,22 @@ export interface components {
             note_uids: string[];
             /** Objects */
             objects: number;
+        };
+        /**
+         * RejectedWords
+         * @description What is hidden by a rejection.
+         */
+        RejectedWords: {
+            /** At */
+            at: string | null;
+            /** By */
+            by: string;
+            /** Code */
+            code: string;
+            /** Objects */
+            objects: number;
+            /** Reason */
+            reason: string;
         };
         /**
          * RejectionDetails
@@ -4219,6 +4493,50 @@ export interface components {
              * @description Empty where it was given.
              */
             password: string;
+        };
+        /**
+         * TraceWords
+         * @description A study that has to do with the number, by the numbers that it is filed under.
+         */
+        TraceWords: {
+            /** Accession Number */
+            accession_number: string;
+            /**
+             * By
+             * @description As what the number was found.
+             * @enum {string}
+             */
+            by: "study-uid" | "accession" | "patient-id" | "study-id" | "ordered-as" | "other-id" | "formerly" | "similar";
+            /**
+             * Date
+             * @description YYYYMMDD; may be empty.
+             */
+            date: string;
+            /**
+             * In Doubt
+             * @description A question about its patient waits for a steward.
+             */
+            in_doubt: boolean;
+            /** Instances */
+            instances: number;
+            /** Issuer */
+            issuer: string;
+            /** Modalities */
+            modalities: string[];
+            /**
+             * Other Patients
+             * @description Other patients under which the same study is filed.
+             */
+            other_patients: number;
+            /** Patient Id */
+            patient_id: string;
+            /**
+             * Received At
+             * Format: date-time
+             */
+            received_at: string;
+            /** Study Uid */
+            study_uid: string;
         };
         /**
          * Undoing
@@ -6771,6 +7089,162 @@ export interface operations {
             };
             /** @description Too many attempts. */
             429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not now; try again later. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    explain_to_others: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LookedBy"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExplanationWords"];
+                };
+            };
+            /** @description The request cannot be done as it is. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing, or it is not for this account. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is not understood. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not now; try again later. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    explain_own: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Looked"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OwnExplanation"];
+                };
+            };
+            /** @description The request cannot be done as it is. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing, or it is not for this account. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is not understood. */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };

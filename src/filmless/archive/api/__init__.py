@@ -2,7 +2,7 @@
 
 from fastapi import APIRouter
 
-from filmless.archive.api import changes, corrections, flags, quarantine, rejections, studies
+from filmless.archive.api import changes, corrections, explain, flags, quarantine, rejections, studies
 from filmless.archive.web.context import ArchiveWeb
 
 
@@ -12,6 +12,6 @@ def router(context: ArchiveWeb | None) -> APIRouter:
     # before what has a study in its address
     made.include_router(changes.router(context))
     made.include_router(studies.router(context))
-    for part in (quarantine, rejections, flags, corrections):
+    for part in (quarantine, rejections, flags, corrections, explain):
         made.include_router(part.router(context))
     return made
