@@ -167,6 +167,13 @@ def test_drawn_reloaded_saved_and_read_by_others(study: Study, opened: Callable[
     assert other.get_by_role("button", name="存为 DICOM").count() == 0
     entries(other, 2).first.get_by_role("button").first.click()
 
+    # a drawing that begins on what the report says is one's own, and leaves the report's where it was
+    kept = entries(other, 2).first.inner_text()
+    draw(other, "长度", (0.4, 0.4), (0.5, 0.7))
+    status(other, "saved")
+    mine, *reported = entries(other, 3).all_inner_texts()
+    assert kept in reported and mine not in reported
+
 
 def statistics(study: Study, rectangle: dict[str, Any]) -> dict[str, float]:
     """Of the pixels whose centres are in the rectangle, by numpy."""

@@ -160,6 +160,8 @@ export class Drawing {
       const made = !this.shown.has(key) && !replaced.has(one.report) && image ? drawnOf(one, image, one.report) : null
       if (!made) continue
       this.shown.add(key)
+      // by its name: what the annotation itself says of its lock is overwritten when it is added
+      annotations.locking.setAnnotationLocked(key, true)
       annotations.config.style.setAnnotationStyles(key, { color: 'rgb(140, 200, 255)', textBoxColor: 'rgb(140, 200, 255)' })
       annotations.state.addAnnotation(made, made.metadata.FrameOfReferenceUID ?? '')
       changed = true
