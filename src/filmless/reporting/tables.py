@@ -24,11 +24,22 @@ reports = Table(
     #: what was typed since the newest revision, saved as it is typed: as content, with the revision it began from
     Column("scratch", Json),
     Column("scratch_at", Moment),
+    #: code and revision of the template that it is written by, "CT-HEAD@1"; "zh" or "en"
+    Column("template", String(40), nullable=False, default=""),
+    Column("language", String(2), nullable=False, default="zh"),
     #: "", "negative", "positive", "indeterminate", "not-applicable"
     Column("result", String(16), nullable=False, default=""),
+    #: sent back by the reviewer, and not submitted again yet
+    Column("returned", Boolean, nullable=False, default=False),
+    #: what is being done to a final one: "addendum", "correction" (is written), "correction-asked",
+    #: "retraction-asked" (waits for the second person); by whom and why
+    Column("pending", String(16), nullable=False, default=""),
+    Column("pending_by", String(64), nullable=False, default=""),
+    Column("pending_reason", String(400), nullable=False, default=""),
     Column("changes", Integer, nullable=False, default=1),
     Column("created_at", Moment, nullable=False),
     Column("changed_at", Moment, nullable=False),
+    Column("changed_by", String(64), nullable=False, default=""),
     Index(None, "status"),
     Index(None, "author"),
     sqlite_autoincrement=True,
