@@ -4,6 +4,7 @@ VENV     := .venv
 BIN      := $(VENV)/bin
 TRIAL    ?= .trial
 PYTEST   ?=
+BESIDE   ?= --numprocesses logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 .PHONY: help install web run test check bench soak locks toolkits clean
 
@@ -65,8 +66,16 @@ check: $(VENV)/.installed-test web/node_modules/.installed
 	$(BIN)/lint-imports
 	@scripts/web check
 
+# All: whole files side by side, then one by one what measures time. PYTEST="tests/net -k tls": these only, one by one.
 test: $(VENV)/.installed-test toolkits web check
+ifeq ($(strip $(PYTEST)),)
+	@status=0; set -x; \
+	$(BIN)/python -m pytest -m "not soak and not alone" $(BESIDE) || status=$$?; \
+	$(BIN)/python -m pytest -m "not soak and alone" || status=$$?; \
+	exit $$status
+else
 	$(BIN)/python -m pytest -m "not soak" $(PYTEST)
+endif
 
 bench: $(VENV)/.installed-test toolkits web
 	$(BIN)/python -m bench

@@ -1,6 +1,8 @@
-"""Fixtures for tests that need a database: each runs on SQLite and on PostgreSQL, with a database of its own."""
+"""Where tests keep their files and in which order they run; fixtures for those that need a database: each runs on both,
+with a database of its own."""
 
 import itertools
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,10 +12,27 @@ from sqlalchemy import Engine
 
 from filmless.db import migrate
 from filmless.db.engine import open_engine
-from tests import postgres
+from tests import places, postgres
 
 BACKENDS = ["sqlite", "postgresql"]
+#: what takes longest goes first, so that at the end no worker is left alone with it
+LONGEST = ("web", "soak", "interop", "app", "exchange", "samples", "dicom", "archive")
 _numbers = itertools.count(1)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    # set by whoever wants their files elsewhere
+    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(places.folder()))
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    here = Path(__file__).parent
+
+    def rank(item: pytest.Item) -> int:
+        room = item.path.relative_to(here).parts[0]
+        return LONGEST.index(room) if room in LONGEST else len(LONGEST)
+
+    items.sort(key=rank)
 
 
 @pytest.fixture(scope="session")

@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import random
 import re
 import shutil
 import signal
@@ -29,6 +30,7 @@ import pytest
 HOST = "127.0.0.1"
 ENVIRONMENT = os.environ | {"TCP_NODELAY": "1"}
 T = TypeVar("T")
+_PORTS = random.SystemRandom()
 
 
 def missing_tools(*tools: str) -> list[str]:
@@ -56,9 +58,13 @@ def samples(*parts: str) -> Path:
 
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((HOST, 0))
-        return int(probe.getsockname()[1])
+    """A port that nobody has, of those that the system gives to no connection by itself: until somebody listens on
+    it, another test's connection does not take it."""
+    while True:
+        port = _PORTS.randrange(20_000, 32_000)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind((HOST, port))
+            return port
 
 
 def eventually(ask: Callable[[], T], what: str, seconds: float = 15.0, every: float = 0.02) -> T:

@@ -18,6 +18,8 @@ from pathlib import Path
 import psycopg
 from psycopg import sql
 
+from tests import places
+
 #: quick, because nothing here has to survive a power cut
 _OPTIONS = (
     "fsync=off",
@@ -47,7 +49,7 @@ def _binaries(folder: Path, account: "pwd.struct_passwd | None") -> Path:
 def server() -> Iterator[str]:
     """Start PostgreSQL; yields the URL of its maintenance database and stops it at the end."""
     account = pwd.getpwnam("nobody") if os.geteuid() == 0 else None
-    with tempfile.TemporaryDirectory(prefix="pg", dir="/tmp", ignore_cleanup_errors=True) as name:
+    with tempfile.TemporaryDirectory(prefix="pg", dir=places.folder(), ignore_cleanup_errors=True) as name:
         folder = Path(name)
         binaries = _binaries(folder, account)
         folder.chmod(0o711)

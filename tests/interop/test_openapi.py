@@ -115,6 +115,10 @@ def test_operation(asked: Asked, path: str, method: str) -> None:
             if there:
                 for name in case.path_parameters:
                     case.path_parameters[name] = asked.known.get(name, case.path_parameters[name])
+            wait = case.query.get("wait") if case.query else None
+            if isinstance(wait, int | float) and 0.1 < wait <= 25:
+                # it would be waited
+                case.query["wait"] = 0.1
             case.headers = {**(case.headers or {}), **headers}
             session.cookies.clear()
             answer = case.call_and_validate(session=session, checks=CHECKS, timeout=30, allow_redirects=False)

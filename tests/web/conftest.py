@@ -58,8 +58,9 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         assert server.running.alive, server.running.output()[-4000:]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    """One for a module: while it is there, playwright's event loop runs in this thread, where no test may await."""
     peers.need("chromium")
     from playwright.sync_api import sync_playwright
 
