@@ -40,6 +40,7 @@ from filmless.devices import api as devices_api
 from filmless.devices.api import Calling
 from filmless.exchange import api as exchange_api
 from filmless.exchange import job_api, send_api, share_pages, sharing
+from filmless.insight import api as insight_api
 from filmless.kit.errors import FilmlessError, Unavailable
 from filmless.net.http.bodies import BoundedBodies
 from filmless.net.http.described import with_problem
@@ -117,6 +118,7 @@ def routers(context: ArchiveWeb | None, server: Server | None = None) -> list[AP
         send_api.router(server.desk if server is not None else None),
         system_api.router(server),
         viewing_api.router(context),
+        insight_api.router(context),
     ]
 
 
