@@ -18,6 +18,7 @@ def line(sop: str, **more: Any) -> dict[str, Any]:
         "points": [[10.5, 20.5], [30.5, 20.5]],
         "world": [[-5.0, -5.0, 2.0], [5.0, -5.0, 2.0]],
         "values": [{"name": "length", "value": 10.0, "unit": "mm"}],
+        "spacing": "patient",
         "label": "结节 1",
         "colour": "#ffcc00",
         **more,

@@ -70,6 +70,29 @@ async def test_the_best_comes_first(room: Room) -> None:
     assert (await room.ask(north, "GET", f"/studies/{uid}/layouts"))[0] == 404
 
 
+async def test_what_it_is_compared_with(room: Room) -> None:
+    """The latest before it of the same modality and part of the body comes first."""
+
+    def exam(date: str, modality: str = "CT", part: str = "CHEST", words: str = "Thorax") -> str:
+        (one,) = images(1, modality=modality)
+        one.StudyDate, one.StudyDescription, one.BodyPartExamined = date, words, part
+        room.store([one])
+        return str(one.StudyInstanceUID)
+
+    old, older = exam("20250101"), exam("20240101")
+    exam("20250301", modality="MR")
+    exam("20250302", part="HEAD")
+    unsaid = exam("20250201", part="", words="CT-Thorax nativ")
+    exam("20250202", part="", words="CT Knie nativ")
+    now = exam("20250601")
+    exam("20250701")
+    reader = room.person("resident", Role.RES)
+    _, found = await room.ask(reader, "GET", f"/studies/{now}/layouts")
+    assert found["priors"] == [unsaid, old, older]
+    _, found = await room.ask(reader, "GET", f"/studies/{older}/layouts")
+    assert found["priors"] == []
+
+
 @SQLITE
 async def test_who_may_change_what(room: Room) -> None:
     resident, other = room.person("resident", Role.RES), room.person("other", Role.RES)

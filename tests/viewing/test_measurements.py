@@ -40,6 +40,7 @@ def drawn(
         "frame": 1,
         "points": points,
         "values": [{"name": name, "value": value, "unit": unit} for name, (value, unit) in values.items()],
+        "spacing": "",
         "label": label,
     }
 
@@ -84,6 +85,8 @@ def everything(study: list[Dataset]) -> list[dict[str, Any]]:
         drawn(first, "arrow", [[30, 60], [50, 62]], "look here"),
         drawn(first, "text", [[3, 6]], "a note"),
         drawn(first, "ratio", [[10, 10], [20, 10], [5, 30], [45, 30]], ratio=(0.25, "ratio")),
+        drawn(second, "calibration", [[10, 10], [60, 10]], length=(25.4, "mm")),
+        drawn(second, "length", [[10, 10], [35, 10]], length=(12.7, "mm")) | {"spacing": "calibrated"},
     ]
 
 
@@ -100,7 +103,7 @@ async def save(room: Room, who: Principal, study: list[Dataset], **body: Any) ->
 
 
 def plain(annotations: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    keys = ("id", "tool", "sop", "frame", "points", "values", "label")
+    keys = ("id", "tool", "sop", "frame", "points", "values", "spacing", "label")
     return [{key: one[key] for key in keys} for one in annotations]
 
 

@@ -1034,7 +1034,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The layouts for a study, the best first */
+        /** The layouts and priors for a study */
         get: operations["layouts_for_study"];
         put?: never;
         post?: never;
@@ -1540,10 +1540,17 @@ export interface components {
              */
             sop: string;
             /**
+             * Spacing
+             * @description How the size of a pixel was known when it was measured.
+             * @default
+             * @enum {string}
+             */
+            spacing: "" | "calibrated" | "region" | "patient" | "magnification" | "detector" | "scanned" | "none";
+            /**
              * Tool
              * @enum {string}
              */
-            tool: "length" | "angle" | "cobb" | "bidirectional" | "ratio" | "ellipse" | "rectangle" | "freehand" | "probe" | "arrow" | "text";
+            tool: "length" | "angle" | "cobb" | "bidirectional" | "ratio" | "ellipse" | "rectangle" | "freehand" | "probe" | "arrow" | "text" | "calibration";
             /** Values */
             values?: components["schemas"]["Value"][];
             /**
@@ -2631,7 +2638,7 @@ export interface components {
         };
         /**
          * Hanging
-         * @description The layouts for an exam, the best first; and what they are chosen by.
+         * @description The layouts for an exam, the best first; what they are chosen by; and what to compare with.
          */
         Hanging: {
             /** Body Parts */
@@ -2642,6 +2649,11 @@ export interface components {
             layouts: components["schemas"]["LayoutWords"][];
             /** Modalities */
             modalities: string[];
+            /**
+             * Priors
+             * @description Earlier studies of the same modality and part of the body, the latest first.
+             */
+            priors: string[];
         };
         /**
          * HeldRole
@@ -2805,7 +2817,7 @@ export interface components {
          *     messages.py has the table from kinds to the events of PS3.15 A.5.3.
          * @enum {string}
          */
-        Kind: "start" | "stop" | "sign-in" | "sign-out" | "network" | "search" | "view" | "store" | "import" | "send-begun" | "send" | "export" | "print" | "correct" | "reject" | "revoke" | "decide" | "purge" | "share" | "break-glass" | "access" | "devices" | "config" | "backup" | "restore" | "audit" | "refusal" | "alert";
+        Kind: "start" | "stop" | "sign-in" | "sign-out" | "network" | "search" | "view" | "store" | "import" | "send-begun" | "send" | "export" | "print" | "correct" | "reject" | "revoke" | "decide" | "purge" | "share" | "break-glass" | "order" | "exam" | "person" | "access" | "devices" | "config" | "backup" | "restore" | "audit" | "refusal" | "alert";
         /**
          * LayoutIn
          * @description A layout for exams like this.
@@ -3060,6 +3072,8 @@ export interface components {
             site: string;
             /** Sop */
             sop: string;
+            /** Spacing */
+            spacing: string;
             /**
              * Tool
              * @description One of ours, or other.

@@ -65,6 +65,7 @@ METHODS: Final[dict[str, Code]] = {
         "probe": "Value at a point",
         "arrow": "Arrow",
         "text": "Text at a point",
+        "calibration": "Calibration by a known length",
     }.items()
 }
 CLOSED: Final = frozenset({"ellipse", "rectangle", "freehand"})
@@ -80,6 +81,22 @@ POINTS: Final[dict[str, int]] = {
     "probe": 1,
     "arrow": 2,
     "text": 1,
+    "calibration": 2,
+}
+
+#: how the size of a pixel was known, of what was measured in millimetres
+SPACING: Final = Code("px-source", OURS, "Source of the pixel spacing")
+SPACINGS: Final[dict[str, Code]] = {
+    source: Code(f"px-{source}", OURS, meaning)
+    for source, meaning in {
+        "calibrated": "Calibrated",
+        "region": "Ultrasound region",
+        "patient": "In the patient",
+        "magnification": "Corrected for magnification",
+        "detector": "At the detector",
+        "scanned": "Of the scanned film",
+        "none": "Unknown",
+    }.items()
 }
 
 _NAME_OF: Final = {

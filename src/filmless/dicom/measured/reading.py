@@ -12,7 +12,7 @@ from typing import Any, Final
 from pydicom.dataset import Dataset
 
 from filmless.dicom.measured import Json
-from filmless.dicom.measured.concepts import OURS, POINTS, name_of, unit_of
+from filmless.dicom.measured.concepts import OURS, POINTS, SPACING, SPACINGS, name_of, unit_of
 
 #: of one report; coordinates of one annotation; nesting
 MOST: Final = 2000
@@ -25,6 +25,8 @@ _FINDING: Final = ("121071", "DCM")
 _SITE: Final = (("363698007", "SCT"), ("G-C0E3", "SRT"))
 _METHOD: Final = (("370129005", "SCT"), ("G-C036", "SRT"))
 _COMMENT: Final = ("121106", "DCM")
+_SPACING: Final = (SPACING.value, OURS)
+_SPACING_OF: Final = {code.value: source for source, code in SPACINGS.items()}
 _DERIVATION: Final = ("121401", "DCM")
 _OBSERVER: Final = ("121008", "DCM")
 _LOGIN: Final = ("128774", "DCM")
@@ -75,7 +77,7 @@ def _groups(item: Dataset, depth: int) -> Iterator[Dataset]:
 
 
 def _group(group: Dataset) -> list[Json]:
-    said = {"id": "", "label": "", "finding": "", "site": "", "method": ""}
+    said = {"id": "", "label": "", "finding": "", "site": "", "method": "", "spacing": ""}
     tracking = ""
     values: list[Json] = []
     regions: list[tuple[str, str, list[float], Json]] = []
@@ -92,6 +94,8 @@ def _group(group: Dataset) -> list[Json]:
             said["finding"] = _meaning(child)
         elif kind == "CODE" and name in _SITE:
             said["site"] = _meaning(child)
+        elif kind == "CODE" and name == _SPACING:
+            said["spacing"] = _SPACING_OF.get(str(child.ConceptCodeSequence[0].CodeValue), "")
         elif kind == "CODE" and name in _METHOD:
             code = child.ConceptCodeSequence[0]
             if code.get("CodingSchemeDesignator") == OURS:

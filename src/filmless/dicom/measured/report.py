@@ -13,7 +13,7 @@ from pydicom.sr.codedict import codes
 from pydicom.sr.coding import Code
 
 from filmless.dicom.measured import Json
-from filmless.dicom.measured.concepts import CLOSED, METHODS, OURS, UNITS, quantity
+from filmless.dicom.measured.concepts import CLOSED, METHODS, OURS, SPACING, SPACINGS, UNITS, quantity
 from filmless.dicom.measured.source import evidence, set_version, take_over
 
 _IMAGE_REGION = Code("111030", "DCM", "Image Region")
@@ -127,6 +127,12 @@ def _group(one: Json, image: Dataset) -> Any:
                 )
                 drawn.ContentSequence = region.ContentSequence
                 group[0].ContentSequence.append(drawn)
+    if source := SPACINGS.get(one.get("spacing", "")):
+        group[0].ContentSequence.append(
+            sr.CodeContentItem(
+                name=SPACING, value=source, relationship_type=sr.RelationshipTypeValues.CONTAINS
+            )
+        )
     if one["label"]:
         group[0].ContentSequence.append(
             sr.TextContentItem(

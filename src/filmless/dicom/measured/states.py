@@ -148,10 +148,22 @@ _SHOWN_NAMES = {
 }
 
 
+#: a length that is none in the patient says so
+_SHOWN_SPACINGS = {
+    "calibrated": "calibrated",
+    "detector": "at the detector",
+    "scanned": "of the scanned film",
+}
+
+
 def words(one: Json) -> str:
     """What is written beside it: label and numbers."""
     lines = [one["label"]] if one["label"] else []
     for value in one["values"][:8]:
         unit = _SHOWN_UNITS.get(value["unit"], value["unit"])
         lines.append(f"{_SHOWN_NAMES.get(value['name'], '')} {value['value']:.4g} {unit}".strip())
+    if one["tool"] == "calibration":
+        lines.append("known length")
+    elif said := _SHOWN_SPACINGS.get(one.get("spacing", "")):
+        lines.append(f"({said})")
     return "\r\n".join(lines)[:1024]

@@ -15,7 +15,7 @@ from filmless.archive.web.context import ArchiveWeb
 from filmless.db.work import reading, writing
 from filmless.kit.errors import Refused
 from filmless.net.http.origin import client_host
-from filmless.viewing import layouts
+from filmless.viewing import layouts, relevance
 from filmless.viewing.api.words import Exchange, Hanging, LayoutIn, Layouts, LayoutWords
 
 T = TypeVar("T")
@@ -65,7 +65,7 @@ def router(context: ArchiveWeb | None) -> APIRouter:
 
         await desk.write(principal, work)
 
-    @made.get("/studies/{study_uid}/layouts", summary="The layouts for a study, the best first")
+    @made.get("/studies/{study_uid}/layouts", summary="The layouts and priors for a study")
     async def layouts_for_study(principal: Caller, study_uid: StudyUid) -> Hanging:
         who = permit(principal, Action.VIEW)
 
@@ -78,6 +78,7 @@ def router(context: ArchiveWeb | None) -> APIRouter:
                 modalities=sorted(exam.modalities),
                 body_parts=sorted(exam.body_parts),
                 department=exam.department,
+                priors=relevance.relevant(connection, who, study_uid, exam),
             )
 
         return await desk.read(principal, work)

@@ -21,7 +21,10 @@ Tool = Literal[
     "probe",
     "arrow",
     "text",
+    "calibration",
 ]
+#: how it is known how large a pixel is
+Spacing = Literal["", "calibrated", "region", "patient", "magnification", "detector", "scanned", "none"]
 Name = Literal[
     "length", "angle", "long", "short", "area", "perimeter", "ratio", "mean", "std", "min", "max", "value"
 ]
@@ -39,6 +42,7 @@ _POINTS = {
     "probe": 1,
     "arrow": 2,
     "text": 1,
+    "calibration": 2,
 }
 
 
@@ -93,6 +97,7 @@ class Annotation(In):
         description="The same points in the patient, in mm, where known.",
     )
     values: list[Value] = Field(default_factory=list, max_length=16)
+    spacing: Spacing = Field("", description="How the size of a pixel was known when it was measured.")
     label: Annotated[Line, StringConstraints(max_length=256)] = ""
     colour: Annotated[str, StringConstraints(pattern=r"^(#[0-9a-f]{6})?$")] = ""
 
@@ -167,6 +172,7 @@ class Measured(BaseModel):
     frame: int
     points: list[list[float]]
     values: list[MeasuredValue]
+    spacing: str
     label: str
     colour: str
     finding: str
@@ -264,12 +270,15 @@ class Exchange(In):
 
 
 class Hanging(BaseModel):
-    """The layouts for an exam, the best first; and what they are chosen by."""
+    """The layouts for an exam, the best first; what they are chosen by; and what to compare with."""
 
     layouts: list[LayoutWords]
     modalities: list[str]
     body_parts: list[str]
     department: str
+    priors: list[str] = Field(
+        description="Earlier studies of the same modality and part of the body, the latest first."
+    )
 
 
 def plain(annotation: Annotation) -> dict[str, Any]:
