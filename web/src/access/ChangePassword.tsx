@@ -1,10 +1,10 @@
-import { Alert, Button, Group, Modal, PasswordInput, Stack, Text } from '@mantine/core'
+import { Alert, Button, Checkbox, Group, Modal, PasswordInput, Stack, Text } from '@mantine/core'
 import { notifications } from '@mantine/notifications'
-import { useQueryClient } from '@tanstack/react-query'
+import { useQuery, useQueryClient } from '@tanstack/react-query'
 import { useState, type FormEvent } from 'react'
 import { useTranslation } from 'react-i18next'
 
-import { api } from '../api/client'
+import { api, data } from '../api/client'
 import { wordsOf } from '../app/errors'
 
 /** A page of its own after the first sign-in (`forced`), a window afterwards. */
@@ -16,6 +16,13 @@ export function ChangePassword({ forced, close }: { forced?: boolean; close?: ()
   const [again, setAgain] = useState('')
   const [error, setError] = useState('')
   const [busy, setBusy] = useState(false)
+  const [keep, setKeep] = useState(false)
+  const tokens = useQuery({
+    queryKey: ['me', 'tokens'],
+    queryFn: () => data(api.GET('/me/tokens')),
+    enabled: !forced,
+  })
+  const running = tokens.data?.tokens.filter((token) => token.in_force).length ?? 0
 
   const submit = async (event: FormEvent) => {
     event.preventDefault()
@@ -26,8 +33,9 @@ export function ChangePassword({ forced, close }: { forced?: boolean; close?: ()
     setBusy(true)
     setError('')
     try {
-      await api.PUT('/session/password', { body: { old: current, new: fresh } })
+      await api.PUT('/session/password', { body: { old: current, new: fresh, keep_tokens: keep } })
       await client.invalidateQueries({ queryKey: ['session'] })
+      await client.invalidateQueries({ queryKey: ['me'] })
       notifications.show({ message: t('access.password.changed') })
       close?.()
     } catch (failure) {
@@ -75,6 +83,14 @@ export function ChangePassword({ forced, close }: { forced?: boolean; close?: ()
             value={again}
             onChange={(event) => setAgain(event.currentTarget.value)}
           />
+          {running > 0 && (
+            <Checkbox
+              label={t('access.password.keepTokens', { count: running })}
+              description={t('access.password.keepTokensText')}
+              checked={keep}
+              onChange={(event) => setKeep(event.currentTarget.checked)}
+            />
+          )}
           {error && (
             <Alert color="red" variant="light" p="xs" role="alert">
               {error}

@@ -17,7 +17,7 @@ import { scopeWords } from './scopes'
 import { Enrol, RemoveFactor } from './SecondFactor'
 import { useSession } from './session'
 import { Told } from './UserForms'
-import { roleName } from './Users'
+import { roleName } from './scopes'
 
 /** One's own account: what it may do, and what keeps others out of it. */
 export default function Security() {

@@ -10,10 +10,10 @@ import { showError } from '../app/errors'
 import { day, listComma, moment } from '../app/format'
 import { Dim, Facts, Item, Section } from '../app/ListPage'
 import { browserWords } from './browser'
-import { scopeWords } from './scopes'
+import { roleName, scopeWords } from './scopes'
 import { useMay } from './session'
 import { EditUser, NewGrant } from './UserForms'
-import { roleName, State, type User } from './Users'
+import { State, type User } from './Users'
 
 interface Question {
   title: string

@@ -6,8 +6,8 @@ import { useTranslation } from 'react-i18next'
 
 import { api, data } from '../api/client'
 import { Ask } from '../app/Ask'
-import { EVERYWHERE, ScopeFields, type Scope } from './scopes'
-import { roleName, useRoles, type User } from './Users'
+import { EVERYWHERE, roleName, ScopeFields, type Scope } from './scopes'
+import { useRoles, type User } from './Users'
 
 type Language = '' | 'zh' | 'en'
 

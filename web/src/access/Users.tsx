@@ -10,7 +10,7 @@ import type { components } from '../api/schema'
 import { listComma, moment } from '../app/format'
 import type { Column } from '../app/Grid'
 import { Dot, ListPage } from '../app/ListPage'
-import { language } from '../i18n'
+import { roleName } from './scopes'
 import { useMay } from './session'
 import { UserDetails } from './UserDetails'
 import { NewUser, Told } from './UserForms'
@@ -20,10 +20,6 @@ export type User = components['schemas']['User']
 export function useRoles() {
   const query = useQuery({ queryKey: ['roles'], queryFn: () => data(api.GET('/roles')), staleTime: Infinity })
   return query.data?.roles ?? []
-}
-
-export function roleName(role: { name_en: string; name_zh: string }): string {
-  return language() === 'zh' ? role.name_zh : role.name_en
 }
 
 export default function Users() {

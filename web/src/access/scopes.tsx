@@ -4,6 +4,7 @@ import type { TFunction } from 'i18next'
 import { useTranslation } from 'react-i18next'
 
 import type { components } from '../api/schema'
+import { language } from '../i18n'
 
 export type Scope = components['schemas']['ScopeWords']
 
@@ -55,4 +56,9 @@ export function ScopeFields({ scope, set, device }: { scope: Scope; set: (scope:
       {check('sensitive', 'sensitive')}
     </Stack>
   )
+}
+
+/** A role in the reader's language. */
+export function roleName(role: { name_en: string; name_zh: string }): string {
+  return language() === 'zh' ? role.name_zh : role.name_en
 }

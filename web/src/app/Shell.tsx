@@ -11,9 +11,10 @@ import {
   IconPassword,
   IconShieldLock,
   IconSun,
+  IconZoomQuestion,
 } from '@tabler/icons-react'
 import { useQueryClient } from '@tanstack/react-query'
-import { useState, type ReactNode } from 'react'
+import { lazy, Suspense, useState, type ReactNode } from 'react'
 import { useTranslation } from 'react-i18next'
 import { Link, useLocation } from 'wouter'
 
@@ -26,6 +27,8 @@ import { showError } from './errors'
 import { places } from './places'
 import classes from './Shell.module.css'
 import { useShortcutMap, useShortcuts } from './shortcuts'
+
+const Why = lazy(() => import('../archive/why/Why').then((one) => ({ default: one.Why })))
 
 export function Shell({ children }: { children: ReactNode }) {
   const { t } = useTranslation()
@@ -134,6 +137,7 @@ function UserMenu() {
   const client = useQueryClient()
   const { colorScheme, setColorScheme } = useMantineColorScheme()
   const [changing, setChanging] = useState(false)
+  const [wondering, setWondering] = useState(false)
   const narrow = useMediaQuery('(max-width: 48em)')
   const map = useShortcutMap()
   const name = session.account.display_name || session.account.name
@@ -182,6 +186,9 @@ function UserMenu() {
             {colorScheme === 'dark' ? t('app.menu.light') : t('app.menu.dark')}
           </Menu.Item>
           <Menu.Divider />
+          <Menu.Item leftSection={<IconZoomQuestion size={15} />} onClick={() => setWondering(true)}>
+            {t('why.title')}
+          </Menu.Item>
           <Menu.Item leftSection={<IconKeyboard size={15} />} onClick={map}>
             {t('app.menu.shortcuts')}
           </Menu.Item>
@@ -196,6 +203,11 @@ function UserMenu() {
           </Menu.Item>
         </Menu.Dropdown>
       </Menu>
+      {wondering && (
+        <Suspense>
+          <Why close={() => setWondering(false)} />
+        </Suspense>
+      )}
       {changing && <ChangePassword close={() => setChanging(false)} />}
     </>
   )

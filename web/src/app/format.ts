@@ -69,3 +69,8 @@ export function bytes(value: number): string {
 export function count(value: number): string {
   return value.toLocaleString(language() === 'zh' ? 'zh-CN' : 'en-GB')
 }
+
+/** An ISO moment's time of day where the reader is. */
+export function clockOf(value: string): string {
+  return moment(value).slice(11)
+}

@@ -10,6 +10,7 @@ import {
   IconLink,
   IconServer2,
   IconUsers,
+  IconZoomQuestion,
   type Icon,
 } from '@tabler/icons-react'
 import { lazy, type ComponentType } from 'react'
@@ -34,6 +35,7 @@ export const sections: Place[] = [
   { path: '/admin/doubts', word: 'doubts', icon: IconAlertTriangle, needs: ['flags'], page: lazy(() => import('../archive/Doubts')) },
   { path: '/admin/rejections', word: 'rejections', icon: IconEraser, needs: ['revoke', 'reject'], page: lazy(() => import('../archive/Rejections')) },
   { path: '/admin/corrections', word: 'corrections', icon: IconHistory, needs: ['correct'], page: lazy(() => import('../archive/Corrections')) },
+  { path: '/admin/why', word: 'why', icon: IconZoomQuestion, needs: ['explain'], page: lazy(() => import('../archive/why/Explain')) },
   { path: '/admin/links', word: 'links', icon: IconLink, needs: ['share'], page: lazy(() => import('../exchange/Links')) },
   { path: '/admin/system', word: 'system', icon: IconServer2, needs: ['health'], page: lazy(() => import('./System')) },
   { path: '/admin/audit', word: 'audit', icon: IconFingerprint, needs: ['audit'], page: lazy(() => import('../access/Audit')) },

@@ -37,6 +37,7 @@ import { useShortcuts } from '../app/shortcuts'
 import { studyColumns, USUAL_COLUMNS, type StudyRow } from './columns'
 import { StudyDetails } from './StudyDetails'
 import classes from './StudyList.module.css'
+import { WhyButton } from './why/WhyButton'
 import { FIRST, useArrivals, useStudies, type Order, type Wanted } from './useStudies'
 
 interface Layout {
@@ -51,6 +52,8 @@ interface View {
 }
 
 const USUAL: Layout = { columns: USUAL_COLUMNS, widths: {}, details: true }
+/** One word with a digit, no longer than a number is. */
+const NUMBER = /^(?=.*\d)\S{1,64}$/
 const SPANS = { anyTime: 0, today: 1, days3: 3, days7: 7, days30: 30, year: 365 } as const
 
 export default function StudyList() {
@@ -218,6 +221,9 @@ export default function StudyList() {
                 <>
                   <Text fw={550}>{t('archive.studies.none')}</Text>
                   <Text size="sm">{t('archive.studies.noneHelp')}</Text>
+                  <div style={{ marginTop: '0.5rem' }}>
+                    <WhyButton number={NUMBER.test(asked.text) ? asked.text : ''} />
+                  </div>
                 </>
               ) : (
                 <>

@@ -8,9 +8,10 @@ import { people } from './en/people'
 import { stewards } from './en/stewards'
 import { viewing } from './en/viewing'
 import { measuring } from './en/viewing-measure'
+import { why } from './en/why'
 
 /** Every word on the screens; zh.ts has the same keys, which the compiler checks. */
-export const en = { app, access, archive, viewing, measuring, admin, audit, devices, people, stewards }
+export const en = { app, access, archive, viewing, measuring, admin, audit, devices, people, stewards, why }
 
 /** The shape of a language: the same keys, any words. */
 export type Words<T> = { readonly [K in keyof T]: T[K] extends string ? string : Words<T[K]> }

@@ -9,5 +9,6 @@ import { people } from './zh/people'
 import { stewards } from './zh/stewards'
 import { viewing } from './zh/viewing'
 import { measuring } from './zh/viewing-measure'
+import { why } from './zh/why'
 
-export const zh: Words<typeof en> = { app, access, archive, viewing, measuring, admin, audit, devices, people, stewards }
+export const zh: Words<typeof en> = { app, access, archive, viewing, measuring, admin, audit, devices, people, stewards, why }

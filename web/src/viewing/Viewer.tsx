@@ -7,6 +7,7 @@ import { Link, useParams, useSearchParams } from 'wouter'
 import { api, data } from '../api/client'
 import { ErrorNote } from '../app/errors'
 import { useShortcuts } from '../app/shortcuts'
+import { WhyButton } from '../archive/why/WhyButton'
 import { loadSeries, stacksOf, type Stack } from './engine/series'
 import type { VolumeView } from './engine/volume'
 import { chooseTool, referenceLines, TOOLS, type ToolId } from './engine/tools'
@@ -97,6 +98,7 @@ function OneStudy({ study }: { study: string }) {
     })),
     { keys: 'j', words: t('viewing.play'), run: () => viewing.play() },
     { keys: 'k', words: t('viewing.link'), run: () => viewing.link() },
+    { keys: 'u', words: t('viewing.overlays'), run: () => viewing.showOverlays() },
     { keys: 'x', words: t('viewing.crosshairs'), run: () => model.volume && viewing.take('crosshairs') },
     {
       keys: 'o',
@@ -115,6 +117,7 @@ function OneStudy({ study }: { study: string }) {
       <Centre>
         <Column maw={420}>
           <ErrorNote error={details.error} again={() => void details.refetch()} />
+          <WhyButton number={study} />
           <Button component={Link} href="/studies" variant="light">
             {t('app.nav.studies')}
           </Button>
@@ -125,7 +128,7 @@ function OneStudy({ study }: { study: string }) {
   const shownIds = new Set(model.panes.map((pane) => pane.stack?.id))
   const patients = new Set(model.panes.flatMap((pane) => (pane.stack ? [patientOf(pane.stack)] : [])))
   return (
-    <div className={classes.page}>
+    <div className={classes.page} data-study={study}>
       <Toolbar viewing={viewing} model={model} stacks={stacks} />
       <nav className={classes.series} aria-label={t('viewing.seriesList')}>
         <Heading study={details.data!} />

@@ -11,6 +11,7 @@ export const admin = {
     doubts: 'Doubts of identity',
     rejections: 'Rejections',
     corrections: 'Corrections',
+    why: 'Why not visible',
     links: 'Share links',
     system: 'System',
     audit: 'Audit trail',

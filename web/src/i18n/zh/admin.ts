@@ -14,6 +14,7 @@ export const admin: Words<typeof english> = {
     doubts: '身份疑问',
     rejections: '拒收记录',
     corrections: '更正记录',
+    why: '为何看不到',
     links: '分享链接',
     system: '系统状态',
     audit: '审计日志',
