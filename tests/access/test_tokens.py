@@ -1,5 +1,6 @@
 """API tokens, as programs use them."""
 
+import json
 from base64 import b64encode
 from datetime import timedelta
 from typing import Any
@@ -106,6 +107,26 @@ def test_a_revoked_token_ends_at_once(site: Site, zhang: TestClient) -> None:
     assert program.get("/api/session").status_code == 200
     assert zhang.delete(f"/api/me/tokens/{made['token']['id']}").status_code == 204
     assert code_of(program.get("/api/session")) == (401, "not-signed-in")
+
+
+@one_database
+def test_a_new_password_ends_tokens_unless_their_owner_keeps_them(site: Site, zhang: TestClient) -> None:
+    program = site.browser(Authorization=f"Bearer {make(zhang, 'view')['secret']}")
+    change = {"old": PASSWORD, "new": "another horse battery", "keep_tokens": True}
+    zhang.headers["X-Filmless-CSRF"] = zhang.put("/api/session/password", json=change).json()["csrf"]
+    assert program.get("/api/session").status_code == 200
+    change = {"old": "another horse battery", "new": "a third horse battery"}
+    zhang.headers["X-Filmless-CSRF"] = zhang.put("/api/session/password", json=change).json()["csrf"]
+    assert code_of(program.get("/api/session")) == (401, "not-signed-in")
+    # reset by somebody else, who is told
+    other = site.browser(Authorization=f"Bearer {make(zhang, 'view')['secret']}")
+    assert other.get("/api/session").status_code == 200
+    site.account("boss", Role.ADM)
+    boss = site.browser()
+    signed_in(boss, "boss")
+    assert boss.post("/api/users/zhang/password", json={}).json()["tokens_revoked"] == 1
+    assert code_of(other.get("/api/session")) == (401, "not-signed-in")
+    assert json.loads(site.told(kind="access")[-1].body)["detail"]["tokens_revoked"] == 1
 
 
 @one_database

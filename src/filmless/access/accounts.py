@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Row, delete, func, insert, or_, select, updat
 from sqlalchemy.exc import IntegrityError
 
 from filmless.access import passwords
-from filmless.access.account_tables import accounts, sessions
+from filmless.access.account_tables import accounts, sessions, tokens
 from filmless.access.acting import Acting
 from filmless.kit import clock
 from filmless.kit.errors import Conflict, Refused
@@ -162,9 +162,18 @@ def unlock(connection: Connection, name: str, acting: Acting) -> Account:
 
 
 def set_password(
-    connection: Connection, name: str, password_hash: str, acting: Acting, *, must_change: bool
-) -> None:
-    """Keep a new password's hash; all sessions of the account end, and a lock is over."""
+    connection: Connection,
+    name: str,
+    password_hash: str,
+    acting: Acting,
+    *,
+    must_change: bool,
+    keep_tokens: bool = False,
+) -> int:
+    """Keep a new password's hash; all sessions of the account end, and a lock is over.
+
+    Its API tokens are revoked, unless `keep_tokens`: who knew the old password may have made one. Returns how many.
+    """
     account = get(connection, name)
     connection.execute(
         update(accounts)
@@ -178,8 +187,17 @@ def set_password(
         )
     )
     ended = connection.execute(delete(sessions).where(sessions.c.account_id == account.id)).rowcount
+    revoked = 0
+    if not keep_tokens:
+        in_force = (
+            tokens.c.account_id == account.id,
+            tokens.c.revoked_at.is_(None),
+            tokens.c.expires_at > clock.now(),
+        )
+        revoked = connection.execute(update(tokens).where(*in_force).values(revoked_at=clock.now())).rowcount
     what = "password reset" if must_change else "password changed"
-    acting.note(connection, what, account=account.name, sessions_ended=ended)
+    acting.note(connection, what, account=account.name, sessions_ended=ended, tokens_revoked=revoked)
+    return revoked
 
 
 def signed_in(connection: Connection, account_id: int) -> None:

@@ -229,8 +229,10 @@ def _note(connection: Connection, trail: Trail, found: _Found, host: str, way: s
     )
 
 
-def change_password(at: SigningIn, account: Account, old: str, new: str, acting: Any, *, host: str) -> None:
-    """A person's own new password; all sessions end.
+def change_password(
+    at: SigningIn, account: Account, old: str, new: str, acting: Any, *, host: str, keep_tokens: bool = False
+) -> None:
+    """A person's own new password; all sessions end, and, unless `keep_tokens`, all API tokens.
 
     Raises Refused: "wrong-password" for the old one, "weak-password" for the new one, "too-many".
     """
@@ -239,4 +241,6 @@ def change_password(at: SigningIn, account: Account, old: str, new: str, acting:
         raise Refused("The new password is the old one.", code="weak-password")
     _, kept = service.new_password(new, name=account.name, length=at.settings.password_length)
     with writing(at.engine) as connection:
-        service.set_password(connection, account.name, kept, acting, must_change=False)
+        service.set_password(
+            connection, account.name, kept, acting, must_change=False, keep_tokens=keep_tokens
+        )

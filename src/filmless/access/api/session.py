@@ -73,6 +73,9 @@ class NewPassword(In):
 
     old: Password
     new: Password
+    keep_tokens: bool = Field(
+        default=False, description="Left out: the account's API tokens are revoked with the old password."
+    )
 
 
 class PasswordAgain(In):
@@ -147,12 +150,15 @@ def sign_out(found: InSession, request: Request, response: Response, at: At, hos
     )
 
 
-@router.put("/session/password", summary="Change the own password; all other sessions end")
+@router.put("/session/password", summary="Change the own password; all other sessions end, and API tokens")
 def change_password(
     body: NewPassword, found: InSession, request: Request, response: Response, at: At, host: Host
 ) -> Whoami:
     acting = at.acting(found.principal, host)
-    sign_in.change_password(at.signing_in, found.account, body.old, body.new, acting, host=host)
+    sign_in.change_password(
+        at.signing_in, found.account, body.old, body.new, acting, host=host, keep_tokens=body.keep_tokens
+    )
+    at.forget()
     assert found.session is not None
     with writing(at.engine) as connection:
         secret = sessions.open_session(

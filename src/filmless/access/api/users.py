@@ -125,6 +125,7 @@ class ToldPassword(BaseModel):
     """A password that was made up, to be told to its owner. Shown once."""
 
     password: str = Field(description="Empty where it was given.")
+    tokens_revoked: int = Field(description="API tokens of the account that ended with the old one.")
 
 
 class MadeUser(BaseModel):
@@ -208,7 +209,8 @@ def change_user(
 
 
 @router.post(
-    "/users/{name}/password", summary="Give an account a new password, to be changed at the next sign-in"
+    "/users/{name}/password",
+    summary="Give an account a new password, to be changed; its sessions and tokens end",
 )
 def reset_password(
     name: NameInPath, body: NewPassword, who: Manager, at: At, host: Host, request: Request
@@ -220,11 +222,11 @@ def reset_password(
         body.password, name=account.name, length=at.settings.password_length
     )
     with writing(at.engine) as connection:
-        accounts.set_password(
+        revoked = accounts.set_password(
             connection, account.name, kept, at.acting(who, host, body.reason), must_change=True
         )
     at.forget()
-    return ToldPassword(password="" if body.password is not None else password)
+    return ToldPassword(password="" if body.password is not None else password, tokens_revoked=revoked)
 
 
 @router.post("/users/{name}/unlock", summary="Let a locked account try again")

@@ -249,14 +249,16 @@ def revoke(settings: Settings, name: str, grant_id: int, reason: str) -> None:
 @_REASON
 @with_settings
 def password(settings: Settings, name: str, reason: str, *, ask: bool) -> None:
-    """Give an account a new password, to be changed at the next sign-in. Its sessions end, a lock is over."""
+    """Give an account a new password, to be changed at the next sign-in: its sessions and tokens end, its lock too."""
     with changing(settings, reason) as (engine, acting):
         with reading(engine) as connection:
             account = accounts.get(connection, name)
         told, kept = _password(settings, account.name, ask=ask)
         with writing(engine) as connection:
-            accounts.set_password(connection, account.name, kept, acting, must_change=True)
+            revoked = accounts.set_password(connection, account.name, kept, acting, must_change=True)
     click.echo(f"{account.name} has a new password." if ask else f"The password, shown once: {told}")
+    if revoked:
+        click.echo(f"API tokens of the account that ended with the old one: {revoked}")
 
 
 @users.command()

@@ -23,5 +23,8 @@ export const access = {
     repeat: 'New password again',
     differ: 'The two are not the same.',
     changed: 'Your password is changed.',
+    keepTokens_one: 'Keep my API token',
+    keepTokens_other: 'Keep my {{count}} API tokens',
+    keepTokensText: 'Otherwise programs that sign in with them stop. Keep them only where nobody else knew the password.',
   },
 } as const

@@ -26,5 +26,8 @@ export const access: Words<typeof english> = {
     repeat: '再次输入新密码',
     differ: '两次输入不一致。',
     changed: '密码已修改。',
+    keepTokens_one: '保留我的 {{count}} 个 API 令牌',
+    keepTokens_other: '保留我的 {{count}} 个 API 令牌',
+    keepTokensText: '不保留时,使用这些令牌的程序将无法再访问。仅在确信旧密码无人知晓时保留。',
   },
 }
