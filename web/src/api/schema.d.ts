@@ -860,7 +860,7 @@ export interface paths {
             cookie?: never;
         };
         get?: never;
-        /** Change the own password; all other sessions end */
+        /** Change the own password; all other sessions end, and API tokens */
         put: operations["change_password"];
         post?: never;
         delete?: never;
@@ -949,6 +949,58 @@ export interface paths {
         post?: never;
         /** Close a study to an account */
         delete: operations["stop_share"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/statistics": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What figures there are */
+        get: operations["list_figures"];
+        put?: never;
+        /** Figures of a period */
+        post: operations["show_figures"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/statistics/exams": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** The exams behind one number */
+        post: operations["show_exams_behind"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/statistics/file": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Figures as a spreadsheet */
+        post: operations["save_figures"];
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -1297,7 +1349,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Give an account a new password, to be changed at the next sign-in */
+        /** Give an account a new password, to be changed; its sessions and tokens end */
         post: operations["reset_password"];
         delete?: never;
         options?: never;
@@ -1783,6 +1835,94 @@ export interface components {
             /** Job */
             job: string;
         };
+        /** Behind */
+        Behind: {
+            /** Count */
+            count: number;
+            /** Exams */
+            exams: components["schemas"]["BehindExam"][];
+        };
+        /** BehindExam */
+        BehindExam: {
+            /** At */
+            at: string | null;
+            /** Author */
+            author: string;
+            /** Exam */
+            exam: number;
+            /** Modality */
+            modality: string;
+            /** Number */
+            number: string;
+            /** Procedure En */
+            procedure_en: string;
+            /** Procedure Zh */
+            procedure_zh: string;
+            /** Reviewer */
+            reviewer: string;
+            /** State */
+            state: string;
+            /** State En */
+            state_en: string;
+            /** State Zh */
+            state_zh: string;
+            /** Station */
+            station: string;
+        };
+        /**
+         * BehindIn
+         * @description Which number: the exams behind it are wanted.
+         */
+        BehindIn: {
+            /**
+             * After
+             * @description So many are passed over.
+             * @default 0
+             */
+            after: number;
+            /**
+             * Begin
+             * Format: date
+             * @description First day.
+             */
+            begin: string;
+            /**
+             * End
+             * Format: date
+             * @description Last day, included.
+             */
+            end: string;
+            /** Filters */
+            filters?: {
+                [key: string]: string[];
+            };
+            /**
+             * Group
+             * @description By what figures are told apart; empty: all together.
+             * @default
+             */
+            group: string;
+            /** Indicator */
+            indicator: string;
+            /** Indicators */
+            indicators: string[];
+            /**
+             * Key
+             * @description The row; null for the total.
+             */
+            key?: string | null;
+            /**
+             * Limit
+             * @default 200
+             */
+            limit: number;
+            /**
+             * Which
+             * @default of
+             * @enum {string}
+             */
+            which: "of" | "part";
+        };
         /**
          * BelongingWords
          * @description To whom a study belongs.
@@ -1835,6 +1975,13 @@ export interface components {
         Cares: {
             /** Cares */
             cares: components["schemas"]["CareWords"][];
+        };
+        /** Catalogue */
+        Catalogue: {
+            /** Groups */
+            groups: string[];
+            /** Indicators */
+            indicators: components["schemas"]["IndicatorWords"][];
         };
         /**
          * Cause
@@ -2551,6 +2698,99 @@ export interface components {
             /** Value */
             value: string;
         };
+        /** FigureWords */
+        FigureWords: {
+            /** Of */
+            of: number;
+            /** P90 */
+            p90: number | null;
+            /** Part */
+            part: number | null;
+            /**
+             * Value
+             * @description Seconds of a median, a share from 0 to 1, a number; null: of nothing.
+             */
+            value: number | null;
+        };
+        /**
+         * FiguresIn
+         * @description Which figures, of which days.
+         */
+        FiguresIn: {
+            /**
+             * Begin
+             * Format: date
+             * @description First day.
+             */
+            begin: string;
+            /**
+             * End
+             * Format: date
+             * @description Last day, included.
+             */
+            end: string;
+            /** Filters */
+            filters?: {
+                [key: string]: string[];
+            };
+            /**
+             * Group
+             * @description By what figures are told apart; empty: all together.
+             * @default
+             */
+            group: string;
+            /** Indicators */
+            indicators: string[];
+        };
+        /** FiguresOut */
+        FiguresOut: {
+            /**
+             * Cut
+             * @description There were more rows than are given.
+             */
+            cut: boolean;
+            /** Rows */
+            rows: components["schemas"]["LineWords"][];
+            total: components["schemas"]["LineWords"];
+        };
+        /** FileIn */
+        FileIn: {
+            /**
+             * Begin
+             * Format: date
+             * @description First day.
+             */
+            begin: string;
+            /**
+             * End
+             * Format: date
+             * @description Last day, included.
+             */
+            end: string;
+            /** Filters */
+            filters?: {
+                [key: string]: string[];
+            };
+            /**
+             * Format
+             * @enum {string}
+             */
+            format: "csv" | "xlsx";
+            /**
+             * Group
+             * @description By what figures are told apart; empty: all together.
+             * @default
+             */
+            group: string;
+            /** Indicators */
+            indicators: string[];
+            /**
+             * Language
+             * @default zh
+             * @enum {string}
+             */
+            language: "zh" | "en";
+        };
         /**
          * FlagPatient
          * @description One side of a doubt.
@@ -2668,6 +2908,23 @@ export interface components {
             scope: components["schemas"]["ScopeWords"];
             /** Until */
             until: string | null;
+        };
+        /** IndicatorWords */
+        IndicatorWords: {
+            /**
+             * Base
+             * @enum {string}
+             */
+            base: "finished" | "ordered" | "scheduled" | "final" | "now";
+            /** Code */
+            code: string;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "count" | "persons" | "sum" | "ratio" | "spread";
+            /** Number */
+            number: number;
         };
         /**
          * JobDecision
@@ -2920,6 +3177,19 @@ export interface components {
          * @enum {string}
          */
         Level: "PATIENT" | "STUDY" | "SERIES" | "INSTANCE";
+        /** LineWords */
+        LineWords: {
+            /** Figures */
+            figures: {
+                [key: string]: components["schemas"]["FigureWords"];
+            };
+            /** Key */
+            key: string;
+            /** Name En */
+            name_en: string;
+            /** Name Zh */
+            name_zh: string;
+        };
         /**
          * LinkWords
          * @description A share link. Its address is shown once, when it is made.
@@ -4507,6 +4777,11 @@ export interface components {
              * @description Empty where it was given.
              */
             password: string;
+            /**
+             * Tokens Revoked
+             * @description API tokens of the account that ended with the old one.
+             */
+            tokens_revoked: number;
         };
         /**
          * TraceWords
@@ -4762,6 +5037,12 @@ export interface components {
          * @description The own password, changed.
          */
         filmless__access__api__session__NewPassword: {
+            /**
+             * Keep Tokens
+             * @description Left out: the account's API tokens are revoked with the old password.
+             * @default false
+             */
+            keep_tokens: boolean;
             /** New */
             new: string;
             /** Old */
@@ -11539,6 +11820,348 @@ export interface operations {
             };
             /** @description Too many attempts. */
             429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not now; try again later. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_figures: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Catalogue"];
+                };
+            };
+            /** @description The request cannot be done as it is. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing, or it is not for this account. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It was decided before, or clashes with what is there. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is not understood. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not now; try again later. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    show_figures: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["FiguresIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FiguresOut"];
+                };
+            };
+            /** @description The request cannot be done as it is. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing, or it is not for this account. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It was decided before, or clashes with what is there. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is not understood. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not now; try again later. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    show_exams_behind: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BehindIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Behind"];
+                };
+            };
+            /** @description The request cannot be done as it is. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing, or it is not for this account. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It was decided before, or clashes with what is there. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is not understood. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not now; try again later. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    save_figures: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["FileIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The request cannot be done as it is. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing, or it is not for this account. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It was decided before, or clashes with what is there. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is not understood. */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
