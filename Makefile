@@ -66,16 +66,9 @@ check: $(VENV)/.installed-test web/node_modules/.installed
 	$(BIN)/lint-imports
 	@scripts/web check
 
-# All: whole files side by side, then one by one what measures time. PYTEST="tests/net -k tls": these only, one by one.
+# Without PYTEST all, whole files side by side; PYTEST="tests/net -k tls" runs these only, one after the other.
 test: $(VENV)/.installed-test toolkits web check
-ifeq ($(strip $(PYTEST)),)
-	@status=0; set -x; \
-	$(BIN)/python -m pytest -m "not soak and not alone" $(BESIDE) || status=$$?; \
-	$(BIN)/python -m pytest -m "not soak and alone" || status=$$?; \
-	exit $$status
-else
-	$(BIN)/python -m pytest -m "not soak" $(PYTEST)
-endif
+	$(BIN)/python -m pytest -m "not soak" $(if $(strip $(PYTEST)),$(PYTEST),$(BESIDE))
 
 bench: $(VENV)/.installed-test toolkits web
 	$(BIN)/python -m bench
