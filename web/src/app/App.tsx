@@ -15,6 +15,7 @@ import { Shell } from './Shell'
 const StudyList = lazy(() => import('../archive/StudyList'))
 const Administration = lazy(() => import('./Administration'))
 const Security = lazy(() => import('../access/Security'))
+const Statistics = lazy(() => import('../insight/Statistics'))
 const Viewer = lazy(() => import('../viewing/Viewer'))
 
 export function Waiting() {
@@ -59,6 +60,7 @@ export function App() {
               <Route path="/studies" component={StudyList} />
               <Route path="/view/:study" component={Viewer} />
               <Route path="/admin/*?" component={Administration} />
+              <Route path="/statistics" component={Statistics} />
               <Route path="/account" component={Security} />
               <Route component={NotFound} />
             </Switch>

@@ -1,4 +1,4 @@
-import { IconListSearch, IconSettings, type Icon } from '@tabler/icons-react'
+import { IconChartBar, IconListSearch, IconSettings, type Icon } from '@tabler/icons-react'
 
 import type { Action } from '../access/session'
 import { inCharge } from './sections'
@@ -6,7 +6,7 @@ import { inCharge } from './sections'
 /** The pages that are reached from the bar at the top. */
 export interface Place {
   path: string
-  word: 'studies' | 'administration'
+  word: 'studies' | 'statistics' | 'administration'
   icon: Icon
   /** Any of these actions; everybody where none is named. */
   needs?: Action[]
@@ -14,5 +14,6 @@ export interface Place {
 
 export const places: Place[] = [
   { path: '/studies', word: 'studies', icon: IconListSearch, needs: ['search'] },
+  { path: '/statistics', word: 'statistics', icon: IconChartBar, needs: ['statistics'] },
   { path: '/admin', word: 'administration', icon: IconSettings, needs: inCharge },
 ]

@@ -3,6 +3,7 @@ export const app = {
   nav: {
     studies: 'Studies',
     administration: 'Administration',
+    statistics: 'Statistics',
     patients: 'Patients',
     devices: 'Devices',
     jobs: 'Jobs',

@@ -5,6 +5,7 @@ export const app: Words<typeof english> = {
   name: 'Filmless',
   nav: {
     studies: '检查列表',
+    statistics: '统计',
     administration: '管理',
     patients: '患者',
     devices: '设备',
