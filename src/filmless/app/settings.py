@@ -23,6 +23,7 @@ from filmless.archive.codecs import CodecSettings
 from filmless.archive.find import FindSettings
 from filmless.archive.model import ArchiveSettings
 from filmless.archive.retrieve.sending import RetrieveSettings
+from filmless.department.model import DepartmentSettings
 from filmless.devices.model import DeviceSettings
 from filmless.kit.errors import Refused
 from filmless.net.http.model import HttpSettings
@@ -127,6 +128,7 @@ SECTIONS: dict[str, type] = {
     "retrieve": RetrieveSettings,
     "codecs": CodecSettings,
     "devices": DeviceSettings,
+    "department": DepartmentSettings,
     "access": AccessSettings,
     "audit": AuditSettings,
     "log": LogSettings,
@@ -170,6 +172,7 @@ class Settings:
     retrieve: RetrieveSettings
     codecs: CodecSettings
     devices: DeviceSettings
+    department: DepartmentSettings
     access: AccessSettings
     audit: AuditSettings
     log: LogSettings

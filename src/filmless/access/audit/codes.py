@@ -26,6 +26,9 @@ STUDY_DELETED = _dcm("110105", "DICOM Study Deleted")
 EXPORT = _dcm("110106", "Export")
 IMPORT = _dcm("110107", "Import")
 NETWORK_ENTRY = _dcm("110108", "Network Entry")
+ORDER_RECORD = _dcm("110109", "Order Record")
+PATIENT_RECORD = _dcm("110110", "Patient Record")
+PROCEDURE_RECORD = _dcm("110111", "Procedure Record")
 QUERY = _dcm("110112", "Query")
 SECURITY_ALERT = _dcm("110113", "Security Alert")
 USER_AUTHENTICATION = _dcm("110114", "User Authentication")
@@ -109,6 +112,9 @@ EVENTS: dict[Kind, Event] = {
     Kind.PURGE: Event(STUDY_DELETED, "D", life_cycle="15"),
     Kind.SHARE: Event(SECURITY_ALERT, "E", _OBJECT_SECURITY),
     Kind.BREAK_GLASS: Event(SECURITY_ALERT, "E", _OVERRIDE),
+    Kind.ORDER: Event(ORDER_RECORD, "U"),
+    Kind.EXAM: Event(PROCEDURE_RECORD, "U"),
+    Kind.PERSON: Event(PATIENT_RECORD, "U"),
     Kind.AUDIT: Event(AUDIT_LOG_USED, "R"),
     **{kind: Event(SECURITY_ALERT, "E", code) for kind, code in _ALERTS.items()},
 }

@@ -52,6 +52,10 @@ class Kind(StrEnum):
     SHARE = "share"
     #: break-glass began, ended or was reviewed; `what`: "began", "ended", "reviewed"
     BREAK_GLASS = "break-glass"
+    #: an order, an exam or a person of the department was made or changed; `what`: which way
+    ORDER = "order"
+    EXAM = "exam"
+    PERSON = "person"
     #: accounts, roles, grants, tokens, passwords, sensitivity
     ACCESS = "access"
     #: the list of devices

@@ -1,0 +1,1 @@
+"""Master data: what the department is."""

@@ -1,0 +1,36 @@
+"""Settings of the department."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True)
+class DepartmentSettings:
+    """[department]: whether Filmless runs the department's day, beside keeping its images."""
+
+    #: false: a plain PACS, without worklist, exams and reports; images need no exam
+    enabled: bool = True
+    #: code of the site to which what is registered here belongs; empty where there is one
+    site: str = ""
+    #: code of the imaging department whose exams are registered here
+    code: str = ""
+    #: issuer (0010,0021) of the patient IDs that are made here
+    issuer: str = ""
+    #: when an exam gets its number: "booking" puts booked exams on the worklist before anybody has come
+    number_at: Literal["registration", "booking"] = "registration"
+    #: hours for which an exam that was begun stays on the worklist, so that more images can be added
+    worklist_begun_hours: float = 4.0
+    #: days after which an exam that never began leaves the answers to devices that ask without a date
+    worklist_days: int = 7
+    #: seconds without a new image after which the images of a device that tells of no end are taken for all
+    quiet_seconds: float = 120.0
+    #: seconds after the end of an exam in which its images have to come before somebody is told
+    transfer_seconds: float = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """What registering takes besides a database. `document_key`: of the hashes of documents' numbers."""
+
+    settings: DepartmentSettings
+    document_key: bytes
