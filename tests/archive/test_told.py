@@ -129,3 +129,23 @@ def test_repeats_are_counted(engine: Engine) -> None:
     trail.close()
     found = [(one.who[1], one.body.get("detail", {}).get("repeats")) for one in entries(engine)]
     assert found == [("ROGUE", None), ("OTHER", None), ("ROGUE", 4), ("ROGUE", None), ("ROGUE", 1)]
+
+
+def test_names_that_cost_nothing_do_not_fill_the_trail(engine: Engine) -> None:
+    trail = Trail(engine, keys())
+    repeats = Repeats(trail)
+
+    def knock(name: str, **how: bool) -> None:
+        repeats.tell(Entry(Kind.NETWORK, Principal("device", name), "refused", "10.0.0.1"), **how)
+
+    for number in range(500):
+        knock(f"A{number}", whoever=True)
+    for number in range(500):
+        knock(f"B{number}")
+    repeats.close()
+    trail.close()
+    found = [(one.who[1], one.body.get("detail", {}).get("repeats")) for one in entries(engine)]
+    assert found[:2] == [("A0", None), ("B0", None)]
+    # the hundred that are told apart, and for all others how often
+    assert len(found) == 1 + 100 + 1
+    assert found[-1] == ("A0", 499 + 400)

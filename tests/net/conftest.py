@@ -116,6 +116,8 @@ class Serving:
         self.kept = kept
         self.services = services
         self.asked: list[tuple[AssociateRequest, Peer]] = []
+        #: hosts whose associations were refused because there were too many
+        self.crowd: list[str] = []
 
     async def call(self, *contexts: ContextRequest, **more: Any) -> Association:
         """An association with us; by default every class in explicit VR little endian."""
@@ -153,7 +155,13 @@ async def start() -> AsyncIterator[Start]:
             serving.asked.append((request, peer))
             return Admission("somebody", policy)
 
-        server = Server(settings or NetSettings(), services, admit or let_in, tls)
+        server = Server(
+            settings or NetSettings(),
+            services,
+            admit or let_in,
+            tls,
+            crowded=lambda _request, peer: serving.crowd.append(peer.host),
+        )
         serving = Serving(server, await server.start("127.0.0.1", 0), kept, services)
         running.append(serving)
         return serving

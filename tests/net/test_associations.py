@@ -183,6 +183,7 @@ async def test_limits_refuse_for_now_and_places_come_free(start: Start) -> None:
         with pytest.raises(AssociationRejected, match="local limit exceeded") as caught:
             await serving.call(ECHO)
         assert caught.value.transient
+        assert serving.crowd == ["127.0.0.1"]
         assert await second.echo() == 0
         await first.release()
         await eventually(lambda: len(serving.server.associations) == 1)  # noqa: B023

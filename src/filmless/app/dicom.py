@@ -31,6 +31,8 @@ from filmless.archive.retrieve.sending import Sender
 from filmless.archive.store import Archive
 from filmless.archive.told import Arrivals
 from filmless.db.work import reading
+from filmless.department.performed.provider import PerformedHandler
+from filmless.department.worklist.provider import WorklistHandler
 from filmless.devices import service as devices
 from filmless.devices.model import Device, Refusal
 from filmless.devices.users import Users
@@ -58,7 +60,7 @@ def servers(
     def count(_source: Source, outcome: Outcome | None) -> None:
         received[outcome.kind.value if outcome is not None else "failed"] += 1
 
-    provided = table(settings.archive)
+    provided = table(settings.archive, department=settings.department.enabled)
     arrivals = Arrivals(trail)
     stack.callback(arrivals.close)
     repeats = Repeats(trail)
@@ -73,30 +75,44 @@ def servers(
     handlers = _handlers(settings, engine, sender, trail, stack)
     for service in provided:
         for request in service.requests:
-            if request in handlers:
-                services.add(service.sop_classes, (request,), handlers[request])
+            handler = handlers.get((service.word, request))
+            if handler is not None:
+                services.add(service.sop_classes, (request,), handler)
     users = Users(Gate(engine, settings.access, settings.http, trail))
     admit = _admission(settings, engine, Policies(provided, settings.net, answer_extended), repeats, users)
-    found = [Server(settings.net, services, admit)]
+
+    def crowded(request: AssociateRequest, peer: Peer) -> None:
+        repeats.tell(_not_admitted(request, peer, "too many associations at once"), whoever=True)
+
+    found = [Server(settings.net, services, admit, crowded=crowded)]
     if settings.tls.port:
-        found.append(Server(settings.net, services, admit, _tls(settings)))
+        found.append(Server(settings.net, services, admit, _tls(settings), crowded=crowded))
     return found
 
 
 def _handlers(
     settings: Settings, engine: Engine, sender: Sender, trail: Trail, stack: AsyncExitStack
-) -> dict[CommandField, RequestHandler]:
-    """Who answers each service of the table; Verification and Storage are net's and the archive's own."""
+) -> dict[tuple[str, CommandField], RequestHandler]:
+    """Who answers each request of the services of the table; Verification and Storage are net's and the archive's."""
     find = FindHandler(engine, settings.find, trail)
     stack.callback(find.close)
     commitment = CommitmentHandler(engine, settings.store, settings.server.aet)
     stack.push_async_callback(commitment.stop)
+    worklist = WorklistHandler(engine, settings.department, trail)
+    stack.callback(worklist.close)
+    performed = PerformedHandler(engine, trail)
+    stack.callback(performed.close)
     return {
-        CommandField.C_FIND_RQ: find,
-        CommandField.C_MOVE_RQ: MoveHandler(engine, sender, settings.net, trail, tls_for_devices(settings)),
-        CommandField.C_GET_RQ: GetHandler(engine, sender, trail),
-        CommandField.N_ACTION_RQ: commitment,
-        CommandField.N_EVENT_REPORT_RQ: CommitmentResultHandler(engine),
+        ("find", CommandField.C_FIND_RQ): find,
+        ("move", CommandField.C_MOVE_RQ): MoveHandler(
+            engine, sender, settings.net, trail, tls_for_devices(settings)
+        ),
+        ("get", CommandField.C_GET_RQ): GetHandler(engine, sender, trail),
+        ("commit", CommandField.N_ACTION_RQ): commitment,
+        ("commit", CommandField.N_EVENT_REPORT_RQ): CommitmentResultHandler(engine),
+        ("worklist", CommandField.C_FIND_RQ): worklist,
+        ("mpps", CommandField.N_CREATE_RQ): performed,
+        ("mpps", CommandField.N_SET_RQ): performed,
     }
 
 
@@ -111,6 +127,18 @@ def _tls(settings: Settings) -> ssl.SSLContext:
     if wanted.peers == "optional":
         context.verify_mode = ssl.CERT_OPTIONAL
     return context
+
+
+def _not_admitted(request: AssociateRequest, peer: Peer, reason: str) -> Entry:
+    return Entry(
+        Kind.NETWORK,
+        Principal("device", request.calling_ae.strip(" \0")),
+        "refused",
+        peer.host,
+        what="association",
+        detail={"called": request.called_ae.strip(" \0"), "tls": peer.tls},
+        reason=reason,
+    )
 
 
 def _admission(
@@ -133,17 +161,7 @@ def _admission(
         decision = await asyncio.to_thread(decide, request, peer)
         if isinstance(decision, Refusal):
             log.info("%s (%s) is not admitted: %s", request.calling_ae, peer.host, decision.words)
-            refused.tell(
-                Entry(
-                    Kind.NETWORK,
-                    Principal("device", request.calling_ae.strip(" \0")),
-                    "refused",
-                    peer.host,
-                    what="association",
-                    detail={"called": request.called_ae.strip(" \0"), "tls": peer.tls},
-                    reason=decision.words,
-                )
-            )
+            refused.tell(_not_admitted(request, peer, decision.words))
             return Rejection(*decision.rejection)
         user = await asyncio.to_thread(users.who, peer)
         if isinstance(user, Refusal):

@@ -66,7 +66,11 @@ class Server:
         services: Services,
         admit: Admit,
         tls: ssl.SSLContext | None = None,
+        *,
+        crowded: Callable[[AssociateRequest, Peer], None] | None = None,
     ) -> None:
+        """`crowded` hears of each association that was refused because there are too many."""
+        self._crowded = crowded
         self._settings = settings
         self._services = services
         self._admit = admit
@@ -178,6 +182,8 @@ class Server:
             or self._per_host[peer.host] >= self._settings.max_associations_per_host
         ):
             self._reject(assoc, LIMIT_EXCEEDED)
+            if self._crowded is not None:
+                self._crowded(request, peer)
             return
         # the place is taken while admission is decided, so that a crowd cannot slip past the limits
         self._associations[assoc.id] = assoc

@@ -335,6 +335,8 @@ async def test_who_may_not_and_what_cannot_be_understood(table: Table) -> None:
     assert (await table.ask("/studies/search", NOBODY)).status_code == 403
     assert (await table.get("/studies/1.2.6.1", NOBODY)).status_code == 403
     assert (await table.get("/studies/changes?since=0", NOBODY)).status_code == 403
+    (told,) = [one for one in table.trail.entries if one.kind == "refusal"]
+    assert (told.outcome, told.what) == ("refused", "GET /api/studies/changes")
     assert (await table.get("/studies/9.9.9")).status_code == 404
     assert await table.found(CT_ONLY) == [3, 5, 1, 8]
     for body in (

@@ -31,6 +31,9 @@ class Kept:
     def record(self, entry: Entry) -> None:
         self.entries.append(entry)
 
+    def record_late(self, entry: Entry) -> None:
+        self.entries.append(entry)
+
     def viewed(self, who: Principal, host: str, study_uid: str, what: str) -> None:
         self.entries.append((who, host, study_uid, what))  # type: ignore[arg-type]
 

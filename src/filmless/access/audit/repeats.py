@@ -10,6 +10,8 @@ from filmless.access.audit.model import Entry
 from filmless.access.audit.trail import Trail
 
 _PEERS = 2000
+#: of one address that are told apart
+_NAMES = 100
 
 
 @dataclass(slots=True)
@@ -32,19 +34,27 @@ class Repeats:
         self._seconds = seconds
         self._clock = clock
         self._told: OrderedDict[tuple[str, ...], _Told] = OrderedDict()
+        #: address -> since when, and under which names it did something
+        self._names: OrderedDict[str, tuple[float, set[str]]] = OrderedDict()
 
-    def tell(self, entry: Entry) -> None:
-        """Record it, or count it where the same was told less than `seconds` ago. Never raises."""
-        key = (
-            entry.kind,
-            entry.outcome,
-            entry.who.kind,
-            entry.who.name,
-            entry.host,
-            entry.what,
-            entry.reason,
-        )
+    def tell(self, entry: Entry, *, whoever: bool = False) -> None:
+        """Record it, or count it where the same was told less than `seconds` ago. Never raises.
+
+        `whoever`: from one address it is the same whatever name comes with it, since names cost nothing. It is so
+        for all that an address does under more than a hundred names.
+        """
         now = self._clock()
+        of_host = self._names.get(entry.host)
+        if of_host is None or now - of_host[0] >= self._seconds:
+            self._names[entry.host] = of_host = (now, set())
+            self._names.move_to_end(entry.host)
+            if len(self._names) > _PEERS:
+                self._names.popitem(last=False)
+        if whoever or (entry.who.name not in of_host[1] and len(of_host[1]) >= _NAMES):
+            name = ""
+        else:
+            of_host[1].add(name := entry.who.name)
+        key = (entry.kind, entry.outcome, entry.who.kind, name, entry.host, entry.what, entry.reason)
         known = self._told.get(key)
         if known is not None and now - known.at < self._seconds:
             known.since += 1

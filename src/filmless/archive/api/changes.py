@@ -4,15 +4,16 @@ import asyncio
 import time
 from typing import Annotated, Any, Final
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Query, Request
 from sqlalchemy import Connection, func, select
 from starlette.responses import Response
 
-from filmless.access.model import Action, Principal, permit
+from filmless.access.model import Action, Principal
 from filmless.archive.api.words import PROBLEMS, Changes, as_json
 from filmless.archive.query import listing
 from filmless.archive.tables import instances, rejections, series, studies
-from filmless.archive.web.context import ArchiveWeb, principal_of
+from filmless.archive.web.asking import permitted
+from filmless.archive.web.context import ArchiveWeb
 from filmless.archive.web.searching import Searcher
 from filmless.db import events
 from filmless.db.events import Event
@@ -41,7 +42,6 @@ def router(context: ArchiveWeb | None) -> APIRouter:
     @made.get("/changes", response_model=Changes, summary="What is new")
     async def study_changes(
         request: Request,
-        principal: Annotated[Principal, Depends(principal_of)],
         since: Annotated[
             int | None,
             Query(ge=0, le=2**62, description="`seq` of the answer before; without it only `seq`."),
@@ -49,8 +49,8 @@ def router(context: ArchiveWeb | None) -> APIRouter:
         wait: Annotated[float, Query(ge=0, le=LONGEST, description="Seconds to wait for something new.")] = 0,
     ) -> Response:
         """Studies in which something happened since, the first first. A study may be told of more than once."""
-        assert watch is not None
-        who = permit(principal, Action.SEARCH)
+        assert context is not None and watch is not None
+        who = permitted(request, context, Action.SEARCH, "GET /api/studies/changes")
         if since is None:
             return as_json({"seq": await watch.newest(), "changes": []})
         until = time.monotonic() + wait

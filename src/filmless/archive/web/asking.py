@@ -51,8 +51,8 @@ def asked(request: Request, context: ArchiveWeb, action: Action = Action.VIEW) -
     return Asked(principal, host_of(request, context), wishes, **found)
 
 
-def permitted(request: Request, context: ArchiveWeb, action: Action) -> Principal:
-    """Whoever asks, narrowed to what allows the action; a refusal goes into the audit trail."""
+def permitted(request: Request, context: ArchiveWeb, action: Action, what: str = "") -> Principal:
+    """Whoever asks, narrowed to what allows the action; a refusal goes into the audit trail (`what`: the route)."""
     principal = principal_of(request)
     try:
         return permit(principal, action)
@@ -65,7 +65,7 @@ def permitted(request: Request, context: ArchiveWeb, action: Action) -> Principa
                 "refused",
                 host=host_of(request, context),
                 studies=(study,) if UID.fullmatch(study) else (),
-                what="ZIP" if action is Action.EXPORT else "",
+                what="ZIP" if action is Action.EXPORT else what,
                 reason=why.message,
             )
         )
