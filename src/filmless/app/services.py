@@ -13,7 +13,9 @@ from filmless.dicom.dimse import Command, CommandField
 from filmless.dicom.sopclasses import (
     FIND_MODELS,
     GET_MODELS,
+    MODALITY_WORKLIST_FIND,
     MOVE_MODELS,
+    PERFORMED_PROCEDURE_STEP,
     STORAGE,
     STORAGE_COMMITMENT_PUSH,
     VERIFICATION,
@@ -42,10 +44,10 @@ class Service:
     requests: tuple[CommandField, ...]
 
 
-def table(settings: ArchiveSettings) -> tuple[Service, ...]:
-    """Every service, with the private storage classes of the settings."""
+def table(settings: ArchiveSettings, *, department: bool = True) -> tuple[Service, ...]:
+    """Every service, with the private storage classes of the settings; a plain PACS has none of the department's."""
     storage = (*STORAGE, *settings.private_storage_classes)
-    return (
+    archive = (
         Service("echo", "Verification", (VERIFICATION,), _LITTLE, (CommandField.C_ECHO_RQ,)),
         Service("store", "Storage", storage, ANY, (CommandField.C_STORE_RQ,)),
         Service(
@@ -60,6 +62,18 @@ def table(settings: ArchiveSettings) -> tuple[Service, ...]:
         Service(
             "commit", "Storage Commitment", (STORAGE_COMMITMENT_PUSH,), _LITTLE,
             (CommandField.N_ACTION_RQ, CommandField.N_EVENT_REPORT_RQ),
+        ),
+    )  # fmt: skip
+    if not department:
+        return archive
+    return (
+        *archive,
+        Service(
+            "worklist", "Modality Worklist", (MODALITY_WORKLIST_FIND,), _LITTLE, (CommandField.C_FIND_RQ,)
+        ),
+        Service(
+            "mpps", "Modality Performed Procedure Step", (PERFORMED_PROCEDURE_STEP,), _LITTLE,
+            (CommandField.N_CREATE_RQ, CommandField.N_SET_RQ),
         ),
     )  # fmt: skip
 

@@ -19,6 +19,8 @@ SERVICES: dict[str, str] = {
     "move": "have objects sent to a device (C-MOVE)",
     "get": "fetch objects on its own association (C-GET)",
     "commit": "ask whether we keep what it sent (Storage Commitment)",
+    "worklist": "ask what it is to do (Modality Worklist)",
+    "mpps": "tell what it does (Modality Performed Procedure Step)",
 }
 
 #: named departures from the standard, and settings that the standard leaves to negotiation

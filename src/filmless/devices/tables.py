@@ -19,7 +19,7 @@ devices = Table(
     Column("character_set", String(64), nullable=False, default=""),
     #: issuer given to patient IDs that arrive without one
     Column("default_issuer", String(64), nullable=False, default=""),
-    #: what the device may ask of us: "echo", "store", "find", "move", "get", "commit"
+    #: what the device may ask of us: "echo", "store", "find", "move", "get", "commit", "worklist", "mpps"
     Column("services", Json, nullable=False),
     #: named departures from the standard: see devices/model.py QUIRKS
     Column("quirks", Json, nullable=False),

@@ -18,6 +18,9 @@ STORAGE_COMMITMENT_PUSH_INSTANCE = "1.2.840.10008.1.20.1.1"
 
 INSTANCE_AVAILABILITY_NOTIFICATION = "1.2.840.10008.5.1.4.33"
 
+MODALITY_WORKLIST_FIND = "1.2.840.10008.5.1.4.31"
+PERFORMED_PROCEDURE_STEP = "1.2.840.10008.3.1.2.3.3"
+
 PATIENT_ROOT_FIND = "1.2.840.10008.5.1.4.1.2.1.1"
 PATIENT_ROOT_MOVE = "1.2.840.10008.5.1.4.1.2.1.2"
 PATIENT_ROOT_GET = "1.2.840.10008.5.1.4.1.2.1.3"
@@ -33,6 +36,8 @@ SERVICES: dict[str, SopClass] = {
     VERIFICATION: SopClass("Verification"),
     STORAGE_COMMITMENT_PUSH: SopClass("Storage Commitment Push Model"),
     INSTANCE_AVAILABILITY_NOTIFICATION: SopClass("Instance Availability Notification"),
+    MODALITY_WORKLIST_FIND: SopClass("Modality Worklist Information Model - FIND"),
+    PERFORMED_PROCEDURE_STEP: SopClass("Modality Performed Procedure Step"),
     PATIENT_ROOT_FIND: SopClass("Patient Root Query/Retrieve Information Model - FIND"),
     PATIENT_ROOT_MOVE: SopClass("Patient Root Query/Retrieve Information Model - MOVE"),
     PATIENT_ROOT_GET: SopClass("Patient Root Query/Retrieve Information Model - GET"),

@@ -8,7 +8,7 @@ A test compares the file with what is made here, so that the statement cannot sa
 
 from pathlib import Path
 
-from filmless.app.conformance import audit, network, query, services, storage, web
+from filmless.app.conformance import audit, department, network, query, services, storage, web
 
 FILE = Path("docs/conformance/statement.md")
 
@@ -23,6 +23,7 @@ def statement() -> str:
         query.query(),
         query.retrieve(),
         services.other_services(),
+        department.department(),
         network.network(),
         network.character_sets(),
         network.security(),

@@ -76,6 +76,8 @@ export const devices = {
     move: 'Have images sent (C-MOVE)',
     get: 'Fetch images (C-GET)',
     commit: 'Storage commitment',
+    worklist: 'Worklist',
+    mpps: 'Exam progress (MPPS)',
   },
   quirk: {
     relational: 'relational queries without negotiation',

@@ -79,6 +79,8 @@ export const devices: Words<typeof english> = {
     move: '请求发送图像(C-MOVE)',
     get: '获取图像(C-GET)',
     commit: '存储确认',
+    worklist: '工作列表',
+    mpps: '检查状态（MPPS）',
   },
   quirk: {
     relational: '未协商即使用关系型查询',
