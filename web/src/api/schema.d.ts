@@ -1270,6 +1270,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/timeline": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Everything of a patient */
+        post: operations["patient_timeline"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/users": {
         parameters: {
             query?: never;
@@ -3775,6 +3792,24 @@ export interface components {
             password: string;
         };
         /**
+         * PlaceWords
+         * @description Where an item stands in time.
+         */
+        PlaceWords: {
+            /**
+             * Date
+             * @description YYYYMMDD; may be empty.
+             */
+            date: string;
+            /** Key */
+            key: string;
+            /**
+             * Time
+             * @description HHMMSS; may be empty.
+             */
+            time: string;
+        };
+        /**
          * Preference
          * @description A value to be remembered.
          */
@@ -4718,6 +4753,80 @@ export interface components {
             sop_class_uid: string;
             /** Sop Instance Uid */
             sop_instance_uid: string;
+        };
+        /**
+         * TimelineItem
+         * @description One thing that happened to the patient.
+         */
+        TimelineItem: {
+            /** Accession Number */
+            accession_number: string;
+            /**
+             * Kind
+             * @description "study", "document", or of a room above: its row on the screen knows `more`.
+             */
+            kind: string;
+            /** Modalities */
+            modalities: string[];
+            /** More */
+            more: {
+                [key: string]: unknown;
+            };
+            place: components["schemas"]["PlaceWords"];
+            /** State */
+            state: string;
+            /** Study Uid */
+            study_uid: string;
+            /** Title */
+            title: string;
+        };
+        /**
+         * TimelineSearch
+         * @description Whose timeline, and what of it. What is left out does not restrict.
+         */
+        TimelineSearch: {
+            /** @description `following` of the page before. */
+            before?: components["schemas"]["PlaceWords"] | null;
+            /**
+             * Kinds
+             * @default []
+             */
+            kinds: string[];
+            /**
+             * Limit
+             * @default 50
+             */
+            limit: number;
+            /**
+             * Modalities
+             * @default []
+             */
+            modalities: string[];
+            /**
+             * Study Uid
+             * @description A study of the patient.
+             */
+            study_uid: string;
+        };
+        /**
+         * TimelineWords
+         * @description A patient's items, the newest first.
+         */
+        TimelineWords: {
+            /** @description `before` of the next page; null at the end. */
+            following: components["schemas"]["PlaceWords"] | null;
+            /** Items */
+            items: components["schemas"]["TimelineItem"][];
+            /**
+             * Kinds
+             * @description How many there are of each kind, whatever was filtered.
+             */
+            kinds: {
+                [key: string]: number;
+            };
+            /** Modalities */
+            modalities: string[];
+            patient: components["schemas"]["filmless__archive__api__words__PatientWords"];
         };
         /**
          * TokenWords
@@ -14251,6 +14360,84 @@ export interface operations {
             };
             /** @description Too many attempts. */
             429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not now; try again later. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    patient_timeline: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TimelineSearch"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TimelineWords"];
+                };
+            };
+            /** @description The request cannot be done as it is. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing, or it is not for this account. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is not understood. */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -16,6 +16,7 @@ const StudyList = lazy(() => import('../archive/StudyList'))
 const Administration = lazy(() => import('./Administration'))
 const Security = lazy(() => import('../access/Security'))
 const Statistics = lazy(() => import('../insight/Statistics'))
+const Timeline = lazy(() => import('../archive/timeline/Timeline'))
 const Viewer = lazy(() => import('../viewing/Viewer'))
 
 export function Waiting() {
@@ -58,6 +59,7 @@ export function App() {
                 <Home />
               </Route>
               <Route path="/studies" component={StudyList} />
+              <Route path="/timeline/:study" component={Timeline} />
               <Route path="/view/:study" component={Viewer} />
               <Route path="/admin/*?" component={Administration} />
               <Route path="/statistics" component={Statistics} />

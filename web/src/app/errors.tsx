@@ -33,7 +33,7 @@ export function ErrorNote({ error, again }: { error: unknown; again?: () => void
       <Stack gap="xs" align="flex-start">
         <Text size="sm">{wordsOf(error)}</Text>
         {again && (
-          <Button size="compact-xs" variant="light" color="red" onClick={again}>
+          <Button size="compact-xs" variant="default" onClick={again}>
             {t('app.actions.retry')}
           </Button>
         )}

@@ -1,5 +1,5 @@
 import { Alert, Anchor, Button, Group, Loader, Menu, Stack, Text } from '@mantine/core'
-import { IconDownload, IconDots, IconEye, IconFileZip } from '@tabler/icons-react'
+import { IconDownload, IconDots, IconEye, IconFileZip, IconTimeline } from '@tabler/icons-react'
 import { useQuery } from '@tanstack/react-query'
 import { useState } from 'react'
 import { useTranslation } from 'react-i18next'
@@ -18,8 +18,16 @@ import classes from './StudyList.module.css'
 
 type Series = components['schemas']['SeriesWords']
 
+interface Props {
+  study: string
+  /** The study is another one now, or gone. */
+  changed: () => void
+  /** Whether the patient's timeline is offered; not where this is a part of it. */
+  timeline?: boolean
+}
+
 /** What is in a study, beside the list. */
-export function StudyDetails({ study, changed }: { study: string; changed: () => void }) {
+export function StudyDetails({ study, changed, timeline = true }: Props) {
   const { t } = useTranslation()
   const may = useMay()
   const [doing, setDoing] = useState<'send' | 'share' | 'reject' | null>(null)
@@ -31,6 +39,7 @@ export function StudyDetails({ study, changed }: { study: string; changed: () =>
   const priors = useQuery({
     queryKey: ['priors', study],
     queryFn: () => data(api.GET('/studies/{study_uid}/priors', { params: { path: { study_uid: study }, query: { limit: 20 } } })),
+    enabled: timeline,
   })
 
   if (details.isPending) return <Loader size="xs" />
@@ -89,6 +98,17 @@ export function StudyDetails({ study, changed }: { study: string; changed: () =>
             {t('archive.study.open')}
           </Button>
         )}
+        {timeline && (
+          <Button
+            component={Link}
+            href={`/timeline/${study}`}
+            variant="default"
+            leftSection={<IconTimeline size={15} />}
+            title={t('archive.timeline.help')}
+          >
+            {t('archive.timeline.title')}
+          </Button>
+        )}
         {may('export') && (
           <Menu position="bottom-start">
             <Menu.Target>
@@ -135,7 +155,7 @@ export function StudyDetails({ study, changed }: { study: string; changed: () =>
           <SeriesLine key={one.series_uid} study={study} series={one} />
         ))}
       </Stack>
-      <Stack gap={4}>
+      {timeline && <Stack gap={4}>
         <Text size="xs" fw={600} c="dimmed">
           {t('archive.study.priors')}
         </Text>
@@ -164,7 +184,7 @@ export function StudyDetails({ study, changed }: { study: string; changed: () =>
             {t('archive.study.noPriors')}
           </Text>
         )}
-      </Stack>
+      </Stack>}
       {doing === 'send' && <SendStudy study={study} title={title} close={() => setDoing(null)} />}
       {doing === 'share' && <ShareStudy study={study} title={title} close={() => setDoing(null)} />}
       {doing === 'reject' && (

@@ -94,6 +94,7 @@ export default function StudyList() {
   useShortcuts(t('archive.studies.title'), [
     { keys: '/', words: t('app.shortcuts.search'), run: () => box.current?.select() },
     { keys: 'd', words: t('archive.studies.details'), run: () => setLayout({ ...layout, details: !layout.details }) },
+    { keys: 't', words: t('archive.timeline.help'), run: () => active && !stale && navigate(`/timeline/${active.study_uid}`) },
     { keys: 'r', words: t('app.actions.refresh'), run: refresh },
   ])
 

@@ -34,7 +34,7 @@ StudyUid = Annotated[Uid, Path(description="Study Instance UID.")]
 def router(context: ArchiveWeb | None) -> APIRouter:
     """The routes. `context` None: only to be described."""
     made = APIRouter(prefix="/studies", tags=["studies"], responses=PROBLEMS)
-    service = _Service(context)
+    service = Finder(context)
 
     @made.post("/search", response_model=SearchAnswer, summary="Find studies")
     async def search_studies(request: Request, principal: Caller, asked: Search) -> Response:
@@ -56,7 +56,7 @@ def router(context: ArchiveWeb | None) -> APIRouter:
     @made.get("/{study_uid}", response_model=StudyDetails, summary="A study and its series")
     async def study_details(request: Request, principal: Caller, study_uid: StudyUid) -> Response:
         def work(connection: Connection, who: Principal) -> dict[str, Any]:
-            return _there(listing.details(connection, who, study_uid))
+            return there(listing.details(connection, who, study_uid))
 
         return as_json(await service.run(request, principal, work, what="details", study=study_uid))
 
@@ -68,21 +68,22 @@ def router(context: ArchiveWeb | None) -> APIRouter:
         limit: Annotated[int, Query(ge=1, le=500)] = 100,
     ) -> Response:
         def work(connection: Connection, who: Principal) -> dict[str, Any]:
-            return {"studies": _there(listing.priors(connection, who, study_uid, limit=limit))}
+            return {"studies": there(listing.priors(connection, who, study_uid, limit=limit))}
 
         return as_json(await service.run(request, principal, work, what="priors", study=study_uid))
 
     return made
 
 
-def _there(found: T | None) -> T:
+def there(found: T | None) -> T:
+    """What was found. Raises Refused (code "not-found") for None."""
     if found is None:
         # the same words where it exists and is not for this principal
         raise Refused("There is no such study.", code="not-found")
     return found
 
 
-class _Service:
+class Finder:
     """Runs a piece of work for whoever may search, and tells the trail."""
 
     def __init__(self, context: ArchiveWeb | None) -> None:

@@ -89,6 +89,24 @@ def find(connection: Connection, principal: Principal, wanted: Wanted) -> Listed
     return Listed(_rows(connection, principal, found), following)
 
 
+def rows_of(
+    connection: Connection,
+    principal: Principal,
+    conditions: Sequence[ColumnElement[bool]],
+    order: Sequence[ColumnElement[Any]],
+    limit: int,
+) -> list[dict[str, Any]]:
+    """Rows of the studies for which these conditions hold; who asks sees to it that `principal` may find them."""
+    statement = (
+        select(*_COLUMNS)
+        .select_from(studies.join(patients, studies.c.patient == patients.c.id))
+        .where(*conditions)
+        .order_by(*order)
+        .limit(limit)
+    )
+    return _rows(connection, principal, connection.execute(statement).fetchall())
+
+
 def count(connection: Connection, principal: Principal, wanted: Wanted) -> int:
     """How many studies there are in all, whatever the limit and the place."""
     return connection.scalar(select(func.count()).select_from(matching(principal, wanted).subquery())) or 0
