@@ -7,10 +7,11 @@ the task names. Ends when its input ends, so that it never outlives the process 
 import json
 import mmap
 import os
+import resource
 import sys
 from base64 import b64decode
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -162,7 +163,11 @@ def answer(line: bytes) -> dict[str, Any]:
     except (OSError, EOFError):
         return {"error": "Refused", "message": "the object's file cannot be read", "code": "unreadable"}
     except MemoryError:
-        return {"error": "Unavailable", "message": "not enough memory for this object", "code": "memory"}
+        return {
+            "error": "Refused",
+            "message": "the object needs more memory than image conversion may have ([codecs] memory)",
+            "code": "memory",
+        }
     except Exception as error:  # noqa: BLE001  a bad object must cost its own task only
         # The text of a codec's or parser's error may quote the object: only its kind goes further.
         return {
@@ -179,9 +184,23 @@ def serve(tasks: BinaryIO, answers: BinaryIO) -> None:
         answers.flush()
 
 
+def _bounded(memory_mib: int) -> None:
+    """One crafted object must not take the machine. Bounded is what a process has of its own (RLIMIT_DATA): the address
+    space would count the files that it maps. Where memory ends all the same, this process goes before others."""
+    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    wanted = memory_mib << 20
+    most = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    resource.setrlimit(resource.RLIMIT_DATA, (most, hard))
+    # a core dump would have pixels of patients in it
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    with suppress(OSError):
+        Path("/proc/self/oom_score_adj").write_text("800")
+
+
 def main() -> None:
     """Serve on standard input and output. Interactive work of the machine goes first (nice 5)."""
     os.nice(5)
+    _bounded(int(sys.argv[1]))
     # Libraries may print: what they print must not look like an answer.
     own = os.dup(1)
     os.dup2(2, 1)

@@ -38,16 +38,31 @@ _ERRORS: dict[str, type[FilmlessError]] = {
     "Defect": Defect,
 }
 _PREFIX = "codecs-"
+#: MiB; below that the libraries have no room
+_LEAST_MEMORY = 512
 
 
 @dataclass(frozen=True, slots=True)
 class CodecSettings:
-    """Bounds: how many processes, tasks that may wait, seconds for one task, idle seconds before the end."""
+    """Bounds: how many processes, tasks that may wait, seconds for one task, idle seconds before the end, and MiB that
+    a process may have of its own (files that it only looks into do not count)."""
 
     processes: int = 1
     waiting: int = 256
     timeout: float = 120.0
     idle: float = 60.0
+    #: 0: half of the machine's, shared by the processes
+    memory: int = 0
+
+    def __post_init__(self) -> None:
+        if self.memory and self.memory < _LEAST_MEMORY:
+            raise ValueError(f"memory must be at least {_LEAST_MEMORY} (MiB), or 0 for half of the machine's")
+
+    @property
+    def memory_mib(self) -> int:
+        """What is in force for a process, MiB."""
+        machine = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") >> 20
+        return self.memory or max(_LEAST_MEMORY, machine // 2 // max(1, self.processes))
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +117,8 @@ class Codecs:
 
     Every method that works raises Refused where the object or the wish cannot be done (a code in words:
     "bad-pixels", or the transcoder's own), Unavailable where it may be tried again: the queue is full
-    ("codec-busy"), the task took too long ("codec-timeout"), its process died ("codec-died").
+    ("codec-busy"), the task took too long ("codec-timeout"), its process died ("codec-died"). An object for which a
+    process had not enough memory is refused ("memory").
     """
 
     def __init__(self, scratch: Path, settings: CodecSettings | None = None) -> None:
@@ -276,7 +292,7 @@ class Codecs:
             process.end()
             process = None
         if process is None:
-            process = _Process()
+            process = _Process(self.settings.memory_mib)
         with self._lock:
             self._busy.add(process)
             if self._closed:
@@ -357,10 +373,10 @@ class Codecs:
 class _Process:
     """One codec process and the pipes to it. Used by one thread at a time."""
 
-    def __init__(self) -> None:
+    def __init__(self, memory_mib: int) -> None:
         # Standard error goes nowhere: parsers' warnings quote values of the object.
         self._popen = subprocess.Popen(
-            [sys.executable, "-m", "filmless.archive.codec_process"],
+            [sys.executable, "-m", "filmless.archive.codec_process", str(memory_mib)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
@@ -382,7 +398,7 @@ class _Process:
         return self._popen.poll() is None
 
     def ask(self, task: dict[str, Any], timeout: float) -> dict[str, Any]:
-        """The answer to a task. After Unavailable the process is gone, and only then."""
+        """The answer to a task. Where it took too long, had not enough memory or died, the process is gone."""
         assert self._popen.stdin is not None
         try:
             self._popen.stdin.write(json.dumps(task).encode() + b"\n")
@@ -398,6 +414,10 @@ class _Process:
             _log.error("a codec process died with code %s", self._popen.wait())
             raise Unavailable("the image conversion failed; the object may be damaged", code="codec-died")
         answer: dict[str, Any] = json.loads(line)
+        if answer.get("code") == "memory":
+            # what it holds of the object is not believed to come back
+            self.alive = False
+            self._popen.kill()
         if "error" in answer:
             raise _ERRORS.get(answer["error"], Refused)(answer["message"], code=answer["code"])
         return answer

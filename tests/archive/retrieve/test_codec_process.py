@@ -105,6 +105,23 @@ def test_a_task_that_takes_too_long_costs_itself_only(
     assert not children()
 
 
+def test_a_task_that_wants_all_memory_costs_itself_only(
+    make: Callable[..., Codecs], explicit: DataSet, tmp_path: Path
+) -> None:
+    codecs = make(memory=512)
+    with (tmp_path / "large").open("wb") as file:
+        # nothing on the disk, and more than may be had when it is read
+        file.truncate(700 << 20)
+    large = DataSet(str(tmp_path / "large"), 0, 700 << 20, EXPLICIT_VR_LE)
+    assert codecs.same_blocking(explicit, explicit) is None
+    [process] = children()
+    with pytest.raises(Refused, match="more memory") as refused:
+        codecs.same_blocking(large, explicit)
+    assert refused.value.code == "memory"
+    assert codecs.same_blocking(explicit, explicit) is None
+    assert [child.pid for child in children()] != [process.pid]
+
+
 def test_a_task_that_kills_its_process_costs_itself_only(
     make: Callable[..., Codecs], explicit: DataSet, stuck: DataSet
 ) -> None:
