@@ -28,6 +28,7 @@ from filmless.devices.model import DeviceSettings
 from filmless.kit.errors import Refused
 from filmless.net.http.model import HttpSettings
 from filmless.net.model import NetSettings
+from filmless.reporting.settings import ReportingSettings
 
 DEFAULT_HOME = "~/.filmless"
 FILE_NAME = "filmless.toml"
@@ -129,6 +130,7 @@ SECTIONS: dict[str, type] = {
     "codecs": CodecSettings,
     "devices": DeviceSettings,
     "department": DepartmentSettings,
+    "reporting": ReportingSettings,
     "access": AccessSettings,
     "audit": AuditSettings,
     "log": LogSettings,
@@ -173,6 +175,7 @@ class Settings:
     codecs: CodecSettings
     devices: DeviceSettings
     department: DepartmentSettings
+    reporting: ReportingSettings
     access: AccessSettings
     audit: AuditSettings
     log: LogSettings

@@ -45,6 +45,7 @@ from filmless.kit.errors import FilmlessError, Unavailable
 from filmless.net.http.bodies import BoundedBodies
 from filmless.net.http.described import with_problem
 from filmless.net.http.problems import of_error, problem
+from filmless.reporting import api as reporting_api
 from filmless.viewing import api as viewing_api
 
 log = logging.getLogger(__name__)
@@ -118,6 +119,7 @@ def routers(context: ArchiveWeb | None, server: Server | None = None) -> list[AP
         send_api.router(server.desk if server is not None else None),
         system_api.router(server),
         viewing_api.router(context),
+        reporting_api.router(context, settings.reporting if settings is not None else None),
         insight_api.router(context),
     ]
 

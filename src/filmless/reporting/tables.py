@@ -185,3 +185,35 @@ deliveries = Table(
     Index(None, "report"),
     sqlite_autoincrement=True,
 )
+
+#: who has read which revision, so that he is told when another one counts
+report_reads = Table(
+    "report_reads",
+    metadata,
+    Column("report", Id, ForeignKey(reports.c.id), primary_key=True),
+    Column("account", String(64), primary_key=True),
+    Column("revision", Integer, nullable=False),
+    Column("at", Moment, nullable=False),
+)
+
+#: DICOM objects that were made of a released revision
+report_documents = Table(
+    "report_documents",
+    metadata,
+    Column("report", Id, ForeignKey(reports.c.id), primary_key=True),
+    Column("revision", Integer, primary_key=True, autoincrement=False),
+    #: "pdf", "sr"
+    Column("kind", String(8), primary_key=True),
+    #: of an exam with several studies, one for each
+    Column("study_uid", String(64), primary_key=True),
+    Column("series_uid", String(64), nullable=False),
+    Column("sop_uid", String(64), nullable=False),
+    #: "wanted", "stored", "failed", "rejected"
+    Column("status", String(16), nullable=False),
+    Column("tries", Integer, nullable=False, default=0),
+    #: why it failed, in words for an engineer
+    Column("error", String(400), nullable=False, default=""),
+    Column("at", Moment, nullable=False),
+    Index(None, "status"),
+    Index(None, "sop_uid"),
+)

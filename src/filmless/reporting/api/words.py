@@ -1,0 +1,579 @@
+"""What the routes of reporting/ say and are told about reports."""
+
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+
+from filmless.archive.api.words import Uid
+
+ResultWord = Literal["", "negative", "positive", "indeterminate", "not-applicable"]
+Queue = Literal["to-read", "mine", "returned", "to-review", "signed", "all"]
+
+
+def _text(text: str) -> str:
+    if any((letter < " " and letter not in "\n\t") or 0xD800 <= ord(letter) <= 0xDFFF for letter in text):
+        raise ValueError("characters that no text has")
+    return text
+
+
+Text = Annotated[str, StringConstraints(max_length=20_000), AfterValidator(_text)]
+Line = Annotated[str, StringConstraints(max_length=400), AfterValidator(_text)]
+Short = Annotated[str, StringConstraints(max_length=64), AfterValidator(_text)]
+Code = Annotated[str, StringConstraints(pattern=r"^[0-9A-Za-z._-]{1,32}$")]
+Name = Annotated[str, StringConstraints(pattern=r"^[0-9A-Za-z_.-]{1,64}$")]
+Reason = Annotated[
+    str, StringConstraints(min_length=1, max_length=400, strip_whitespace=True), AfterValidator(_text)
+]
+
+
+class In(BaseModel):
+    """What a request says; unknown words are refused."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class ReportWindow(In):
+    """Centre and width, in the units of the image."""
+
+    center: Annotated[float, Field(ge=-1e6, le=1e6, allow_inf_nan=False)]
+    width: Annotated[float, Field(gt=0, le=1e6, allow_inf_nan=False)]
+
+
+class ReportLink(In):
+    """Words of the report that lead to an image; a click on them brings the viewer there."""
+
+    text: Line = ""
+    study_uid: Uid
+    series_uid: Uid
+    sop_uid: Uid
+    frame: int = Field(1, ge=1, le=1_000_000)
+    annotation: Annotated[str, StringConstraints(pattern=r"^[0-9A-Za-z./-]{0,80}$")] = Field(
+        "", description="Id of what was drawn there, where it is of that."
+    )
+
+
+class ReportImage(In):
+    """A picture that is printed with the report."""
+
+    study_uid: Uid
+    series_uid: Uid
+    sop_uid: Uid
+    frame: int = Field(1, ge=1, le=1_000_000)
+    caption: Line = ""
+    window: ReportWindow | None = None
+
+
+FieldValue = Annotated[float, Field(allow_inf_nan=False)] | Line | list[Short] | None
+
+
+class ReportContent(In):
+    """What is written."""
+
+    findings: Text = ""
+    impression: Text = ""
+    advice: Text = ""
+    technique: Text = ""
+    comparison: Text = ""
+    result: ResultWord = Field("", description="Class of the result.")
+    fields: dict[Name, FieldValue] = Field(default_factory=dict, max_length=200)
+    links: list[ReportLink] = Field(default_factory=list, max_length=200)
+    images: list[ReportImage] = Field(default_factory=list, max_length=24)
+
+
+class ReportAuthor(BaseModel):
+    """Somebody of the department, as the name is shown."""
+
+    account: str
+    name_zh: str
+    name_en: str
+    title: str
+
+
+class ReportPerson(BaseModel):
+    """Whose exam it is."""
+
+    id: int
+    name: str = Field(description="As people read it: the ideographic name, else the alphabetic one.")
+    name_alphabetic: str
+    sex: str
+    birth_date: str
+    age: str = Field(description='At the time of the exam: "66Y", "5M", "12D", or "".')
+    patient_id: str
+    vip: bool
+
+
+class ReportExam(BaseModel):
+    """An exam, for who reads it."""
+
+    id: int
+    number: str
+    study_uids: list[str] = Field(
+        description="Those with images first; the one that the worklist gives else."
+    )
+    person: ReportPerson
+    procedure: str
+    procedure_zh: str
+    procedure_en: str
+    modality: str
+    body_part: str
+    side: str
+    stat: bool
+    exam_class: str
+    patient_class: str
+    state: str
+    images: str
+    station: str
+    site: str
+    department: str
+    requester: str
+    asked_by: str = Field(description="Code of the department that asked for it.")
+    ward: str
+    bed: str
+    ordered_at: datetime
+    arrived_at: datetime | None
+    started_at: datetime | None
+    finished_at: datetime | None
+    verified_at: datetime | None
+    reported_at: datetime | None
+    final_at: datetime | None
+    due_at: datetime | None
+
+
+class ReportRequest(BaseModel):
+    """Why the exam was asked for."""
+
+    diagnosis: str
+    history: str
+    purpose: str
+    cautions: dict[str, Any]
+    priority: str
+
+
+class ReadingItem(ReportExam):
+    """A line of a reading list."""
+
+    diagnosis: str
+    report: int | None
+    report_status: str = Field(description='"" where nobody has begun.')
+    author: str
+    reviewer: str
+    returned: bool
+    pending: str
+    pending_by: str
+    locked_by: str = Field(description='Who edits it at this moment, "" for nobody.')
+    result: str
+    priors: int
+    critical: bool = Field(description="A critical result is open.")
+
+
+class ReadingSearch(In):
+    """Which lines. What is empty does not restrict."""
+
+    queue: Queue = "to-read"
+    text: Annotated[str, StringConstraints(max_length=200), AfterValidator(_text)] = Field(
+        "", description="A name, pinyin or its initials, a number, a patient ID, or words of a report."
+    )
+    modalities: list[Short] = Field(default_factory=list, max_length=30)
+    stat: bool | None = None
+    department: Short = ""
+    body_part: Short = ""
+    exam_class: Annotated[str, StringConstraints(max_length=1), AfterValidator(_text)] = ""
+    station: Short = ""
+    since: datetime | None = Field(None, description="Ordered at or after.")
+    until: datetime | None = Field(None, description="Ordered before.")
+    overdue: bool = False
+    limit: int = Field(100, ge=1, le=500)
+    after: Annotated[str, StringConstraints(max_length=400)] = Field(
+        "", description="`after` of the page before."
+    )
+
+
+class ReadingList(BaseModel):
+    """A page of a queue, the most urgent first; the newest first of what is signed."""
+
+    items: list[ReadingItem]
+    counts: dict[Queue, int] = Field(description="Of each queue, at most 1000.")
+    after: str = Field(description='Where to go on, "" at the end.')
+
+
+class ReadingNextIn(In):
+    """Which case is wanted next."""
+
+    queue: Literal["to-read", "to-review"] = "to-read"
+    modalities: list[Short] = Field(default_factory=list, max_length=30)
+    body_part: Short = ""
+    department: Short = ""
+    stat: bool | None = None
+
+
+class ReadingClaimIn(In):
+    """`force`: take over from somebody else, with the right to direct reports."""
+
+    force: bool = False
+
+
+class ReadingReasonIn(In):
+    """Why; kept in the exam's log."""
+
+    reason: Reason
+
+
+class ReadingNext(BaseModel):
+    """The claimed case; null where nothing waits."""
+
+    exam: int | None
+    report: int | None
+
+
+class ReportRevisionLine(BaseModel):
+    """A revision, without its text."""
+
+    number: int
+    kind: str
+    by: str
+    at: datetime
+    reason: str
+    hash: str
+    released: bool
+
+
+class ReportSignature(BaseModel):
+    """A signature, and whether it holds at this moment."""
+
+    revision: int
+    role: str
+    account: str
+    name: str
+    signed_at: datetime
+    key_id: str
+    holds: bool
+    why: str = Field(description='"", "text-altered", "unknown-key" or "wrong".')
+
+
+class ReportAddendum(BaseModel):
+    """An addendum to a final report."""
+
+    number: int
+    content: ReportContent
+    by: str
+    at: datetime
+
+
+class ReportFinal(BaseModel):
+    """What of a report counts: the newest signed text, and the addenda behind it."""
+
+    number: int
+    kind: str
+    content: ReportContent
+    by: str
+    at: datetime
+    reason: str
+    addenda: list[ReportAddendum]
+
+
+class ReportPrior(BaseModel):
+    """Another exam of the person, with what its report says."""
+
+    exam: int
+    number: str
+    study_uids: list[str]
+    procedure_zh: str
+    procedure_en: str
+    modality: str
+    body_part: str
+    side: str
+    at: datetime
+    report: int
+    status: str
+    result: str
+    author: str
+    reviewer: str
+    final: ReportFinal
+
+
+class CriticalStepWords(BaseModel):
+    """One thing that was done about a critical result."""
+
+    what: str
+    channel: str
+    receiver: str
+    words: str
+    at: datetime
+    by: str
+
+
+class CriticalWords(BaseModel):
+    """A critical result."""
+
+    id: int
+    exam: int
+    code: str
+    finding: str
+    level: str
+    status: str
+    raised_at: datetime
+    raised_by: str
+    due_at: datetime | None
+    escalations: int
+    receiver: str
+    ward: str
+    department: str
+    closed_at: datetime | None
+    steps: list[CriticalStepWords]
+
+
+class TemplateChoice(In):
+    """One of the values of a field."""
+
+    value: Short
+    label_zh: Line = ""
+    label_en: Line = ""
+
+
+class TemplateField(In):
+    """A structured field of a template."""
+
+    name: Name
+    label_zh: Line = ""
+    label_en: Line = ""
+    kind: Literal["text", "number", "choice", "choices"] = "text"
+    unit: Annotated[str, StringConstraints(max_length=16)] = ""
+    choices: list[TemplateChoice] = Field(default_factory=list, max_length=100)
+    least: Annotated[float, Field(allow_inf_nan=False)] | None = None
+    most: Annotated[float, Field(allow_inf_nan=False)] | None = None
+    required: bool = False
+
+
+class TemplateTexts(In):
+    """Text for each section, offered and not written by itself."""
+
+    technique: Text = ""
+    comparison: Text = ""
+    findings: Text = ""
+    impression: Text = ""
+    advice: Text = ""
+
+
+class TemplateContent(In):
+    """What a template has: sections that must not be empty, text for them by language, structured fields."""
+
+    required: list[Literal["technique", "comparison", "findings", "impression", "advice"]] = Field(
+        default_factory=list, max_length=5
+    )
+    text: dict[Literal["zh", "en"], TemplateTexts] = Field(default_factory=dict)
+    fields: list[TemplateField] = Field(default_factory=list, max_length=100)
+
+
+class TemplateWords(BaseModel):
+    """A template. `id` 0: one that Filmless comes with."""
+
+    id: int
+    key: str
+    code: str
+    revision: int
+    name_zh: str
+    name_en: str
+    owner: Literal["hospital", "department", "user"]
+    modality: str
+    body_part: str
+    content: TemplateContent
+    changed_at: datetime | None
+    changed_by: str
+
+
+class ReportPending(BaseModel):
+    """What is being done to a final report."""
+
+    kind: Literal["", "addendum", "correction", "correction-asked", "retraction-asked"]
+    by: str
+    reason: str
+
+
+class ReportWords(BaseModel):
+    """A report, as far as the reader may read it: whoever only reads gets `final` and no drafts."""
+
+    id: int
+    status: Literal["draft", "preliminary", "in-review", "final", "corrected"]
+    changes: int = Field(
+        description="To be sent back with what is written, so that nothing is overwritten unseen."
+    )
+    revision: int
+    released: int
+    author: str
+    reviewer: str
+    people: list[ReportAuthor] = Field(description="Names of all accounts that occur here.")
+    returned: bool
+    returned_reason: str = Field(description="Of the reviewer, while it is returned.")
+    pending: ReportPending
+    locked_by: str
+    locked_until: datetime | None
+    template: str
+    language: Literal["zh", "en"]
+    result: str
+    content: ReportContent | None = Field(
+        description="What stands in the editor: typed last, else the newest revision. Null for who only reads."
+    )
+    unsaved: bool = Field(description="Whether something was typed since the newest revision.")
+    changed_at: datetime
+    changed_by: str
+    final: ReportFinal | None
+    provisional: bool = Field(description="Whether `final` is a preliminary report of an emergency.")
+    exams: list[ReportExam]
+    request: ReportRequest
+    allowed: list[str] = Field(
+        description="What the account may do now: edit, claim, release, submit, withdraw, review, return, sign, "
+        "addendum, amend, retract, discard, print."
+    )
+    form: TemplateWords | None = Field(description="The template that it is written by.")
+    priors: list[ReportPrior]
+    revisions: list[ReportRevisionLine]
+    signatures: list[ReportSignature]
+    criticals: list[CriticalWords]
+
+
+class ReportChanged(BaseModel):
+    """What became of a report."""
+
+    id: int
+    status: str
+    changes: int
+    revision: int
+    released: int
+    locked_by: str
+    locked_until: datetime | None
+    pending: str
+    allowed: list[str]
+
+
+class ReportClaimed(ReportChanged):
+    """A claimed exam."""
+
+    exam: int
+
+
+class ReportSeen(In):
+    """The count of changes that the caller saw; another one is refused as stale."""
+
+    changes: int = Field(ge=1)
+
+
+class ReportContentIn(ReportSeen):
+    """What is written; without content what was kept last counts."""
+
+    content: ReportContent | None = None
+
+
+class ReportScratchIn(ReportSeen):
+    """What was typed."""
+
+    content: ReportContent
+
+
+class ReportReviewIn(ReportSeen):
+    """`force`: take a review over from somebody else, with the right to direct reports."""
+
+    force: bool = False
+
+
+class ReportReasonIn(ReportSeen):
+    """Why; kept with the revision and in the exam's log."""
+
+    reason: Reason
+
+
+class ReportRetractIn(ReportSeen):
+    """The first person says why; the second, who agrees, need not."""
+
+    reason: Annotated[
+        str, StringConstraints(max_length=400, strip_whitespace=True), AfterValidator(_text)
+    ] = ""
+
+
+class ReportSignIn(ReportContentIn):
+    """Whoever signs gives the password again."""
+
+    password: Annotated[str, StringConstraints(min_length=1, max_length=200)]
+
+
+class ReportStyleIn(ReportSeen):
+    """Language and template of a report."""
+
+    language: Literal["zh", "en"] | None = None
+    template: Annotated[str, StringConstraints(max_length=40)] | None = None
+
+
+class ReportCheckIn(In):
+    """What is to be checked; without content what was kept last."""
+
+    content: ReportContent | None = None
+
+
+class ReportWarning(BaseModel):
+    """Something to be looked at again."""
+
+    code: Literal[
+        "empty",
+        "sex",
+        "side",
+        "side-differs",
+        "field-missing",
+        "field-range",
+        "comparison",
+        "result-differs",
+        "late-images",
+    ]
+    section: str
+    words: str
+    blocks: bool
+
+
+class ReportWarnings(BaseModel):
+    """What does not fit."""
+
+    warnings: list[ReportWarning]
+
+
+class ReportRevision(ReportRevisionLine):
+    """A revision with its text."""
+
+    content: ReportContent
+    template: str
+    language: str
+
+
+class ReportDiffPart(BaseModel):
+    """A piece of text that both have, or that one of them has."""
+
+    op: Literal["same", "added", "removed"]
+    text: str
+
+
+class ReportDiffSection(BaseModel):
+    """A section, "field:NAME", "result" or "images" that differs."""
+
+    section: str
+    parts: list[ReportDiffPart]
+
+
+class ReportDiff(BaseModel):
+    """What differs between two revisions."""
+
+    a: int
+    b: int
+    sections: list[ReportDiffSection]
+
+
+class ReportStale(BaseModel):
+    """Somebody else, or another window, was first."""
+
+    type: str = "about:blank"
+    title: str
+    status: int
+    detail: str = ""
+    code: str = ""
+    changes: int = Field(description="The count of changes now.")
+    changed_by: str
+    changed_at: datetime
+    locked_by: str
+    content: ReportContent | None = Field(description="What stands there now.")
