@@ -16,6 +16,7 @@ from filmless.access.audit.model import Kind
 from filmless.access.model import Principal, Role
 from filmless.db import events
 from filmless.department.exams import guards, steps, tickets
+from filmless.department.exams.belonging import belong
 from filmless.department.exams.find import get
 from filmless.department.exams.model import Exam
 from filmless.department.states import TRANSITIONS, WORDS, State, Transition, following
@@ -56,9 +57,16 @@ _TAKES_BACK: Final[Mapping[str, tuple[str, ...]]] = {
 #: what may be written together with a change of state
 _ALSO: Final = frozenset(
     {
+        "procedure",
+        "procedure_zh",
+        "procedure_en",
+        "modality",
+        "body_part",
+        "side",
         "person",
         "order_id",
         "number",
+        "study_uid",
         "exam_class",
         "station",
         "starts_at",
@@ -70,6 +78,8 @@ _ALSO: Final = frozenset(
         "more",
     }
 )
+#: after these its images may belong to others
+_BELONGS_ANEW: Final = frozenset({"T04", "T30A", "T32"})
 #: two persons who between them have all of these roles
 _BETWEEN_THEM: Final[Mapping[str, frozenset[Role]]] = {"T31": frozenset({Role.CHF, Role.PAD})}
 #: until a report is due, where the procedure does not say
@@ -143,6 +153,8 @@ def advance(
     _log(connection, now, exam.state, name, way.what, acting, source, reason, kept, moment)
     steps.follow(connection, now)
     tickets.follow(connection, now, moment)
+    if name in _BELONGS_ANEW:
+        belong(connection, now, acting)
     events.record(connection, [("exam-changed", {"exam": exam_id, "state": to.value, "transition": name})])
     _trail(connection, now, way.what, acting, reason, {**kept, "transition": name})
     return now
@@ -185,6 +197,7 @@ def begin(
     _log(connection, exam, None, name, way.what, acting, source, reason, dict(detail or {}), moment)
     steps.follow(connection, exam)
     tickets.follow(connection, exam, moment)
+    belong(connection, exam, acting)
     events.record(connection, [("exam-changed", {"exam": exam.id, "state": to.value, "transition": name})])
     _trail(connection, exam, way.what, acting, reason, {**(detail or {}), "transition": name})
     return exam
@@ -219,6 +232,7 @@ def note(
     _log(connection, now, exam.state, "", what, acting, source, reason, kept, moment)
     if changed:
         steps.follow(connection, now)
+        tickets.follow(connection, now, moment)
         events.record(
             connection, [("exam-changed", {"exam": exam_id, "state": exam.state.value, "transition": ""})]
         )
@@ -257,14 +271,20 @@ def _grants(who: Principal) -> list[Any]:
     return [grant for grant in who.grants if grant.until is None or grant.until > clock.now()]
 
 
-def _check_who(connection: Connection, way: Transition, who: Principal, exam: Exam) -> None:
+def may_go(connection: Connection, name: str, who: Principal, exam: Exam) -> bool:
+    """Whether `who` has a role of this way, in a scope that has the exam; the state aside."""
+    way = TRANSITIONS[name]
     if not _roles(who, way):
-        _refuse(way)
+        return False
     # what a device tells has happened, whoever the patient is
     if who.unlimited or who.kind == "device":
-        return
+        return True
     scopes = [grant.effective_scope for grant in _grants(who) if grant.role in way.roles]
-    if not covers(connection, who, scopes, exam.id):
+    return covers(connection, who, scopes, exam.id)
+
+
+def _check_who(connection: Connection, way: Transition, who: Principal, exam: Exam) -> None:
+    if not may_go(connection, way.name, who, exam):
         _refuse(way)
 
 

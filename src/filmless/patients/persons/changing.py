@@ -11,7 +11,7 @@ from filmless.kit import clock
 from filmless.kit.errors import Conflict, Refused
 from filmless.patients.persons import model
 from filmless.patients.persons.model import CHANGEABLE, KINDS, Identifier, NewPerson, Person, told_id
-from filmless.patients.persons.reading import get
+from filmless.patients.persons.reading import get, resolve
 from filmless.patients.tables import person_identifiers, persons
 
 
@@ -116,7 +116,8 @@ def put_identifier(connection: Connection, person_id: int, one: Identifier, sour
             person_identifiers.c.active,
         )
     )
-    if owner == person_id:
+    if owner == person_id or (owner is not None and resolve(connection, owner).id == person_id):
+        # his own, or of one who was merged into him
         return 0
     if owner is not None:
         raise Conflict(

@@ -48,7 +48,10 @@ def by_identifier(connection: Connection, kind: str, value: str, authority: str 
 
 
 def by_patient_id(connection: Connection, patient_id: str, issuer: str) -> Person | None:
-    """Of whom images with this patient ID and issuer are; the survivor where merged."""
+    """Of whom images with this patient ID and issuer are; the survivor where merged.
+
+    Most devices tell no issuer: then it is whoever has the ID, where that is one person's alone.
+    """
     if not patient_id:
         return None
     known = connection.scalar(
@@ -58,7 +61,7 @@ def by_patient_id(connection: Connection, patient_id: str, issuer: str) -> Perso
     )
     if known is not None:
         return resolve(connection, known)
-    return by_identifier(connection, "MR", patient_id, issuer)
+    return by_identifier(connection, "MR", patient_id, issuer or None)
 
 
 def several(connection: Connection, rows: Iterable[Row[Any]]) -> list[Person]:
