@@ -9,18 +9,25 @@ from typing import Any
 from sqlalchemy import Connection, delete, insert, select, update
 
 from filmless.access.acting import Acting
-from filmless.access.model import SYSTEM
 from filmless.db import events
-from filmless.department import exams, tasks
-from filmless.department.exams import Exam, guards
-from filmless.department.performed import linking, told
-from filmless.department.performed.told import COMPLETED, DISCONTINUED, FINAL, IN_PROGRESS, Json
+from filmless.department import exams, images, tasks
+from filmless.department.beginning import begun
+from filmless.department.exams import Exam
+from filmless.department.performed import told
+from filmless.department.performed.told import (
+    COMPLETED,
+    DISCONTINUED,
+    FINAL,
+    IN_PROGRESS,
+    Json,
+    Scheduled,
+)
 from filmless.department.states import State
 from filmless.department.tables import (
-    exam_studies,
     expected_instances,
     performed_step_exams,
     performed_steps,
+    steps,
 )
 from filmless.kit import clock
 from filmless.kit.errors import Conflict, Refused
@@ -122,16 +129,16 @@ def _link(connection: Connection, number: int, sop_uid: str, attributes: Json, a
     found: dict[int, Exam] = {}
     doubtful: dict[int, Exam] = {}
     for one in asked:
-        exam = linking.of_scheduled(connection, one)
+        exam = _scheduled(connection, one)
         if exam is None:
             continue
-        same = linking.same_person(connection, exam, patient_id, one.accession_number)
+        same = images.same_person(connection, exam, patient_id, one.accession_number)
         (found if same else doubtful)[exam.id] = exam
     for exam in found.values():
         connection.execute(insert(performed_step_exams).values(performed_step=number, exam=exam.id))
         for study_uid in told.study_uids(attributes):
             if study_uid != exam.study_uid and not _study_of_another(connection, exam, study_uid, found):
-                belong(connection, exam.id, study_uid, "mpps")
+                images.attach(connection, exam, study_uid, "mpps", acting)
     if not found:
         tasks.raise_task(
             connection,
@@ -151,19 +158,21 @@ def _link(connection: Connection, number: int, sop_uid: str, attributes: Json, a
 
 def _study_of_another(connection: Connection, exam: Exam, study_uid: str, found: dict[int, Exam]) -> bool:
     """Whether the worklist gave this UID to an exam that the step is not about."""
-    other = linking.of_study_uid(connection, study_uid)
+    other = images.of_study_uid(connection, study_uid)
     return other is not None and other.id != exam.id and other.id not in found
 
 
-def belong(connection: Connection, exam_id: int, study_uid: str, by: str) -> bool:
-    """Write that the images of a study belong to an exam; False where that is known."""
-    known = select(exam_studies.c.by).where(
-        exam_studies.c.exam == exam_id, exam_studies.c.study_uid == study_uid
-    )
-    if connection.execute(known).first() is not None:
-        return False
-    connection.execute(insert(exam_studies).values(exam=exam_id, study_uid=study_uid, by=by, at=clock.now()))
-    return True
+def _scheduled(connection: Connection, one: Scheduled) -> Exam | None:
+    """The exam of an item of the Scheduled Step Attributes Sequence: by step, by number, by study."""
+    if one.step_id:
+        found = connection.scalar(select(steps.c.exam).where(steps.c.step_id == one.step_id))
+        if found is not None:
+            return exams.get(connection, found)
+    for number in (one.accession_number, one.procedure_id):
+        exam = exams.by_number(connection, number) if number else None
+        if exam is not None:
+            return exam
+    return images.of_study_uid(connection, one.study_uid)
 
 
 def _linked(connection: Connection, number: int) -> list[Exam]:
@@ -179,21 +188,6 @@ def _others(connection: Connection, exam: Exam, number: int) -> set[str]:
         .where(performed_step_exams.c.exam == exam.id, performed_steps.c.id != number)
     )
     return set(connection.scalars(query))
-
-
-def begun(
-    connection: Connection, exam: Exam, acting: Acting, source: str, cause: str, at: Any = None
-) -> Exam:
-    """An exam has begun, by what a device did: T09, T10; tasks for what was not done before. Else as it is."""
-    if exam.state is State.ARRIVED:
-        exam = exams.advance(connection, exam.id, "T09", acting, source=source, detail={"by": cause}, at=at)
-        policy = guards.class_words(connection, exam.exam_class).get("identity_exam")
-        if policy in guards.BLOCKING and not guards.identity_checked(connection, exam.id, "exam"):
-            tasks.raise_task(connection, "identity-unchecked", f"identity-unchecked:{exam.id}", exam=exam.id)
-    elif exam.state is State.SCHEDULED:
-        exam = exams.advance(connection, exam.id, "T10", acting, source=source, detail={"by": cause}, at=at)
-        tasks.raise_task(connection, "register-missed", f"register-missed:{exam.id}", exam=exam.id)
-    return exam
 
 
 def _begin(connection: Connection, exam: Exam, sop_uid: str, acting: Acting, at: Any) -> None:
@@ -283,8 +277,3 @@ def _discontinue(
         study_uid=exam.study_uid,
         body={"code": reason, "number": exam.number, "performed_step": number},
     )
-
-
-def settled(connection: Connection, exam_id: int, kind: str, outcome: str) -> None:
-    """Close a task about an exam that has settled itself."""
-    tasks.close_cause(connection, f"{kind}:{exam_id}", SYSTEM, outcome)

@@ -1,0 +1,112 @@
+"""Whose images these are: a study becomes an exam's by the UID that the worklist gave, by its number, or by hand.
+
+Never against the patient: images under an exam's UID but of somebody else's patient ID wait for a person to look.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from sqlalchemy import Connection, insert, select
+
+from filmless.access.acting import Acting
+from filmless.archive.tables import studies
+from filmless.department import exams
+from filmless.department.exams import Exam
+from filmless.department.tables import exam_numbers, exam_studies
+from filmless.department.tables import exams as exam_rows
+from filmless.patients.tables import patients, person_identifiers, persons
+
+#: how a study became an exam's
+By = Literal["uid", "number", "mpps", "hand"]
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """The exams that a study belongs to, or the one that it might and why it does not ("patient")."""
+
+    exams: tuple[Exam, ...] = ()
+    doubtful: Exam | None = None
+    why: str = ""
+
+
+def of_study_uid(connection: Connection, study_uid: str) -> Exam | None:
+    """The exam for which the worklist gave this Study Instance UID."""
+    if not study_uid:
+        return None
+    row = connection.execute(select(exam_rows).where(exam_rows.c.study_uid == study_uid)).one_or_none()
+    return Exam.of(row) if row is not None else None
+
+
+def same_person(connection: Connection, exam: Exam, patient_id: str, number: str = "") -> bool:
+    """Whether a patient ID that came with images or a step is the exam's person: by any number, old ones and those of
+    persons merged into him. Without an ID there is nothing that contradicts.
+
+    `number`: an exam number that came along. One that the exam had before a match was told together with the patient
+    ID of that time.
+    """
+    if not patient_id:
+        return True
+    if number and number != exam.number:
+        old = select(exam_numbers.c.exam).where(
+            exam_numbers.c.number == number, exam_numbers.c.exam == exam.id, exam_numbers.c.alias != ""
+        )
+        if connection.execute(old).first() is not None:
+            return True
+    whose = {exam.person}
+    while True:
+        merged = set(connection.scalars(select(persons.c.id).where(persons.c.merged_into.in_(whose)))) - whose
+        if not merged:
+            break
+        whose |= merged
+    own = select(persons.c.id).where(persons.c.id.in_(whose), persons.c.patient_id == patient_id)
+    if connection.execute(own).first() is not None:
+        return True
+    known = select(person_identifiers.c.id).where(
+        person_identifiers.c.person.in_(whose), person_identifiers.c.value == patient_id
+    )
+    return connection.execute(known).first() is not None
+
+
+def attach(connection: Connection, exam: Exam, study_uid: str, by: By, acting: Acting) -> bool:
+    """Write that the images of a study are an exam's, and whose they are with it; False where that is known."""
+    known = select(exam_studies.c.by).where(
+        exam_studies.c.exam == exam.id, exam_studies.c.study_uid == study_uid
+    )
+    if connection.execute(known).first() is not None:
+        return False
+    now = exams.note(
+        connection, exam.id, "images attached", acting, source="images", detail={"study": study_uid, "by": by}
+    )
+    moment = exams.history(connection, exam.id)[-1].at
+    connection.execute(insert(exam_studies).values(exam=exam.id, study_uid=study_uid, by=by, at=moment))
+    exams.belong(connection, now, acting, study_uid=study_uid)
+    return True
+
+
+def fit(connection: Connection, study_uid: str) -> Fit:
+    """To which exams a study belongs: those it is attached to; else by its UID, else by its accession number, where
+    the patient is the same."""
+    attached = connection.scalars(
+        select(exam_studies.c.exam).where(exam_studies.c.study_uid == study_uid)
+    ).all()
+    if attached:
+        return Fit(tuple(exams.get(connection, exam_id) for exam_id in sorted(attached)))
+    row = connection.execute(
+        select(studies.c.accession_number, patients.c.patient_id)
+        .join(patients, patients.c.id == studies.c.patient)
+        .where(studies.c.study_uid == study_uid)
+        .order_by(studies.c.id)
+    ).first()
+    if row is None:
+        return Fit()
+    candidates = (of_study_uid(connection, study_uid), exams.by_number(connection, row.accession_number))
+    doubtful: Exam | None = None
+    for exam in candidates:
+        if exam is None:
+            continue
+        # a number alone says nothing of an exam without a patient ID beside it
+        named = exam.study_uid == study_uid or row.patient_id
+        if named and same_person(connection, exam, row.patient_id, row.accession_number):
+            return Fit((exam,))
+        doubtful = doubtful or exam
+    return Fit((), doubtful, "patient" if doubtful is not None else "")
