@@ -32,6 +32,7 @@ from filmless.archive.retrieve.sending import Sender
 from filmless.archive.store import Archive
 from filmless.db import migrate
 from filmless.db.engine import grow_log, open_engine
+from filmless.department.master.first import first_words
 from filmless.devices.model import DeviceSettings
 from filmless.kit.errors import Refused
 from filmless.net.server import Server
@@ -79,6 +80,8 @@ async def _serve(settings: Settings, say: Callable[[str], None]) -> None:
             trail,
             length=settings.access.password_length,
         )
+        if settings.department.enabled:
+            await asyncio.to_thread(first_words, engine)
         codecs = Codecs(settings.home / "scratch", settings.codecs)
         stack.callback(codecs.close)
         index = IndexProcess(engine, settings.store, settings.archive)

@@ -36,6 +36,8 @@ from filmless.archive.store import Archive
 from filmless.archive.web import routes as archive_routes
 from filmless.archive.web.context import ArchiveWeb
 from filmless.db.durable import jobs_url
+from filmless.department import api as department_api
+from filmless.department.desk import open_desk
 from filmless.devices import api as devices_api
 from filmless.devices.api import Calling
 from filmless.exchange import api as exchange_api
@@ -113,6 +115,7 @@ def routers(context: ArchiveWeb | None, server: Server | None = None) -> list[AP
         access_api.router,
         archive_api.router(context),
         assigning.router,
+        department_api.router(open_desk(settings.department, settings.home) if settings is not None else None),
         exchange_api.router,
         devices_api.router(calling),
         job_api.router(server.desk if server is not None else None),

@@ -21,6 +21,7 @@ from filmless.kit import clock
 from filmless.kit.errors import Conflict, Refused
 from filmless.patients.tables import persons
 
+_VISIBLE: Final = exam_rows.alias("visible_exam")
 _MINUTES: Final = 15
 _LONGEST: Final = timedelta(hours=12)
 
@@ -145,11 +146,12 @@ def on_day(
     day: date,
     *,
     station_codes: Sequence[str] = (),
+    action: Action = Action.BOOK,
     limit: int = 1000,
 ) -> list[Taken]:
     """What is taken on a local day, station by station. Exams that are not for this principal are told of as taken."""
     first, last = _seconds(_local(day, time(0))), _seconds(_local(day + timedelta(days=1), time(0))) - 1
-    visible = select(exam_rows.c.id).where(exam_rows.c.id == bookings.c.exam, seen(principal, Action.BOOK))
+    visible = select(_VISIBLE.c.id).where(_VISIBLE.c.id == bookings.c.exam, seen(principal, action, _VISIBLE))
     query = (
         select(
             bookings.c.id,
@@ -166,7 +168,7 @@ def on_day(
             exam_rows.c.stat,
             persons.c.name_ideographic,
             persons.c.name_alphabetic,
-            visible.exists().label("visible"),
+            visible.correlate(bookings).exists().label("visible"),
         )
         .join(stations, stations.c.id == bookings.c.station)
         .outerjoin(exam_rows, exam_rows.c.id == bookings.c.exam)

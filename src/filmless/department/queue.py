@@ -15,7 +15,7 @@ from filmless.department.states import State
 from filmless.department.tables import bookings, stations
 from filmless.department.tables import exams as exam_rows
 from filmless.department.tables import tickets as rows
-from filmless.department.visibility import seen
+from filmless.department.visibility import check, seen
 from filmless.kit import clock
 from filmless.kit.errors import Conflict, Refused
 from filmless.patients.tables import persons
@@ -92,6 +92,7 @@ def act(connection: Connection, ticket_id: int, what: str, acting: Acting) -> No
     row = connection.execute(select(rows).where(rows.c.id == ticket_id).with_for_update()).one_or_none()
     if row is None:
         raise Refused("There is no such ticket.", code="not-found")
+    check(connection, acting.who, row.exam, Action.QUEUE)
     if row.status not in before:
         raise Conflict(f"This ticket is {row.status}.", code="wrong-state")
     values: dict[str, Any] = {"status": to}

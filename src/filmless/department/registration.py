@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from sqlalchemy import Connection, select
+from sqlalchemy.exc import IntegrityError
 
 from filmless.access.acting import Acting
 from filmless.department import booking, exams, identity_check, numbers, orders
@@ -22,6 +23,7 @@ from filmless.department.tables import stations, words
 from filmless.kit.errors import Conflict, Refused
 from filmless.patients import persons
 from filmless.patients.persons import Identifier, Person
+from filmless.patients.tables import persons as person_rows
 
 #: what a class may need -> the identifier, and the column of the order that has it
 _NEEDS: Final[Mapping[str, tuple[str, str]]] = {
@@ -162,6 +164,12 @@ def number(
     return numbered
 
 
+def number_booked(connection: Connection, exam: Exam, acting: Acting) -> Exam:
+    """The number at booking, where the department gives it then ([department] number_at)."""
+    asked = orders.get(connection, exam.order_id)
+    return number(connection, exam, class_of(connection, asked.patient_class), acting)
+
+
 def renumber(
     connection: Connection,
     exam_id: int,
@@ -192,6 +200,41 @@ def renumber(
     if exam.number:
         numbers.mark(connection, exam.number, "matched")
     return now
+
+
+def change_procedure(
+    connection: Connection,
+    exam_id: int,
+    wanted: Wanted,
+    acting: Acting,
+    desk: Desk,
+    *,
+    seen: int | None = None,
+) -> Exam:
+    """Another procedure, or side, than was asked for, before it has begun. Number, images' UID and state stay.
+
+    Raises Conflict: "wrong-state", "stale"; Refused: "unknown-procedure", "side-missing".
+    """
+    exam = exams.get(connection, exam_id)
+    if seen is not None and exam.changes != seen:
+        raise Conflict("Somebody has changed this exam meanwhile. Look at it again.", code="stale")
+    if exam.state not in (State.REQUESTED, State.VETTED, State.SCHEDULED, State.ARRIVED, State.HELD):
+        raise Conflict("The exam has begun: what is made is no longer changed.", code="wrong-state")
+    made = orders.columns(connection, orders.get(connection, exam.order_id), wanted, desk.settings)
+    names = ("procedure", "procedure_zh", "procedure_en", "modality", "body_part", "side")
+    also = {name: made[name] for name in names}
+    if also["modality"] != exam.modality:
+        # what it was booked for, or waits at, does not make this
+        booking.free(connection, exam_id)
+        also |= {"station": "", "starts_at": None, "ends_at": None}
+    return exams.note(
+        connection,
+        exam_id,
+        "procedure changed",
+        acting,
+        detail={"from": exam.procedure, "to": made["procedure"], "side": made["side"]},
+        also=also,
+    )
 
 
 def hold(connection: Connection, exam_id: int, acting: Acting, *, code: str, reason: str = "") -> Exam:
@@ -303,10 +346,25 @@ def _check_needs(connection: Connection, letter: str, told: Mapping[str, str]) -
 def _remember(connection: Connection, person: int, told: Mapping[str, str], acting: Acting) -> None:
     """The numbers of the visit and the admission find the person from now on."""
     whom = persons.resolve(connection, person)
-    for kind, (_, column) in _NEEDS.items():
-        value = told[column]
-        if value and not any(one.kind == kind and one.value == value for one in whom.identifiers):
-            persons.add_identifier(connection, whom.id, Identifier(kind, value), acting)
+    new = [
+        Identifier(kind, told[column])
+        for kind, (_, column) in _NEEDS.items()
+        if told[column]
+        and not any(one.kind == kind and one.value == told[column] for one in whom.identifiers)
+    ]
+    for one in new:
+        # two desks that register the same visit: the second one finds it written
+        connection.execute(select(person_rows.c.id).where(person_rows.c.id == whom.id).with_for_update())
+        known = persons.by_identifier(connection, one.kind, one.value)
+        if known is not None and known.id == whom.id:
+            continue
+        try:
+            with connection.begin_nested():
+                persons.add_identifier(connection, whom.id, one, acting)
+        except IntegrityError:
+            raise Conflict(
+                f"This {_NEEDS[one.kind][0]} belongs to another person.", code="identifier-taken"
+            ) from None
 
 
 def _emergency_procedure(connection: Connection, station: str) -> str:

@@ -1,6 +1,7 @@
 """Exams: finding them, and the one way to change them (`advance`)."""
 
-from filmless.department.exams.advance import advance, begin, note
+from filmless.department.exams.advance import advance, begin, may_go, note
+from filmless.department.exams.belonging import belong
 from filmless.department.exams.find import (
     by_number,
     get,
@@ -17,9 +18,11 @@ __all__ = [
     "LogEntry",
     "advance",
     "begin",
+    "belong",
     "by_number",
     "get",
     "history",
+    "may_go",
     "note",
     "numbers_of",
     "of_person",

@@ -37,8 +37,9 @@ def follow(connection: Connection, exam: Exam) -> None:
         "status": status,
         "changed_at": clock.now(),
     }
+    described = {"description_zh": exam.procedure_zh, "description_en": exam.procedure_en}
     if open_ones:
-        connection.execute(update(steps).where(steps.c.id.in_(open_ones)).values(**values))
+        connection.execute(update(steps).where(steps.c.id.in_(open_ones)).values(**values, **described))
         return
     if (
         status == HIDDEN
@@ -50,8 +51,7 @@ def follow(connection: Connection, exam: Exam) -> None:
         insert(steps).values(
             step_id=f"S{exam.id}-{len(rows) + 1}",
             exam=exam.id,
-            description_zh=exam.procedure_zh,
-            description_en=exam.procedure_en,
             **values,
+            **described,
         )
     )

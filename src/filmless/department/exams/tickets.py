@@ -49,25 +49,25 @@ def day_of(moment: datetime) -> str:
 
 
 def rank_of(connection: Connection, exam: Exam, moment: datetime) -> int:
-    """By which a queue is sorted: seconds of the local day, put forward or set back by what the exam is."""
+    """By which a queue is sorted: milliseconds of the local day, put forward or set back by what the exam is."""
     local = moment.astimezone()
     midnight = local.replace(hour=0, minute=0, second=0, microsecond=0)
 
-    def seconds(at: datetime, minutes: int = 0) -> int:
-        return int((at.astimezone() - midnight + timedelta(minutes=minutes)).total_seconds())
+    def at_minutes(at: datetime, minutes: int = 0) -> int:
+        return (at.astimezone() - midnight + timedelta(minutes=minutes)) // timedelta(milliseconds=1)
 
     if exam.stat:
-        return seconds(local, _STAT)
+        return at_minutes(local, _STAT)
     asked = connection.execute(
         select(orders.c.patient_class, orders.c.priority).where(orders.c.id == exam.order_id)
     ).one()
     if asked.priority == "urgent" and asked.patient_class in ("I", "E"):
-        return seconds(local, _INPATIENT_URGENT)
+        return at_minutes(local, _INPATIENT_URGENT)
     if exam.starts_at is None or exam.starts_at.astimezone().date() != local.date():
-        return seconds(local, _WALK_IN)
+        return at_minutes(local, _WALK_IN)
     if local > exam.starts_at + timedelta(minutes=_LATE_AFTER):
-        return seconds(local, _LATE)
-    return max(seconds(local), seconds(exam.starts_at, -_EARLY))
+        return at_minutes(local, _LATE)
+    return max(at_minutes(local), at_minutes(exam.starts_at, -_EARLY))
 
 
 def _make(connection: Connection, exam: Exam, moment: datetime) -> None:

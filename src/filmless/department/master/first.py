@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, Engine, insert, select
 
+from filmless.db.work import writing
 from filmless.department.tables import words
 from filmless.kit import clock
 
@@ -186,3 +187,9 @@ def provide(connection: Connection) -> bool:
             add(kind, code, zh, en, {})
     connection.execute(insert(words), rows)
     return True
+
+
+def first_words(engine: Engine) -> None:
+    """At the start of a server: what it needs to register anybody."""
+    with writing(engine) as connection:
+        provide(connection)
