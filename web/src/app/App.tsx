@@ -17,6 +17,10 @@ const Administration = lazy(() => import('./Administration'))
 const Security = lazy(() => import('../access/Security'))
 const Statistics = lazy(() => import('../insight/Statistics'))
 const Timeline = lazy(() => import('../archive/timeline/Timeline'))
+const ReadingList = lazy(() => import('../reporting/ReadingList'))
+const Workplace = lazy(() => import('../reporting/Workplace'))
+const Inbox = lazy(() => import('../reporting/Inbox'))
+const Criticals = lazy(() => import('../reporting/Criticals'))
 const Viewer = lazy(() => import('../viewing/Viewer'))
 
 export function Waiting() {
@@ -62,6 +66,10 @@ export function App() {
               <Route path="/timeline/:study" component={Timeline} />
               <Route path="/view/:study" component={Viewer} />
               <Route path="/admin/*?" component={Administration} />
+              <Route path="/reading" component={ReadingList} />
+              <Route path="/reports/:report/:part?" component={Workplace} />
+              <Route path="/inbox" component={Inbox} />
+              <Route path="/criticals" component={Criticals} />
               <Route path="/statistics" component={Statistics} />
               <Route path="/account" component={Security} />
               <Route component={NotFound} />

@@ -1,4 +1,4 @@
-import { IconChartBar, IconListSearch, IconSettings, type Icon } from '@tabler/icons-react'
+import { IconBolt, IconChartBar, IconInbox, IconListSearch, IconReportMedical, IconSettings, type Icon } from '@tabler/icons-react'
 
 import type { Action } from '../access/session'
 import { inCharge } from './sections'
@@ -6,7 +6,7 @@ import { inCharge } from './sections'
 /** The pages that are reached from the bar at the top. */
 export interface Place {
   path: string
-  word: 'studies' | 'statistics' | 'administration'
+  word: 'studies' | 'reading' | 'criticals' | 'inbox' | 'statistics' | 'administration'
   icon: Icon
   /** Any of these actions; everybody where none is named. */
   needs?: Action[]
@@ -14,6 +14,9 @@ export interface Place {
 
 export const places: Place[] = [
   { path: '/studies', word: 'studies', icon: IconListSearch, needs: ['search'] },
+  { path: '/reading', word: 'reading', icon: IconReportMedical, needs: ['report'] },
+  { path: '/criticals', word: 'criticals', icon: IconBolt, needs: ['raise-critical'] },
+  { path: '/inbox', word: 'inbox', icon: IconInbox, needs: ['answer-critical'] },
   { path: '/statistics', word: 'statistics', icon: IconChartBar, needs: ['statistics'] },
   { path: '/admin', word: 'administration', icon: IconSettings, needs: inCharge },
 ]

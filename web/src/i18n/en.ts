@@ -4,15 +4,17 @@ import { app } from './en/app'
 import { archive } from './en/archive'
 import { audit } from './en/audit'
 import { devices } from './en/devices'
+import { hanging } from './en/hanging'
 import { insight } from './en/insight'
 import { people } from './en/people'
+import { reporting } from './en/reporting'
 import { stewards } from './en/stewards'
 import { viewing } from './en/viewing'
 import { measuring } from './en/viewing-measure'
 import { why } from './en/why'
 
 /** Every word on the screens; zh.ts has the same keys, which the compiler checks. */
-export const en = { app, access, archive, viewing, measuring, admin, audit, devices, insight, people, stewards, why }
+export const en = { app, access, archive, viewing, measuring, admin, audit, devices, hanging, insight, reporting, people, stewards, why }
 
 /** The shape of a language: the same keys, any words. */
 export type Words<T> = { readonly [K in keyof T]: T[K] extends string ? string : Words<T[K]> }

@@ -5,11 +5,13 @@ import { app } from './zh/app'
 import { archive } from './zh/archive'
 import { audit } from './zh/audit'
 import { devices } from './zh/devices'
+import { hanging } from './zh/hanging'
 import { insight } from './zh/insight'
 import { people } from './zh/people'
+import { reporting } from './zh/reporting'
 import { stewards } from './zh/stewards'
 import { viewing } from './zh/viewing'
 import { measuring } from './zh/viewing-measure'
 import { why } from './zh/why'
 
-export const zh: Words<typeof en> = { app, access, archive, viewing, measuring, admin, audit, devices, insight, people, stewards, why }
+export const zh: Words<typeof en> = { app, access, archive, viewing, measuring, admin, audit, devices, hanging, insight, reporting, people, stewards, why }

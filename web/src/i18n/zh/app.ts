@@ -6,6 +6,9 @@ export const app: Words<typeof english> = {
   nav: {
     studies: '检查列表',
     statistics: '统计',
+    reading: '阅片报告',
+    criticals: '危急值',
+    inbox: '收件箱',
     administration: '管理',
     patients: '患者',
     devices: '设备',
