@@ -38,6 +38,7 @@ from filmless.archive.web.context import ArchiveWeb
 from filmless.db.durable import jobs_url
 from filmless.department import api as department_api
 from filmless.department.desk import open_desk
+from filmless.department.identity import api as identity_api
 from filmless.devices import api as devices_api
 from filmless.devices.api import Calling
 from filmless.exchange import api as exchange_api
@@ -111,11 +112,13 @@ def routers(context: ArchiveWeb | None, server: Server | None = None) -> list[AP
     """Our API, room by room. None for what they work with is enough to describe them."""
     settings = server.settings if server is not None else None
     calling = Calling(settings.net, tls_for_devices(settings)) if settings is not None else None
+    desk = open_desk(settings.department, settings.home) if settings is not None else None
     return [
         access_api.router,
         archive_api.router(context),
         assigning.router,
-        department_api.router(open_desk(settings.department, settings.home) if settings is not None else None),
+        department_api.router(desk),
+        identity_api.router(context, desk),
         exchange_api.router,
         devices_api.router(calling),
         job_api.router(server.desk if server is not None else None),

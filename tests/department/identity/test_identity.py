@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from datetime import timedelta
 from typing import Any
 
@@ -189,7 +190,7 @@ def test_merge_and_unmerge_move_exams_and_images(
         assert now is not None
         assert (now.patient_id, now.name, now.accession) == (one.patient_id, persons.name_of(one), number)
     # an image that comes later under the merged ID follows, by the worker
-    follower = Follower(archive, archive.root, steward.trail)
+    follower = Follower(engine, archive.root, steward.trail, lambda: nullcontext(archive))
     while follower.run_once():
         pass
     send("1.2.98", **of_worklist(other, his, AccessionNumber="OLD2"))
@@ -278,7 +279,7 @@ def test_a_void_exam_takes_its_images_along_and_calls_copies_back(
         [copy] = voiding.copies(connection, [exam.study_uid])
         [task] = tasks.open_tasks(connection, kinds=["recall"])
     assert void.state is State.VOID and copy.where == "WARD" and task.exam == exam.id
-    follower = Follower(archive, archive.root, head.trail)
+    follower = Follower(engine, archive.root, head.trail, lambda: nullcontext(archive))
     while follower.run_once():
         pass
     with reading(engine) as connection:

@@ -1,9 +1,12 @@
 """Images follow in the worker too: what a process that died left undone, and what comes later under an old ID."""
 
 import logging
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from datetime import timedelta
 from pathlib import Path
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Engine
 
 from filmless.access.acting import Acting
 from filmless.access.audit.trail import Trail
@@ -12,15 +15,18 @@ from filmless.archive.store import Archive
 from filmless.db import events
 from filmless.db.events import Event
 from filmless.db.work import reading, writing
-from filmless.department import exams
-from filmless.department.identity import journal, overlay, voiding
+from filmless.department import exams, tasks
+from filmless.department.identity import journal, matching, overlay, voiding
 from filmless.department.states import State
+from filmless.kit import clock
 from filmless.kit.errors import FilmlessError
 from filmless.patients.persons import DEMOGRAPHIC
 
 log = logging.getLogger(__name__)
 
 READER = "identity"
+#: after which an unmatched exam of the green channel becomes a task
+LATE = timedelta(hours=24)
 _KINDS = ("identity-changed", "person-changed", "series-settled", "exam-changed", "exam-images")
 _EVENTS = 200
 
@@ -28,15 +34,18 @@ _EVENTS = 200
 class Follower:
     """Reads the event log; in the worker, once for a server."""
 
-    def __init__(self, archive: Archive, root: Path, trail: Trail) -> None:
-        """`root`: the store's."""
+    def __init__(
+        self, engine: Engine, root: Path, trail: Trail, archive: Callable[[], AbstractContextManager[Archive]]
+    ) -> None:
+        """`root`: the store's. `archive` opens the way in, for the notes that take images of void exams out of use."""
+        self._engine = engine
         self._archive = archive
         self._root = root
         self._acting = Acting(SYSTEM, trail)
 
     def run_once(self) -> int:
         """Follow the next events; returns how many there were."""
-        engine = self._archive.engine
+        engine = self._engine
         with reading(engine) as connection:
             behind = events.position(connection, READER)
             found = events.after(connection, behind, kinds=_KINDS, limit=_EVENTS)
@@ -52,7 +61,7 @@ class Follower:
         return len(found)
 
     def _follow(self, event: Event) -> None:
-        engine, body = self._archive.engine, event.body
+        engine, body = self._engine, event.body
         if event.kind == "identity-changed":
             with reading(engine) as connection:
                 entry = journal.get(connection, body["journal"])
@@ -60,7 +69,7 @@ class Follower:
                 overlay.settle(engine, self._root, self._acting, entry.id)
             return
         if event.kind == "exam-changed" and body["state"] == State.VOID:
-            voiding.take_out(self._archive, body["exam"], self._acting)
+            self._take_out(body["exam"])
             return
         for uid in self._studies(event):
             # who changed the person meant his images too
@@ -68,7 +77,7 @@ class Follower:
 
     def _studies(self, event: Event) -> list[str]:
         body = event.body
-        with reading(self._archive.engine) as connection:
+        with reading(self._engine) as connection:
             if event.kind == "person-changed" and DEMOGRAPHIC & set(body["what"]):
                 return of_person(connection, body["person"])
             if event.kind == "series-settled":
@@ -78,13 +87,34 @@ class Follower:
         return []
 
     def _agree(self, uid: str, *, sure: bool) -> None:
-        engine = self._archive.engine
+        engine = self._engine
         reason = "As the department knows the person and the exam."
         overlay.agree(engine, self._root, self._acting, uid, reason=reason, sure=sure)
         with reading(engine) as connection:
             attached = exams.of_study(connection, uid)
         if attached and all(one.state is State.VOID for one in attached):
-            voiding.take_out(self._archive, attached[0].id, self._acting)
+            self._take_out(attached[0].id)
+
+    def _take_out(self, exam: int) -> None:
+        with reading(self._engine) as connection:
+            if not voiding.to_take_out(connection, exam):
+                return
+        with self._archive() as archive:
+            voiding.take_out(archive, exam, self._acting)
+
+    def watch_once(self) -> int:
+        """Raise a task for each exam of the green channel that nobody has matched for a day; returns 0."""
+        with reading(self._engine) as connection:
+            late = [one for one in matching.waiting(connection) if one.since < clock.now() - LATE]
+            known = {one.exam for one in tasks.open_tasks(connection, kinds=["unmatched-green"], limit=1000)}
+        missing = [one.exam for one in late if one.exam.id not in known]
+        if missing:
+            with writing(self._engine) as connection:
+                for exam in missing:
+                    cause = f"unmatched-green:{exam.id}"
+                    body = {"number": exam.number}
+                    tasks.raise_task(connection, "unmatched-green", cause, exam=exam.id, body=body)
+        return 0
 
 
 def of_person(connection: Connection, person: int) -> list[str]:

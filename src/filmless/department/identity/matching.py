@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Connection, select, update
 
 from filmless.access.acting import Acting
 from filmless.access.model import Action, permit
-from filmless.department import exams, numbers, registration
+from filmless.department import exams, numbers, registration, tasks
 from filmless.department.exams import Exam
 from filmless.department.exams.belonging import belong
 from filmless.department.exams.guards import class_words
@@ -102,6 +102,7 @@ def match(connection: Connection, exam_id: int, wish: Match, acting: Acting) -> 
         body["instead_of"] = _instead(connection, exam, target, wish, acting)
     for one in together:
         belong(connection, exams.get(connection, one.id), acting)
+        tasks.close_cause(connection, f"unmatched-green:{one.id}", acting.who, "matched")
     return journal.write(connection, "match", target.id, before.id, body, acting, wish.reason)
 
 

@@ -73,23 +73,15 @@ def take_out(archive: Archive, exam_id: int, acting: Acting) -> int:
     Returns how many rejection notes were made. Done again it does nothing.
     """
     with reading(archive.engine) as connection:
-        exam = exams.get(connection, exam_id)
-        if exam.state is not State.VOID:
+        wanted = to_take_out(connection, exam_id)
+        if not wanted:
             return 0
-        wanted = [
-            uid
-            for uid in exams.studies_of(connection, exam)
-            if all(one.state is State.VOID for one in exams.of_study(connection, uid))
-        ]
         last = exams.history(connection, exam_id)
     said = next((one for one in reversed(last) if one.transition == "T31"), None)
     assert said is not None
     code = _CODES.get(str(said.detail.get("code", "")), _PATIENT_SAFETY)
     made = 0
     for uid in wanted:
-        with reading(archive.engine) as connection:
-            if not _in_use(connection, uid):
-                continue
         try:
             notes = reject.reject(
                 archive, SYSTEM, code=code, by=said.by[:64], reason=said.reason, study_uids=[uid]
@@ -111,6 +103,19 @@ def take_out(archive: Archive, exam_id: int, acting: Acting) -> int:
             )
         )
     return made
+
+
+def to_take_out(connection: Connection, exam_id: int) -> list[str]:
+    """Studies of a void exam that have images in use, and are no other exam's."""
+    exam = exams.get(connection, exam_id)
+    if exam.state is not State.VOID:
+        return []
+    return [
+        uid
+        for uid in exams.studies_of(connection, exam)
+        if all(one.state is State.VOID for one in exams.of_study(connection, uid))
+        and _in_use(connection, uid)
+    ]
 
 
 def copies(connection: Connection, study_uids: list[str]) -> list[Copy]:

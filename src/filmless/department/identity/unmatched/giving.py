@@ -3,14 +3,14 @@
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, delete
 
 from filmless.access.acting import Acting
 from filmless.access.model import SYSTEM, Action, may, permit
 from filmless.db import events
-from filmless.department import exams, registration, tasks
+from filmless.department import exams, images, registration, tasks
+from filmless.department.beginning import begun
 from filmless.department.exams import Exam
-from filmless.department.exams.belonging import belong
 from filmless.department.identity import journal
 from filmless.department.identity.journal import Entry
 from filmless.department.identity.unmatched.tray import KINDS, NOT, study_of, uids_of
@@ -19,7 +19,6 @@ from filmless.department.orders import NewOrder, Wanted
 from filmless.department.states import State
 from filmless.department.tables import exam_studies
 from filmless.department.tasks import Task
-from filmless.kit import clock
 from filmless.kit.errors import Conflict, Refused
 from filmless.kit.ids import new_uid
 from filmless.patients import persons
@@ -152,14 +151,8 @@ def make_exam(
 
 
 def _put(connection: Connection, exam: Exam, study_uid: str, acting: Acting, reason: str) -> None:
-    there = select(exam_studies.c.exam).where(
-        exam_studies.c.exam == exam.id, exam_studies.c.study_uid == study_uid
-    )
-    if connection.execute(there).first() is None:
-        connection.execute(
-            insert(exam_studies).values(exam=exam.id, study_uid=study_uid, by="hand", at=clock.now())
-        )
-    exams.note(
+    images.attach(connection, exam, study_uid, "hand", acting)
+    exam = exams.note(
         connection,
         exam.id,
         "images matched",
@@ -168,17 +161,16 @@ def _put(connection: Connection, exam: Exam, study_uid: str, acting: Acting, rea
         detail={"study": study_uid},
         images="arriving" if exam.images == "none" else "",
     )
-    if exam.state is State.ARRIVED:
-        began = Acting(SYSTEM, acting.trail, acting.host)
-        exam = exams.advance(connection, exam.id, "T09", began, source="images", detail={"study": study_uid})
-    elif exam.state is State.SCHEDULED:
-        began = Acting(SYSTEM, acting.trail, acting.host)
-        exam = exams.advance(connection, exam.id, "T10", began, source="images", detail={"study": study_uid})
+    exam = begun(connection, exam, Acting(SYSTEM, acting.trail, acting.host), "images", study_uid)
     if exam.state in _READING or exam.state in _CONCLUDED:
         tasks.raise_task(
-            connection, "late-images", f"late-images:{exam.id}", exam=exam.id, study_uid=study_uid
+            connection,
+            "late-images",
+            f"late-images:{exam.id}",
+            exam=exam.id,
+            study_uid=study_uid,
+            body={"state": exam.state.value, "number": exam.number},
         )
-    belong(connection, exam, acting, study_uid=study_uid)
     events.record(connection, [("exam-images", {"exam": exam.id, "study_uid": study_uid})])
 
 

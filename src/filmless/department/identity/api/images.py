@@ -1,0 +1,36 @@
+"""The archive as these routes use it: images follow what was decided, in the same request."""
+
+import logging
+
+from filmless.access.acting import Acting
+from filmless.archive.web.context import ArchiveWeb
+from filmless.department.identity import overlay, voiding
+from filmless.department.identity.journal import Entry
+from filmless.kit.errors import FilmlessError
+
+log = logging.getLogger(__name__)
+
+
+class Images:
+    """None for the archive: only to be described."""
+
+    def __init__(self, context: ArchiveWeb | None) -> None:
+        self._context = context
+
+    def follow(self, entry: Entry, acting: Acting) -> None:
+        """After the transaction of an entry of the journal. What does not succeed now, the worker does."""
+        if self._context is None:
+            return
+        try:
+            overlay.settle(self._context.engine, self._context.store, acting, entry.id)
+        except FilmlessError as error:
+            log.warning("images follow entry %d later: %s", entry.id, error.code)
+
+    def take_out(self, exam: int, acting: Acting) -> None:
+        """After the transaction that made an exam void."""
+        if self._context is None or self._context.archive is None:
+            return
+        try:
+            voiding.take_out(self._context.archive, exam, acting)
+        except FilmlessError as error:
+            log.warning("images of the void exam %d are taken out later: %s", exam, error.code)
