@@ -35,11 +35,14 @@ from filmless.archive.codecs import Codecs
 from filmless.archive.commitment import jobs as commitment_jobs
 from filmless.archive.commitment.provider import Reporter
 from filmless.archive.retrieve.sending import Sender
+from filmless.archive.store import Archive
 from filmless.db import durable, events
 from filmless.db.durable import Jobs
 from filmless.db.engine import refresh_statistics
 from filmless.db.events import Event
 from filmless.db.work import reading, writing
+from filmless.department.arrivals import Arrivals
+from filmless.department.identity.following import Follower
 from filmless.devices import checks
 from filmless.devices import service as devices
 from filmless.devices.assigning import Assigner
@@ -215,6 +218,17 @@ def only_one(home: Path) -> Iterator[None]:
         yield
 
 
+@contextmanager
+def _way_in(engine: Engine, settings: Settings, codecs: Codecs) -> Iterator[Archive]:
+    """The way into the archive, for the few objects that the worker makes itself."""
+    archive = Archive(engine, settings.store, settings.archive, codecs)
+    archive.start()
+    try:
+        yield archive
+    finally:
+        archive.stop()
+
+
 def runs(home: Path) -> bool:
     """Whether a worker runs on this home at this moment."""
     try:
@@ -262,6 +276,14 @@ def work(settings: Settings, stop: threading.Event, *, poll: float = 1.0) -> Non
             ),
         ):
             stack.enter_context(_repeatedly(name, seconds, once, stop))
+        if settings.department.enabled:
+            arrivals = Arrivals(engine, settings.department, trail)
+            stack.enter_context(_repeatedly("arrivals", poll, arrivals.run_once, stop))
+            every = min(5.0, max(0.5, settings.department.transfer_seconds / 10))
+            stack.enter_context(_repeatedly("transfer", every, arrivals.watch_once, stop))
+            follower = Follower(engine, settings.store, trail, partial(_way_in, engine, settings, codecs))
+            stack.enter_context(_repeatedly("identity", poll, follower.run_once, stop))
+            stack.enter_context(_repeatedly("green", 60.0, follower.watch_once, stop))
         if settings.devices.check_interval > 0:
             every = min(5.0, settings.devices.check_interval)
             stack.enter_context(_repeatedly("check", every, Checker(engine, settings).run_once, stop))
