@@ -5,16 +5,28 @@ import { Component, type ErrorInfo, type ReactNode } from 'react'
 import { useTranslation } from 'react-i18next'
 
 import { Problem } from '../api/problem'
-import { i18next } from '../i18n'
+import { i18next, language } from '../i18n'
+import { problems } from '../i18n/problems.zh'
 
 /** Words for the person in front of the screen. */
 export function wordsOf(error: unknown): string {
   if (error instanceof Problem) {
     if (error.code === 'offline') return i18next.t('app.errors.offline')
-    if (error.status === 403) return i18next.t('app.errors.notPermitted')
+    if (error.status === 403 && (error.code === 'not-permitted' || !error.code)) {
+      return i18next.t('app.errors.notPermitted')
+    }
+    if (language() === 'zh') return problems[error.code] ?? i18next.t(familyOf(error.status))
     return error.message || i18next.t('app.errors.unknown')
   }
   return i18next.t('app.errors.unknown')
+}
+
+/** The words for an error without a code that we know: what a proxy says, or a newer server. */
+function familyOf(status: number) {
+  if (status === 404) return 'app.errors.notFound'
+  if (status === 409) return 'app.errors.conflict'
+  if (status >= 500) return 'app.errors.later'
+  return 'app.errors.refused'
 }
 
 export function showError(error: unknown): void {
