@@ -15,9 +15,9 @@ export interface Stream {
   decode: ((bytes: Uint8Array) => Look) | null
 }
 
-/** The codestream is signed where the object says it is not, or the other way round: the pixels are what it says. */
+/** The codestream is signed where the object says it is not, or the other way round: see loader.ts. */
 export class OtherSign extends Error {
-  constructor(readonly signed: boolean) {
+  constructor() {
     super('the sign of the codestream is not the sign of the object')
   }
 }
@@ -65,7 +65,7 @@ function codestream(bytes: Uint8Array, layout: Layout): Look {
   const components = view.getUint16(at + 40)
   const depth = view.getUint8(at + 42)
   if (components !== layout.samples) throw new Error(`${components} components instead of ${layout.samples}`)
-  if (depth >> 7 !== Number(layout.signed)) throw new OtherSign(depth >> 7 === 1)
+  if (depth >> 7 !== Number(layout.signed)) throw new OtherSign()
   if ((depth & 0x7f) + 1 > layout.allocated) throw new Error('more bits than the object says')
   if (layout.samples === 1) return {}
   if (layout.allocated !== 8) throw new Error('colour of more than 8 bits')

@@ -3,21 +3,24 @@
  * decoders are known to be right, else decoded by the server; where both fail, as the server renders it. A request ends
  * by itself, and an error is always an error, never a silence.
  */
-import { cache, Enums, getWebWorkerManager, imageLoader, utilities, type Types } from '@cornerstonejs/core'
+import { cache, Enums, getConfiguration, getWebWorkerManager, imageLoader, utilities, type Types } from '@cornerstonejs/core'
 
-import { sessionEnded } from '../../api/session'
 import { OtherSign, suits, type Stream } from './codecs'
 import { frameOf, SCHEME, type Frame } from './frames'
-import { rescaleOf } from './modules'
-import { colours, extremes, modality, narrow, native, painted, type Layout, type Samples } from './pixels'
+import { fetched, fill } from './bulk'
+import { group, isIntensity, rescaleOf } from './modules'
+import { embeddedOf, groupsOf, tagOf, type Plane } from './overlays'
+import { paddingOf } from './padding'
+import { colours, cut, extremes, modality, narrow, native, painted, type Layout, type Samples } from './pixels'
 import { items, numbers, text, type DicomJson, type Element } from './series'
 import { spacingAt } from './spacing'
+import { isInverse } from './tones'
 import { measure, spanning, windowsOf } from './voi'
 
 /** The longest that one frame may take; milliseconds. */
 const PATIENCE = 45_000
 const NATIVE = '1.2.840.10008.1.2.1'
-const LOOK_UP = ['00281201', '00281202', '00281203']
+const RLE = '1.2.840.10008.1.2.5'
 
 /** Images that are the server's picture: their values are greys of a screen, and are not measured. */
 const pictures = new Set<string>()
@@ -37,6 +40,14 @@ export function forget(imageId: string): void {
 /** Series whose frames the browser undid wrongly once: the server decodes them from then on. */
 const distrusted = new Map<string, Partial<Layout>>()
 
+/** What lies over an image and was found in its pixel cells. */
+export interface Covers {
+  padding: Uint8Array | null
+  embedded: Plane[]
+}
+
+const drawnByCpu = () => Boolean(getConfiguration().rendering?.useCPURendering)
+
 interface Options {
   targetBuffer?: { type?: string }
   signal?: AbortSignal
@@ -55,9 +66,10 @@ async function load(imageId: string, options: Options, cancelled: AbortSignal): 
   const signal = AbortSignal.any([cancelled, AbortSignal.timeout(PATIENCE)])
   try {
     const layout = layoutOf(frame)
+    if (beyond(frame)) throw new Error('the server mixes greys and colours')
     const samples = await samplesOf(frame, layout, signal)
-    await lookUps(frame.instance.json, signal)
-    return made(frame, samples.layout, samples.values, options)
+    await fill(tablesOf(frame), signal)
+    return made(frame, samples, options)
   } catch (error) {
     if (cancelled.aborted) throw error
     console.warn('shown as the server renders it:', frame.address, error)
@@ -83,14 +95,19 @@ export function layoutOf({ instance: { json, rows, columns } }: Frame): Layout {
   }
 }
 
-async function fetched(address: string, accept: string, signal: AbortSignal): Promise<Response> {
-  const response = await fetch(address, { headers: { Accept: accept }, credentials: 'same-origin', signal })
-  if (response.status === 401) sessionEnded()
-  if (!response.ok) throw new Error(`${response.status} for ${address}`)
-  return response
+/** Greys and colours in one image (PS3.3 C.7.6.19), which the engine does not draw. */
+function beyond({ instance: { json } }: Frame): boolean {
+  return ['COLOR', 'MIXED'].includes(text(json, '00089205')) && text(json, '00280004').startsWith('MONOCHROME') && json['00281201'] !== undefined
 }
 
-async function samplesOf(frame: Frame, layout: Layout, signal: AbortSignal): Promise<{ values: Samples; layout: Layout }> {
+interface Stored {
+  values: Samples
+  layout: Layout
+  /** Whole pixel cells, where they hold more than the values. */
+  cells: Samples | null
+}
+
+export async function samplesOf(frame: Frame, layout: Layout, signal: AbortSignal): Promise<Stored> {
   const { json, transferSyntax } = frame.instance
   const series = text(json, '0020000E')
   const decode = suits(transferSyntax, layout)
@@ -98,18 +115,24 @@ async function samplesOf(frame: Frame, layout: Layout, signal: AbortSignal): Pro
     const response = await fetched(frame.address, 'application/octet-stream; transfer-syntax=*', signal)
     const bytes = new Uint8Array(await response.arrayBuffer())
     const sent = /transfer-syntax="?([0-9.]+)/.exec(response.headers.get('Content-Type') ?? '')?.[1] ?? transferSyntax
-    if (sent === NATIVE) return { values: native(bytes, layout, kindOf(json)), layout }
+    if (sent === NATIVE) return stored(bytes, layout, json)
     try {
       return await undone({ bytes, transferSyntax: sent, decode: suits(sent, layout) }, layout, signal)
     } catch (error) {
       if (signal.aborted) throw error
-      distrusted.set(series, error instanceof OtherSign ? { signed: error.signed } : {})
+      // whichever of the two says that there are negative values is right
+      distrusted.set(series, error instanceof OtherSign ? { signed: true } : {})
       console.info('the server decodes this series:', error)
     }
   }
   const response = await fetched(frame.address, `application/octet-stream; transfer-syntax=${NATIVE}`, signal)
   const now = { ...asDecoded(transferSyntax, layout), ...distrusted.get(series) }
-  return { values: native(new Uint8Array(await response.arrayBuffer()), now, kindOf(json)), layout: now }
+  return stored(new Uint8Array(await response.arrayBuffer()), now, json)
+}
+
+function stored(bytes: Uint8Array, layout: Layout, json: DicomJson): Stored {
+  const cells = native(bytes, layout, kindOf(json))
+  return { values: cut(cells, layout), layout, cells }
 }
 
 /** Compressed samples as the server gives them: interleaved, with colour transformations of the codec undone. */
@@ -130,10 +153,10 @@ function kindOf(json: DicomJson): 'integer' | 'float' | 'double' {
   return json['7FE00009'] ? 'double' : 'integer'
 }
 
-async function undone(stream: Stream, layout: Layout, signal: AbortSignal): Promise<{ values: Samples; layout: Layout }> {
+async function undone(stream: Stream, layout: Layout, signal: AbortSignal): Promise<Stored> {
   if (!stream.decode) throw new Error(`not undone here: ${stream.transferSyntax}`)
   const now = stream.decode(stream.bytes)
-  if (now.native) return { values: await coloured(stream.bytes, layout), layout: { ...layout, photometric: 'RGB', planar: false } }
+  if (now.native) return { values: await coloured(stream.bytes, layout), layout: { ...layout, photometric: 'RGB', planar: false }, cells: null }
   const task = getWebWorkerManager().executeTask('dicomImageLoader', 'decodeTask', {
     imageFrame: {
       samplesPerPixel: layout.samples,
@@ -153,7 +176,9 @@ async function undone(stream: Stream, layout: Layout, signal: AbortSignal): Prom
   const aborted = new Promise<never>((_, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true }))
   const { pixelData } = await Promise.race([task, aborted])
   if (pixelData.length !== layout.rows * layout.columns * layout.samples) throw new Error('the decoder gave another size')
-  return { values: pixelData, layout: { ...asDecoded(stream.transferSyntax, layout), photometric: now.photometric ?? layout.photometric } }
+  const after = { ...asDecoded(stream.transferSyntax, layout), photometric: now.photometric ?? layout.photometric }
+  // run lengths are of whole cells; the other codecs know of values only
+  return { values: stream.transferSyntax === RLE ? cut(pixelData, layout) : pixelData, layout: after, cells: pixelData }
 }
 
 /** Colour JPEG by the browser itself. */
@@ -178,43 +203,43 @@ async function rgb(blob: Blob, columns?: number, rows?: number): Promise<Uint8Ar
   return out
 }
 
-/** Look-up tables too long for the metadata. */
-async function lookUps(json: DicomJson, signal: AbortSignal): Promise<void> {
-  const wanted = LOOK_UP.map((tag) => json[tag])
-  for (const tag of ['00283000', '00283010']) wanted.push(...items(json, tag).map((item) => item['00283006']))
-  await Promise.all(
-    wanted.map(async (element: Element | undefined) => {
-      if (!element?.BulkDataURI || element.bytes) return
-      const { pathname, search } = new URL(element.BulkDataURI, location.origin)
-      const response = await fetched(pathname + search, 'application/octet-stream; transfer-syntax=*', signal)
-      element.bytes = new Uint8Array(await response.arrayBuffer())
-    }),
-  )
+/** What of an object may be too long for its metadata, and is needed to show a frame. */
+function tablesOf(frame: Frame): (Element | undefined)[] {
+  const { json } = frame.instance
+  const tables = [items(json, '00283000'), items(json, '20500010'), items(group(frame, '00289132'), '00283010')].flat()
+  return [
+    ...['00281201', '00281202', '00281203'].map((tag) => json[tag]),
+    ...tables.map((item) => item['00283006']),
+    ...groupsOf(json).map((one) => json[tagOf(one, '3000')]),
+  ]
 }
 
-function made(frame: Frame, layout: Layout, stored: Samples, options: Options): Types.IImage {
+function made(frame: Frame, { values: stored, layout, cells }: Stored, options: Options): Types.IImage {
   const { json } = frame.instance
+  const covers: Covers = { padding: paddingOf(stored, cells, json, layout), embedded: cells ? embeddedOf(json, cells, layout) : [] }
   if (layout.photometric === 'PALETTE COLOR') {
     const found = painted(stored, json, layout.signed)
     if (!found) throw new Error('the palette is not of a kind that is applied here')
-    return image(frame, found, 3, false)
+    return image(frame, found, 3, { ...covers, padding: null })
   }
-  if (layout.samples === 3) return image(frame, colours(stored, layout), 3, false)
+  if (layout.samples === 3) return image(frame, colours(stored, layout), 3)
   if (layout.samples !== 1) throw new Error(`${layout.samples} samples per pixel`)
   const { slope, intercept } = rescaleOf(frame)
-  let values = narrow(modality(stored, json, slope, intercept))
+  let values = narrow(isIntensity(frame) ? stored : modality(stored, json, slope, intercept))
   const wanted = options.targetBuffer?.type
   if (wanted && values.constructor.name !== wanted) {
     const kinds: Record<string, { from(values: ArrayLike<number>): Samples }> = { Uint8Array, Int16Array, Uint16Array, Float32Array }
     values = kinds[wanted]?.from(values) ?? values
   }
-  return image(frame, values, 1, layout.photometric === 'MONOCHROME1')
+  if (drawnByCpu() && values instanceof Float32Array) throw new Error('fractions are not drawn without a graphics processor')
+  return image(frame, values, 1, covers)
 }
 
-function image(frame: Frame, values: Samples, components: 1 | 3, invert: boolean): Types.IImage {
+function image(frame: Frame, values: Samples, components: 1 | 3, covers: Covers = { padding: null, embedded: [] }): Types.IImage {
   const { rows, columns, json } = frame.instance
   const [low, high] = extremes(values)
-  if (components === 1 && !failures.has(frame.id)) measure(frame, low, high)
+  const invert = components === 1 && isInverse(frame)
+  if (components === 1 && !failures.has(frame.id)) measure(frame, ...(covers.padding ? extremes(values, covers.padding) : [low, high] as const))
   const window = components === 3 ? spanning(0, 255) : windowsOf(frame)
   const spacing = spacingAt(json, frame.frame)
   const { slope, intercept } = rescaleOf(frame)
@@ -239,7 +264,8 @@ function image(frame: Frame, values: Samples, components: 1 | 3, invert: boolean
     maxPixelValue: high,
     windowCenter: window.center,
     windowWidth: window.width,
-    voiLUTFunction: window.function,
+    voiLUTFunction: 'LINEAR',
+    covers,
     sizeInBytes: values.byteLength,
     imageQualityStatus: Enums.ImageQualityStatus.FULL_RESOLUTION,
     imageFrame: { photometricInterpretation: components === 3 ? 'RGB' : 'MONOCHROME2', smallestPixelValue: low, largestPixelValue: high },
@@ -260,12 +286,12 @@ async function picture(frame: Frame, signal: AbortSignal, because: unknown): Pro
     const response = await fetched(`${frame.address}/rendered`, 'image/png', signal)
     const values = await rgb(await response.blob(), frame.instance.columns, frame.instance.rows)
     pictures.add(frame.id)
-    return image(frame, values, 3, false)
+    return image(frame, values, 3)
   } catch (error) {
     if (signal.aborted && signal.reason instanceof DOMException && signal.reason.name === 'AbortError') throw error
     console.warn('not rendered by the server either', error)
     failures.set(frame.id, because)
     const blank = { ...frame, instance: { ...frame.instance, rows: 16, columns: 16 } }
-    return image(blank, new Uint8Array(256), 1, false)
+    return image(blank, new Uint8Array(256), 1)
   }
 }

@@ -21,7 +21,15 @@ export interface Rescale {
   intercept: number
 }
 
+/** X-ray angiography and fluoroscopy: their modality LUT leads to intensities, not to what is shown (PS3.3 C.8.7.1.1.2). */
+const XRAY = /^1\.2\.840\.10008\.5\.1\.4\.1\.1\.12\.[123]$/
+
+export function isIntensity({ instance: { json, sopClass } }: Frame): boolean {
+  return XRAY.test(sopClass) && ['LOG', 'DISP'].includes(text(json, '00281040'))
+}
+
 export function rescaleOf(frame: Frame): Rescale {
+  if (isIntensity(frame)) return { slope: 1, intercept: 0 }
   const from = group(frame, '00289145')
   const slope = numbers(from, '00281053')[0]
   const intercept = numbers(from, '00281052')[0]
@@ -31,7 +39,7 @@ export function rescaleOf(frame: Frame): Rescale {
 
 const finite = (values: number[], count: number) => (values.length >= count && values.slice(0, count).every(Number.isFinite) ? values.slice(0, count) : null)
 
-function plane(frame: Frame) {
+export function plane(frame: Frame) {
   const { json, rows, columns } = frame.instance
   const cosines = finite(numbers(group(frame, '00209116'), '00200037'), 6)
   const position = finite(numbers(group(frame, '00209113'), '00200032'), 3)
@@ -66,9 +74,11 @@ function plane(frame: Frame) {
 function pixels({ instance: { json, rows, columns } }: Frame) {
   const allocated = numbers(json, '00280100')[0] ?? 16
   const stored = numbers(json, '00280101')[0] ?? allocated
+  const samples = numbers(json, '00280002')[0] ?? 1
   return {
-    samplesPerPixel: numbers(json, '00280002')[0] ?? 1,
-    photometricInterpretation: text(json, '00280004') || 'MONOCHROME2',
+    samplesPerPixel: samples,
+    // the engine inverts MONOCHROME1 only
+    photometricInterpretation: text(json, '20500020') === 'INVERSE' && samples === 1 ? 'MONOCHROME1' : text(json, '00280004') || 'MONOCHROME2',
     rows,
     columns,
     bitsAllocated: allocated,
@@ -109,7 +119,8 @@ function calibration({ instance: { json, sop } }: Frame): object | undefined {
 
 function voi(frame: Frame) {
   const found = windowsOf(frame)
-  return { windowCenter: [found.center], windowWidth: [found.width], voiLUTFunction: found.function }
+  // what is no straight line is drawn by a table (transfer.ts)
+  return { windowCenter: [found.center], windowWidth: [found.width], voiLUTFunction: 'LINEAR' }
 }
 
 function rescaled(frame: Frame) {

@@ -18,7 +18,7 @@ export interface Layout {
   photometric: string
 }
 
-/** Native bytes (little endian) as numbers; `kind` of the pixel data: integers, floats or doubles. */
+/** Native bytes (little endian) as numbers, whole cells of them; `kind` of the pixel data: integers, floats or doubles. */
 export function native(bytes: Uint8Array, layout: Layout, kind: 'integer' | 'float' | 'double'): Samples {
   const count = layout.rows * layout.columns * layout.samples
   if (kind === 'integer' && layout.allocated === 1) return bits(bytes, count)
@@ -30,8 +30,8 @@ export function native(bytes: Uint8Array, layout: Layout, kind: 'integer' | 'flo
   const { buffer, byteOffset: at } = aligned
   if (kind === 'double') return Float32Array.from(new Float64Array(buffer, at, count))
   if (kind === 'float') return new Float32Array(buffer, at, count)
-  if (width === 1) return cut(layout.signed ? new Int8Array(buffer, at, count) : new Uint8Array(buffer, at, count), layout)
-  if (width === 2) return cut(layout.signed ? new Int16Array(buffer, at, count) : new Uint16Array(buffer, at, count), layout)
+  if (width === 1) return layout.signed ? new Int8Array(buffer, at, count) : new Uint8Array(buffer, at, count)
+  if (width === 2) return layout.signed ? new Int16Array(buffer, at, count) : new Uint16Array(buffer, at, count)
   if (width === 4) return layout.signed ? new Int32Array(buffer, at, count) : new Uint32Array(buffer, at, count)
   throw new Error(`${layout.allocated} bits per sample are not shown`)
 }
@@ -61,7 +61,7 @@ function upsampled(bytes: Uint8Array, { rows, columns }: Layout): Uint8Array {
 }
 
 /** Only the bits that are stored: others may hold overlays, or the sign wrongly. */
-function cut<T extends Samples>(values: T, { allocated, stored, high, signed }: Layout): T {
+export function cut<T extends Samples>(values: T, { allocated, stored, high, signed }: Layout): T {
   if (stored >= allocated || stored < 1 || high >= allocated || high + 1 < stored) return values
   const out = values.slice() as T
   const up = 32 - stored
@@ -148,11 +148,12 @@ export function modality(values: Samples, json: DicomJson, slope: number, interc
   return Number.isInteger(slope) && Number.isInteger(intercept) ? narrow(out) : out
 }
 
-/** [lowest, highest]; infinite and missing values aside. */
-export function extremes(values: Samples): [number, number] {
+/** [lowest, highest]; infinite and missing values aside, and what is not 0 in `aside`. */
+export function extremes(values: Samples, aside?: Uint8Array): [number, number] {
   let low = Infinity
   let high = -Infinity
   for (let at = 0; at < values.length; at += 1) {
+    if (aside?.[at]) continue
     const value = values[at]!
     if (value < low && value !== -Infinity) low = value
     if (value > high && value !== Infinity) high = value

@@ -10,6 +10,8 @@ export interface VoiWindow {
   name: string
 }
 
+const SEGMENTATIONS = ['1.2.840.10008.5.1.4.1.1.66.4', '1.2.840.10008.5.1.4.1.1.66.7']
+
 /** Lowest and highest value of the first image of a series that is not all one grey: its window where none is sent. */
 const measured = new Map<string, [number, number]>()
 
@@ -40,8 +42,15 @@ export function windowsOf(frame: Frame): VoiWindow {
   if (byTable) return byTable
   const named = namedWindows(frame)[0]
   if (named) return named
-  const [low, high] = measured.get(text(frame.instance.json, '0020000E')) ?? [0, 255]
+  const [low, high] = kindRange(frame.instance.json) ?? measured.get(text(frame.instance.json, '0020000E')) ?? [0, 255]
   return spanning(low, high)
+}
+
+/** Of segmentations the range of their kind, so that frames compare (PS3.3 C.8.20). */
+function kindRange(json: DicomJson): [number, number] | null {
+  if (numbers(json, '00280100')[0] === 1 || numbers(json, '00280101')[0] === 1) return [0, 1]
+  const fractional = SEGMENTATIONS.includes(text(json, '00080016')) && text(json, '00620001') === 'FRACTIONAL'
+  return fractional ? [0, numbers(json, '0062000E')[0] || 255] : null
 }
 
 export function spanning(low: number, high: number): VoiWindow {
