@@ -117,7 +117,7 @@ def routers(context: ArchiveWeb | None, server: Server | None = None) -> list[AP
         access_api.router,
         archive_api.router(context),
         assigning.router,
-        department_api.router(desk),
+        department_api.router(desk, context),
         identity_api.router(context, desk),
         exchange_api.router,
         devices_api.router(calling),

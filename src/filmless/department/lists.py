@@ -76,6 +76,20 @@ def search(
     return [_listed(row) for row in connection.execute(query.order_by(*_order(wish)))]
 
 
+def among(
+    connection: Connection,
+    principal: Principal,
+    conditions: Sequence[ColumnElement[bool]],
+    order: Sequence[Any],
+    limit: int,
+    *,
+    action: Action = Action.PERSONS,
+) -> list[Listed]:
+    """Exams under conditions on rows of `exams`, in an order of its columns."""
+    query = _joined().where(*conditions, seen(principal, action)).order_by(*order).limit(limit)
+    return [_listed(row) for row in connection.execute(query)]
+
+
 def one(connection: Connection, exam_id: int) -> Listed:
     """An exam as lists show it, whoever asks."""
     return _listed(connection.execute(_joined().where(exam_rows.c.id == exam_id)).one())

@@ -9,14 +9,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, func, select, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, case, exists, func, or_, select, update
 from sqlalchemy.dialects.postgresql import insert as insert_postgresql
 from sqlalchemy.dialects.sqlite import insert as insert_sqlite
 
 from filmless.access.acting import Acting
 from filmless.access.model import Action, Principal, may
 from filmless.db import events
-from filmless.department.tables import tasks
+from filmless.department.tables import exams, tasks
+from filmless.department.visibility import seen
 from filmless.kit import clock
 from filmless.kit.errors import Conflict, Refused
 
@@ -120,10 +121,10 @@ def renew(connection: Connection, task_id: int, body: Mapping[str, Any]) -> None
 
 
 def get(connection: Connection, task_id: int) -> Task:
-    """Raises Refused (code "no-task")."""
+    """Raises Refused (code "not-found")."""
     row = connection.execute(select(tasks).where(tasks.c.id == task_id)).one_or_none()
     if row is None:
-        raise Refused("There is no such task.", code="no-task")
+        raise Refused("There is no such task.", code="not-found")
     return _task(row)
 
 
@@ -190,6 +191,39 @@ def open_tasks(
         query = query.where(tasks.c.exam == exam)
     if study_uid:
         query = query.where(tasks.c.study_uid == study_uid)
+    return [_task(row) for row in connection.execute(query)]
+
+
+def seen_by(
+    connection: Connection, principal: Principal, *, kinds: Iterable[str] = (), limit: int = 200
+) -> list[Task]:
+    """Open tasks that are for `principal`, urgent ones first, then the oldest: of exams that he may see, and of studies
+    that are no exam's."""
+    mine = kinds_for(principal)
+    wanted = mine & set(kinds) if kinds else mine
+    urgent = [name for name in wanted if KINDS[name].urgent]
+    ways: list[ColumnElement[bool]] = [tasks.c.exam.is_(None)]
+    for action in sorted({action for name in wanted for action in KINDS[name].actions}):
+        if may(principal, action):
+            of_action = [name for name in wanted if action in KINDS[name].actions]
+            there = select(exams.c.id).where(exams.c.id == tasks.c.exam, seen(principal, action))
+            ways.append(and_(tasks.c.kind.in_(of_action), exists(there)))
+    query = (
+        select(tasks)
+        .where(tasks.c.closed_at.is_(None), tasks.c.kind.in_(sorted(wanted)), or_(*ways))
+        .order_by(case((tasks.c.kind.in_(urgent), 0), else_=1), tasks.c.id)
+        .limit(limit)
+    )
+    return [_task(row) for row in connection.execute(query)]
+
+
+def open_of(connection: Connection, exam_ids: Iterable[int], kinds: Iterable[str]) -> list[Task]:
+    """Open tasks of these exams and kinds, the oldest first."""
+    query = (
+        select(tasks)
+        .where(tasks.c.closed_at.is_(None), tasks.c.exam.in_(list(exam_ids)), tasks.c.kind.in_(list(kinds)))
+        .order_by(tasks.c.id)
+    )
     return [_task(row) for row in connection.execute(query)]
 
 

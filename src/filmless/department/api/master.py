@@ -20,7 +20,7 @@ Name = Annotated[Line, StringConstraints(max_length=100)]
 Short = Annotated[Line, StringConstraints(max_length=16)]
 
 
-class PlaceWords(BaseModel):
+class DepartmentPlace(BaseModel):
     """A site, department, ward or room."""
 
     kind: str
@@ -65,7 +65,7 @@ class StaffWords(BaseModel):
 class Master(BaseModel):
     """All master data; what is switched off is given too."""
 
-    places: list[PlaceWords]
+    places: list[DepartmentPlace]
     stations: list[StationFull]
     words: list[WordWords]
     staff: list[StaffWords] = Field(description="Only for who keeps master data.")
@@ -131,7 +131,7 @@ def router(_given: Desk | None) -> APIRouter:
             raise Refused("You have no right to do this.", code="not-permitted")
         with reading(at.engine) as connection:
             return Master(
-                places=[PlaceWords.model_validate(row._mapping) for row in lists.all_places(connection)],
+                places=[DepartmentPlace.model_validate(row._mapping) for row in lists.all_places(connection)],
                 stations=[StationFull.model_validate(row._mapping) for row in lists.all_stations(connection)],
                 words=[WordWords.model_validate(row._mapping) for row in lists.all_words(connection)],
                 staff=[StaffWords.model_validate(row._mapping) for row in lists.all_staff(connection)]

@@ -1,0 +1,421 @@
+"""The technologist's page: exams at the devices, what is done by hand, the transfer check, the end of a shift."""
+
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter
+from pydantic import AwareDatetime, BaseModel, Field, StringConstraints
+from sqlalchemy import Connection
+
+from filmless.access.acting import Acting
+from filmless.access.api.words import At, Host, In, Line, Who
+from filmless.access.model import Action, Principal, permit
+from filmless.archive import reject
+from filmless.archive.web.context import ArchiveWeb
+from filmless.db.work import reading, writing
+from filmless.department import (
+    exams,
+    execution,
+    lists,
+    made_of,
+    transfer,
+    visibility,
+    worksheet,
+)
+from filmless.department.api.desk import desk_of
+from filmless.department.api.tasks import TaskWords
+from filmless.department.api.words import ExamId, ExamWords, ListedWords, Reason, ShownWords
+from filmless.department.exams import Exam, guards
+from filmless.department.model import Desk
+from filmless.department.registration import reason_words
+from filmless.department.worksheet import Row, Wish
+from filmless.kit.errors import Defect, Refused
+
+Code = Annotated[Line, StringConstraints(max_length=16)]
+Seen = Annotated[int | None, Field(ge=1, description="The exam's `changes` when it was looked at.")]
+Uid = Annotated[str, StringConstraints(pattern=r"^[0-9.]{1,64}$")]
+Count = Annotated[int | None, Field(ge=0, le=100_000)]
+
+#: reasons for which images are rejected as dangerous to a patient (IHE IOCM 113037), others for quality (113001)
+_SAFETY = ("WRONG-PERSON",)
+
+
+class WorkWish(In):
+    """Which exams."""
+
+    day: date | None = Field(None, description="A day of the server's time zone; null is today.")
+    stations: list[Code] = Field([], max_length=100)
+    modalities: list[Code] = Field([], max_length=50)
+
+    def wish(self) -> Wish:
+        """In the room's words."""
+        begins, ends = lists.day_of(self.day or datetime.now(UTC).astimezone().date())
+        return Wish(begins, ends, self.stations, self.modalities)
+
+
+class ProgressWords(BaseModel):
+    """How far the images of an exam are."""
+
+    received: int
+    expected: int | None = Field(description="Null: nobody said how many.")
+    missing: int
+    steps: int = Field(description="Performed steps that the device told of.")
+    checked: bool = Field(description="It was made sure who lies there.")
+
+
+class WorkRow(BaseModel):
+    """An exam with the progress of its images and the kinds of its open tasks."""
+
+    listed: ListedWords
+    progress: ProgressWords
+    tasks: list[str]
+
+    @classmethod
+    def of(cls, one: Row) -> "WorkRow":
+        """From the room's words."""
+        told = ProgressWords(**{name: getattr(one.progress, name) for name in ProgressWords.model_fields})
+        return cls(listed=ListedWords.of(one.listed), progress=told, tasks=list(one.tasks))
+
+
+class WorkList(BaseModel):
+    """What is before a technologist; urgent ones first."""
+
+    rows: list[WorkRow]
+
+
+class SeriesWords(BaseModel):
+    """A series of an exam."""
+
+    study_uid: str
+    series_uid: str
+    number: str
+    description: str
+    modality: str
+    images: int
+    last_at: datetime
+
+
+class StepWords(BaseModel):
+    """What a device told of: a performed step."""
+
+    device: str
+    status: str
+    starts_at: datetime | None
+    ends_at: datetime | None
+    objects: int
+    reason: str
+
+
+class TransferWords(BaseModel):
+    """What the device made against what has arrived."""
+
+    known_by: Literal["mpps", "commitment", "count", ""]
+    expected: int | None
+    received: int
+    rejected: int
+    short: int
+    missing: list[str] = Field(description="SOP Instance UIDs, at most 500.")
+    complete: bool
+
+
+class WorkPage(BaseModel):
+    """All that a technologist needs of an exam."""
+
+    row: WorkRow
+    transfer: TransferWords
+    series: list[SeriesWords]
+    steps: list[StepWords]
+    identity: str = Field(
+        description="Whether who it is must be checked: required, document, recorded, none."
+    )
+    history: str
+    diagnosis: str
+    purpose: str
+    cautions: dict[str, Any]
+    note: str = Field(description="For whoever reads it.")
+    override: str = Field(description="Why it was verified although images were missing.")
+
+
+class Starting(In):
+    """It begins."""
+
+    identity: ShownWords | None = None
+    seen: Seen = None
+
+
+class Finishing(In):
+    """It is made."""
+
+    count: Count = Field(None, description="How many images there are to be.")
+    note: Annotated[str, StringConstraints(max_length=2000)] = Field("", description="For whoever reads it.")
+    reason: Reason = ""
+    seen: Seen = None
+
+
+class Stopping(In):
+    """It is stopped: a code of CID 9300 of the department's list, and words."""
+
+    code: Code
+    reason: Reason = ""
+    seen: Seen = None
+
+
+class Verifying(In):
+    """All is there: by a count, or in spite of it with a reason."""
+
+    count: Count = None
+    reason: Reason = ""
+    seen: Seen = None
+
+
+class Because(In):
+    """Why."""
+
+    reason: Annotated[Reason, StringConstraints(min_length=1)]
+    seen: Seen = None
+
+
+class Changing(Because):
+    """More images, partial images accepted, to be repeated."""
+
+    what: Literal["more", "accept-partial", "repeat"]
+
+
+class Rejecting(In):
+    """Images that are of no use: some of the exam's, by themselves or by their series."""
+
+    code: Annotated[Code, StringConstraints(min_length=1)]
+    reason: Reason = ""
+    series_uids: list[Uid] = Field([], max_length=100)
+    sop_uids: list[Uid] = Field([], max_length=2000)
+
+
+class Rejected(BaseModel):
+    """What was taken out of use."""
+
+    objects: int
+    exam: ExamWords
+
+
+class ShiftWish(In):
+    """A shift, and where."""
+
+    begins: AwareDatetime
+    ends: AwareDatetime
+    stations: list[Code] = Field([], max_length=100)
+    modalities: list[Code] = Field([], max_length=50)
+
+    def wish(self) -> Wish:
+        """In the room's words."""
+        if not self.begins < self.ends:
+            raise Refused("A shift ends after it began.", code="bad-value")
+        return Wish(self.begins, self.ends, self.stations, self.modalities)
+
+
+class ShiftEnd(ShiftWish):
+    """The shift is handed over."""
+
+    note: Reason = Field("", description="What the next shift has to know.")
+
+
+class ShiftWords(BaseModel):
+    """What is left at the end of a shift, and what was done in it."""
+
+    running: list[WorkRow]
+    unsent: list[WorkRow]
+    unverified: list[WorkRow]
+    waiting: list[WorkRow]
+    discontinued: list[WorkRow]
+    tasks: list[TaskWords]
+    registered: int
+    examined: int
+    verified: int
+    images: int
+
+    @classmethod
+    def of(cls, one: worksheet.Shift) -> "ShiftWords":
+        """From the room's words."""
+        return cls(
+            **{word: [WorkRow.of(row) for row in found] for word, found in one.left.items()},
+            tasks=[TaskWords.of(task) for task in one.tasks],
+            registered=one.registered,
+            examined=one.examined,
+            verified=one.verified,
+            images=one.images,
+        )
+
+
+_WAYS = {"more": "T15", "accept-partial": "T33", "repeat": "T34"}
+
+
+def router(given: Desk | None, context: ArchiveWeb | None) -> APIRouter:
+    """The routes. None: only to be described."""
+    made = APIRouter(prefix="/technologist")
+
+    def do(at: At, who: Who, host: str, exam: int, work: Callable[[Connection, Acting], Exam]) -> ExamWords:
+        acting = at.acting(permit(who, Action.PERFORM), host)
+        with writing(at.engine) as connection:
+            visibility.check(connection, acting.who, exam, Action.PERFORM)
+            return ExamWords.of(work(connection, acting))
+
+    @made.post("/exams", summary="Who waits, who is examined, whose images are not complete")
+    def list_work(body: WorkWish, who: Who, at: At) -> WorkList:
+        principal = permit(who, Action.PERFORM)
+        with reading(at.engine) as connection:
+            return WorkList(
+                rows=[WorkRow.of(one) for one in worksheet.today(connection, principal, body.wish())]
+            )
+
+    @made.get("/exams/{exam}", summary="An exam, its images, and what the device told")
+    def work_page(exam: ExamId, who: Who, at: At) -> WorkPage:
+        principal = permit(who, Action.PERFORM)
+        with reading(at.engine) as connection:
+            visibility.check(connection, principal, exam, Action.PERFORM)
+            return _page(connection, principal, exam)
+
+    @made.post("/exams/{exam}/start", summary="It begins, after it was made sure who it is")
+    def start_exam(exam: ExamId, body: Starting, who: Who, at: At, host: Host) -> ExamWords:
+        desk, identity = desk_of(given), body.identity.shown() if body.identity is not None else None
+        return do(
+            at,
+            who,
+            host,
+            exam,
+            lambda connection, acting: execution.start(
+                connection, exam, acting, desk, identity=identity, seen=body.seen
+            ),
+        )
+
+    @made.post("/exams/{exam}/finish", summary="It is made")
+    def finish_exam(exam: ExamId, body: Finishing, who: Who, at: At, host: Host) -> ExamWords:
+        return do(
+            at,
+            who,
+            host,
+            exam,
+            lambda connection, acting: execution.finish(connection, exam, acting, **body.model_dump()),
+        )
+
+    @made.post("/exams/{exam}/discontinue", summary="It is stopped")
+    def stop_exam(exam: ExamId, body: Stopping, who: Who, at: At, host: Host) -> ExamWords:
+        return do(
+            at,
+            who,
+            host,
+            exam,
+            lambda connection, acting: execution.discontinue(connection, exam, acting, **body.model_dump()),
+        )
+
+    @made.post("/exams/{exam}/verify", summary="All images are there, or it goes on without them")
+    def verify_exam(exam: ExamId, body: Verifying, who: Who, at: At, host: Host) -> ExamWords:
+        return do(
+            at,
+            who,
+            host,
+            exam,
+            lambda connection, acting: transfer.verify(connection, exam, acting, **body.model_dump()),
+        )
+
+    @made.post("/exams/{exam}/send-back", summary="Not ready to be read after all")
+    def send_exam_back(exam: ExamId, body: Because, who: Who, at: At, host: Host) -> ExamWords:
+        return do(
+            at,
+            who,
+            host,
+            exam,
+            lambda connection, acting: execution.send_back(connection, exam, acting, **body.model_dump()),
+        )
+
+    @made.post("/exams/{exam}/change", summary="More images, partial ones accepted, or all again")
+    def go_on_with_exam(exam: ExamId, body: Changing, who: Who, at: At, host: Host) -> ExamWords:
+        name = _WAYS[body.what]
+        return do(
+            at,
+            who,
+            host,
+            exam,
+            lambda connection, acting: execution.change(
+                connection, exam, name, acting, reason=body.reason, seen=body.seen
+            ),
+        )
+
+    @made.post("/exams/{exam}/reject", summary="Take images of it out of use")
+    def reject_images(exam: ExamId, body: Rejecting, who: Who, at: At, host: Host) -> Rejected:
+        if context is None or context.archive is None:
+            raise Defect("These routes have no archive.", code="no-archive")
+        principal, rejecting = permit(who, Action.PERFORM), permit(who, Action.REJECT)
+        if bool(body.series_uids) == bool(body.sop_uids):
+            raise Refused("Name images, or series.", code="bad-value")
+        with reading(at.engine) as connection:
+            visibility.check(connection, principal, exam, Action.PERFORM)
+            uids = execution.objects_of(
+                connection,
+                exams.get(connection, exam),
+                series_uids=body.series_uids,
+                sop_uids=body.sop_uids,
+            )
+            reason = body.reason or reason_words(connection, "reason-reject", body.code)
+        code = "113037" if body.code in _SAFETY else "113001"
+        reject.reject(context.archive, rejecting, code=code, by=who.name, reason=reason, sop_uids=uids)
+        acting = at.acting(principal, host, reason)
+        with writing(at.engine) as connection:
+            detail = {"code": body.code, "objects": len(uids)}
+            now = exams.note(connection, exam, "images rejected", acting, reason=reason, detail=detail)
+            return Rejected(objects=len(uids), exam=ExamWords.of(now))
+
+    @made.post("/shift", summary="What is left at the end of a shift, and what was done in it")
+    def shift(body: ShiftWish, who: Who, at: At) -> ShiftWords:
+        principal = permit(who, Action.PERFORM)
+        with reading(at.engine) as connection:
+            return ShiftWords.of(worksheet.shift(connection, principal, body.wish()))
+
+    @made.post("/shift/end", summary="Hand the shift over; kept in the audit trail")
+    def end_shift(body: ShiftEnd, who: Who, at: At, host: Host) -> ShiftWords:
+        acting = at.acting(permit(who, Action.PERFORM), host, body.note)
+        with writing(at.engine) as connection:
+            found = worksheet.shift(connection, acting.who, body.wish())
+            acting.note(
+                connection,
+                "shift handed over",
+                reason=body.note,
+                begins=body.begins.isoformat(),
+                ends=body.ends.isoformat(),
+                stations=body.stations,
+                examined=found.examined,
+                left={word: [row.listed.exam.number for row in rows] for word, rows in found.left.items()},
+            )
+            return ShiftWords.of(found)
+
+    return made
+
+
+def _page(connection: Connection, principal: Principal, exam_id: int) -> WorkPage:
+    listed = lists.one(connection, exam_id)
+    exam = listed.exam
+    (row,) = worksheet.rows(connection, principal, [listed])
+    check = transfer.compare(connection, exam)
+    told = TransferWords(
+        known_by=check.known_by,
+        expected=check.expected,
+        received=check.received,
+        rejected=check.rejected,
+        short=check.short,
+        missing=list(check.missing[:500]),
+        complete=check.complete,
+    )
+    asked = made_of.asked(connection, exam)
+    policy = guards.class_words(connection, exam.exam_class).get("identity_exam", "recorded")
+    return WorkPage(
+        row=WorkRow.of(row),
+        transfer=told,
+        series=[SeriesWords(**one) for one in made_of.series_of(connection, exam)],
+        steps=[StepWords(**one) for one in made_of.steps_of(connection, exam)],
+        identity=str(policy),
+        history=asked.history,
+        diagnosis=asked.diagnosis,
+        purpose=asked.purpose,
+        cautions=dict(asked.cautions or {}),
+        note=str(exam.more.get("note", "")),
+        override=str(exam.more.get("override", "")),
+    )

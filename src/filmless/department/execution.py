@@ -1,0 +1,149 @@
+"""What a technologist does with an exam by hand: begin, finish, stop, verify, send back, add; images taken out of use.
+
+For devices that tell of nothing themselves, and for what no device knows. Every command is one way of the table of
+states, with what follows.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import Connection, select
+
+from filmless.access.acting import Acting
+from filmless.archive.tables import instances, series, studies
+from filmless.department import exams, identity_check, tasks, transfer
+from filmless.department.exams import Exam
+from filmless.department.identity_check import Shown
+from filmless.department.model import Desk
+from filmless.department.performed.told import WRONG_ENTRY
+from filmless.department.registration import reason_words
+from filmless.kit.errors import Refused
+
+
+def start(
+    connection: Connection,
+    exam_id: int,
+    acting: Acting,
+    desk: Desk,
+    *,
+    identity: Shown | None = None,
+    seen: int | None = None,
+) -> Exam:
+    """The exam begins (T09), after it was made sure who lies there (`identity`), where that was not done before.
+
+    Raises as identity_check.record and exams.advance.
+    """
+    if identity is not None:
+        exam = exams.get(connection, exam_id)
+        identity_check.record(connection, exam, "exam", identity, acting, desk)
+        seen = None
+    exam = exams.advance(
+        connection, exam_id, "T09", acting, also={"technologist": acting.who.name[:80]}, seen=seen
+    )
+    tasks.close_cause(connection, f"identity-unchecked:{exam_id}", acting.who, "checked")
+    return exam
+
+
+def finish(
+    connection: Connection,
+    exam_id: int,
+    acting: Acting,
+    *,
+    count: int | None = None,
+    note: str = "",
+    reason: str = "",
+    seen: int | None = None,
+) -> Exam:
+    """The exam is made (T11). `count`: how many images there are to be; `note`: for whoever reads it."""
+    exam = exams.get(connection, exam_id)
+    more: dict[str, Any] = dict(exam.more)
+    if count is not None:
+        more["expected"] = count
+    if note:
+        more["note"] = note
+    return exams.advance(
+        connection,
+        exam_id,
+        "T11",
+        acting,
+        reason=reason,
+        detail={"count": count} if count is not None else None,
+        also={"more": more} if more != exam.more else None,
+        seen=seen,
+    )
+
+
+def discontinue(
+    connection: Connection,
+    exam_id: int,
+    acting: Acting,
+    *,
+    code: str,
+    reason: str = "",
+    seen: int | None = None,
+) -> Exam:
+    """The exam is stopped (T12) under a reason of CID 9300; what came of it is asked by a task."""
+    words = reason or reason_words(connection, "reason-stop", code)
+    exam = exams.advance(connection, exam_id, "T12", acting, reason=words, detail={"code": code}, seen=seen)
+    kind = "wrong-worklist-entry" if code == WRONG_ENTRY else "repeat"
+    tasks.raise_task(
+        connection,
+        kind,
+        f"{kind}:{exam.id}:{exam.changes}",
+        exam=exam.id,
+        study_uid=exam.study_uid,
+        body={"code": code, "number": exam.number},
+    )
+    return exam
+
+
+def send_back(
+    connection: Connection, exam_id: int, acting: Acting, *, reason: str, seen: int | None = None
+) -> Exam:
+    """Not ready to be read after all (T14): images are missing or unfit."""
+    exam = exams.get(connection, exam_id)
+    check = transfer.compare(connection, exam)
+    return exams.advance(
+        connection,
+        exam_id,
+        "T14",
+        acting,
+        reason=reason,
+        images="mismatch" if check.short else check.facet,
+        seen=seen,
+    )
+
+
+def change(
+    connection: Connection, exam_id: int, name: str, acting: Acting, *, reason: str, seen: int | None = None
+) -> Exam:
+    """More images (T15), partial ones accepted (T33), to be repeated (T34)."""
+    exam = exams.advance(connection, exam_id, name, acting, reason=reason, seen=seen)
+    if name in ("T33", "T34"):
+        for task in tasks.open_tasks(connection, kinds=("repeat",), exam=exam_id):
+            tasks.close(connection, task.id, acting, reason or exam.state.name.lower())
+    return exam
+
+
+def objects_of(
+    connection: Connection, exam: Exam, *, series_uids: Sequence[str] = (), sop_uids: Sequence[str] = ()
+) -> list[str]:
+    """The SOP Instance UIDs of images of an exam that are named, by themselves or by their series.
+
+    Raises Refused (code "unknown-object") where one is none of this exam's.
+    """
+    query = (
+        select(instances.c.sop_instance_uid, series.c.series_uid)
+        .join(series, series.c.id == instances.c.series)
+        .join(studies, studies.c.id == series.c.study)
+        .where(studies.c.study_uid.in_(exams.studies_of(connection, exam)))
+    )
+    if sop_uids:
+        query = query.where(instances.c.sop_instance_uid.in_(list(sop_uids)))
+    else:
+        query = query.where(series.c.series_uid.in_(list(series_uids)))
+    found = connection.execute(query).all()
+    wanted = set(sop_uids) or set(series_uids)
+    if wanted - {row.sop_instance_uid if sop_uids else row.series_uid for row in found}:
+        raise Refused("These images are not of this exam.", code="unknown-object")
+    return [row.sop_instance_uid for row in found]
