@@ -19,6 +19,7 @@ from typing import Any, Literal, Union
 
 from filmless.access.audit.settings import AuditSettings
 from filmless.access.settings import AccessSettings
+from filmless.app.alarms.settings import AlarmSettings
 from filmless.archive.codecs import CodecSettings
 from filmless.archive.find import FindSettings
 from filmless.archive.model import ArchiveSettings
@@ -133,6 +134,7 @@ SECTIONS: dict[str, type] = {
     "reporting": ReportingSettings,
     "access": AccessSettings,
     "audit": AuditSettings,
+    "alarms": AlarmSettings,
     "log": LogSettings,
 }
 
@@ -150,6 +152,8 @@ _MAY_BE_ZERO = frozenset(
         ("archive", "minimum_free_bytes"),
         ("archive", "purge_after_days"),
         ("devices", "check_interval"),
+        ("alarms", "after_seconds"),
+        ("alarms", "repeat_hours"),
     }
 )
 
@@ -178,6 +182,7 @@ class Settings:
     reporting: ReportingSettings
     access: AccessSettings
     audit: AuditSettings
+    alarms: AlarmSettings
     log: LogSettings
     #: "section.key" -> where its value comes from; defaults are not listed
     origins: Mapping[str, str]

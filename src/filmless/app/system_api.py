@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal
 
@@ -22,29 +22,17 @@ from filmless.access.api.words import PROBLEMS, At, Host, In, Line, Who
 from filmless.access.audit.model import Entry, Kind
 from filmless.access.model import Action, Principal, may, permit
 from filmless.app import control
+from filmless.app.alarms import conditions, telling
+from filmless.app.alarms.model import Channel, Condition, Why
 from filmless.app.settings import Settings
 from filmless.archive import quarantine
 from filmless.archive.api.deciding import quarantined_for
 from filmless.db.work import reading
-from filmless.devices import service as devices
 from filmless.exchange.job_api import JobDesk
-from filmless.kit import clock
 from filmless.kit.errors import Defect, FilmlessError, Refused, Unavailable
 
-#: a job that failed longer ago is history, not news
-_NEWS: Final = timedelta(days=2)
-#: jobs are tried for a day, and some wait before
-_TRIED: Final = timedelta(days=7)
-#: days before its end at which a certificate is spoken of
-_RENEW: Final = 30
-#: part of the store's file system that is free when it is spoken of
-_LOW: Final = 0.05
 #: seconds for which the alarms of one process stand: bells of many screens ask for them
 _STAND: Final = 20.0
-
-Why = Literal[
-    "server", "disk", "database", "worker", "device", "job", "certificate", "quarantine", "emergency"
-]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +77,9 @@ class System(BaseModel):
     series: int
     instances: int
     certificate_ends_at: datetime | None
+    alarms_told_by: list[Channel] = Field(
+        description="How those in charge are told, besides by their screens."
+    )
 
 
 class AssociationWords(BaseModel):
@@ -126,6 +117,19 @@ class Alarm(BaseModel):
     about: str = Field(description="Which device or file; empty where there is but one.")
     count: int = Field(description="How many, or bytes, or days; 0 where that says nothing.")
     reason: str
+
+
+class Tested(BaseModel):
+    """What came of a test."""
+
+    channel: Channel
+    reason: str = Field(description="Why it could not be sent; empty where it was.")
+
+
+class TestAnswer(BaseModel):
+    """One for each way that is set; empty where alarms are on the screens alone."""
+
+    tested: list[Tested]
 
 
 class Alarms(BaseModel):
@@ -187,6 +191,14 @@ def router(server: Server | None) -> APIRouter:
         found = list(_alarms(of, who))
         return Alarms(alarms=sorted(found, key=lambda one: not one.grave))
 
+    @made.post("/alarms/test", summary="Send a test of how alarms are told")
+    async def test_alarms(who: Looking, of: At_, at: At, host: Host) -> TestAnswer:
+        settings = of.settings
+        results = await asyncio.to_thread(telling.test, settings.alarms, settings.server.aet)
+        told: dict[str, str] = {channel: reason or "sent" for channel, reason in results}
+        at.trail.record_late(Entry(Kind.CONFIG, who, host=host, what="alarms tested", detail=told))
+        return TestAnswer(tested=[Tested(channel=channel, reason=reason) for channel, reason in results])
+
     return made
 
 
@@ -208,7 +220,8 @@ def _system(of: Server, told: dict[str, Any]) -> System:
         ae_title=told["dicom"]["ae_title"],
         parts=parts,
         spaces=_spaces(of.settings),
-        certificate_ends_at=_certificate_end(of.settings),
+        certificate_ends_at=conditions.certificate_end(of.settings.tls.certificate),
+        alarms_told_by=list(of.settings.alarms.channels),
         **counts,
     )
 
@@ -244,78 +257,49 @@ def _spaces(settings: Settings) -> list[Space]:
     return list(found.values())
 
 
-def _certificate_end(settings: Settings) -> datetime | None:
-    if not settings.tls.certificate:
-        return None
-    from cryptography import x509
-
-    try:
-        # the chain: what ends first ends all of it
-        chain = x509.load_pem_x509_certificates(Path(settings.tls.certificate).read_bytes())
-    except (OSError, ValueError):
-        return None
-    return min((one.not_valid_after_utc for one in chain), default=None)
-
-
 def _alarms(of: Server, who: Principal) -> Iterator[Alarm]:
+    found: list[Condition] = []
     if may(who, Action.HEALTH):
-        yield from _kept(of, "health", lambda: list(_of_health(of)))
+        found += _kept(of, "health", lambda: list(_of_health(of)))
     if may(who, Action.DEVICES):
-        yield from _kept(of, "devices", lambda: list(_of_devices(of)))
+        found += _kept(of, "devices", lambda: list(conditions.of_devices(of.engine)))
     if may(who, Action.JOBS):
-        yield from _kept(of, "jobs", lambda: list(_of_jobs(of)))
+        found += _kept(of, "jobs", lambda: list(_of_jobs(of)))
     with reading(of.engine) as connection:
         if may(who, Action.QUARANTINE):
             among = quarantined_for(permit(who, Action.QUARANTINE), Action.QUARANTINE)
             waiting = len(quarantine.objects(connection, state="waiting", limit=1000, among=among))
             if waiting:
-                yield _alarm("quarantine", count=waiting)
+                found.append(Condition("quarantine", count=waiting))
         if may(who, Action.REVIEW_BREAK_GLASS) and (count := emergency.waiting_for_review(connection)):
-            yield _alarm("emergency", count=count)
+            found.append(Condition("emergency", count=count))
+    for one in found:
+        yield Alarm(why=one.why, grave=one.grave, about=one.about, count=one.count, reason=one.reason)
 
 
-def _alarm(why: Why, *, grave: bool = False, about: str = "", count: int = 0, reason: str = "") -> Alarm:
-    return Alarm(why=why, grave=grave, about=about, count=count, reason=reason)
-
-
-def _of_health(of: Server) -> Iterator[Alarm]:
+def _of_health(of: Server) -> Iterator[Condition]:
     try:
         told = control.ask(of.settings.control_socket, "health")
     except FilmlessError as error:
-        yield _alarm("server", grave=True, reason=error.message)
+        yield Condition("server", grave=True, reason=error.message)
     else:
         if not told["database"]["ok"]:
-            yield _alarm("database", grave=True)
+            yield Condition("database", grave=True)
         if not told["worker"]["ok"]:
-            yield _alarm("worker", grave=True)
-        if not told["disk"]["ok"]:
-            yield _alarm("disk", grave=True, count=told["disk"]["free_bytes"])
-        else:
-            space = shutil.disk_usage(of.settings.store)
-            if space.free < _LOW * space.total:
-                yield _alarm("disk", count=space.free)
-    ends = _certificate_end(of.settings)
-    if ends is not None and ends - clock.now() < timedelta(days=_RENEW):
-        left = (ends - clock.now()).days
-        yield _alarm("certificate", grave=left < 7, about=of.settings.tls.certificate, count=left)
+            yield Condition("worker", grave=True)
+        yield from conditions.of_disk(of.settings.store, of.settings.archive.minimum_free_bytes)
+    yield from conditions.of_certificate(of.settings.tls.certificate)
+    for one in telling.troubles(of.settings.home):
+        yield Condition("telling", about=one.channel, count=one.waiting, reason=one.reason)
 
 
-def _of_devices(of: Server) -> Iterator[Alarm]:
-    with reading(of.engine) as connection:
-        for one in devices.list_devices(connection):
-            if one.enabled and one.host and one.check_ok is False:
-                yield _alarm("device", about=one.ae_title, reason=one.check_reason)
-
-
-def _of_jobs(of: Server) -> Iterator[Alarm]:
+def _of_jobs(of: Server) -> Iterator[Condition]:
     try:
-        failed = of.desk.jobs.newest(limit=200, state="failed", since=clock.now() - _TRIED)
+        jobs = of.desk.jobs
     except Unavailable as error:
-        yield _alarm("job", grave=True, reason=error.message)
+        yield Condition("job", grave=True, reason=error.message)
         return
-    news = [one for one in failed if clock.now() - one.changed_at < _NEWS]
-    if news:
-        yield _alarm("job", count=len(news), reason=news[0].reason)
+    yield from conditions.of_jobs(jobs)
 
 
 def _kept(of: Server, name: str, look: Callable[[], Any], stand: float = _STAND) -> Any:

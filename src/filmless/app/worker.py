@@ -3,7 +3,8 @@
     python -m filmless.app.worker        (settings as for `filmless serve`: FILMLESS_HOME and so on)
 
 It runs the durable jobs (sends, notifications, results of commitments); hands the event log to them; settles
-series; asks devices whether they answer; anchors the audit trail and tells its collector. `filmless serve` starts it
+series; asks devices whether they answer; tells those in charge of alarms; anchors the audit trail and tells its
+collector. `filmless serve` starts it
 and starts it again when it ends. It may be killed at any moment: all that it has to remember is in the databases. It
 ends by itself at the end of its standard input, where that is a pipe: then the server that started it is gone.
 """
@@ -24,8 +25,12 @@ from functools import partial
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine, func, select
+from sqlalchemy.exc import SQLAlchemyError
 
 from filmless.app import logs
+from filmless.app.alarms import conditions
+from filmless.app.alarms.model import Condition
+from filmless.app.alarms.telling import Teller
 from filmless.app.calling import tls_for_devices
 from filmless.app.index import open_index
 from filmless.app.settings import Settings, load
@@ -179,6 +184,40 @@ class Tidier:
         return len(gone)
 
 
+class Watch:
+    """Tells those in charge of what needs them, where mail or a webhook is set."""
+
+    def __init__(self, engine: Engine, settings: Settings, jobs: Jobs) -> None:
+        self._engine = engine
+        self._settings = settings
+        self._jobs = jobs
+        self._teller = Teller(settings.home, settings.alarms, settings.server.aet)
+        self._next_look = 0.0
+
+    def run_once(self) -> int:
+        """Look at the conditions where it is time, and send what is due; returns 0: there is no hurry."""
+        if time.monotonic() >= self._next_look:
+            self._next_look = time.monotonic() + self._settings.alarms.look_seconds
+            self._teller.look(self._conditions())
+        self._teller.send_due()
+        return 0
+
+    def _conditions(self) -> list[Condition]:
+        settings = self._settings
+        found = [
+            *conditions.of_disk(settings.store, settings.archive.minimum_free_bytes),
+            *conditions.of_certificate(settings.tls.certificate),
+        ]
+        try:
+            found += conditions.of_devices(self._engine)
+            found += conditions.of_jobs(self._jobs)
+        except (SQLAlchemyError, FilmlessError):
+            # what the database would say stays as it was told: nobody is told that it is over
+            found += self._teller.standing(("device", "job"))
+            found.append(Condition("database", grave=True))
+        return found
+
+
 @contextmanager
 def _repeatedly(name: str, seconds: float, once: Callable[[], int], stop: threading.Event) -> Iterator[None]:
     """Call `once` in a thread until `stop`: every so many seconds, at once again where it did something."""
@@ -287,6 +326,9 @@ def work(settings: Settings, stop: threading.Event, *, poll: float = 1.0) -> Non
         if settings.devices.check_interval > 0:
             every = min(5.0, settings.devices.check_interval)
             stack.enter_context(_repeatedly("check", every, Checker(engine, settings).run_once, stop))
+        if settings.alarms.channels:
+            every = min(5.0, settings.alarms.look_seconds)
+            stack.enter_context(_repeatedly("alarms", every, Watch(engine, settings, jobs).run_once, stop))
         if settings.audit.collector:
             told = forwarder(settings, engine)
             stack.callback(told.close)

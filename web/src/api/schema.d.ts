@@ -2500,227 +2500,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/tasks": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** Open tasks that are for you */
-        post: operations["list_tasks"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/tasks/{number}/close": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** Say what came of a task */
-        post: operations["close_task"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/technologist/exams": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** Who waits, who is examined, whose images are not complete */
-        post: operations["list_work"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/technologist/exams/{exam}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** An exam, its images, and what the device told */
-        get: operations["work_page"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/technologist/exams/{exam}/change": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** More images, partial ones accepted, or all again */
-        post: operations["go_on_with_exam"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/technologist/exams/{exam}/discontinue": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** It is stopped */
-        post: operations["stop_exam"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/technologist/exams/{exam}/finish": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** It is made */
-        post: operations["finish_exam"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/technologist/exams/{exam}/reject": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** Take images of it out of use */
-        post: operations["reject_images"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/technologist/exams/{exam}/send-back": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** Not ready to be read after all */
-        post: operations["send_exam_back"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/technologist/exams/{exam}/start": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** It begins, after it was made sure who it is */
-        post: operations["start_exam"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/technologist/exams/{exam}/verify": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** All images are there, or it goes on without them */
-        post: operations["verify_exam"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/technologist/shift": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** What is left at the end of a shift, and what was done in it */
-        post: operations["shift"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/technologist/shift/end": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** Hand the shift over; kept in the audit trail */
-        post: operations["end_shift"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/templates": {
         parameters: {
             query?: never;
@@ -3445,19 +3224,6 @@ export interface components {
             who: string;
         };
         /**
-         * Because
-         * @description Why.
-         */
-        Because: {
-            /** Reason */
-            reason: string;
-            /**
-             * Seen
-             * @description The exam's `changes` when it was looked at.
-             */
-            seen?: number | null;
-        };
-        /**
          * Begun
          * @description The job that sends.
          */
@@ -3721,6 +3487,35 @@ export interface components {
             seq: number;
         };
         /**
+         * Changing
+         * @description What is to be otherwise; what is left out stays.
+         */
+        Changing: {
+            /** Address */
+            address?: string | null;
+            /** Birth Date */
+            birth_date?: string | null;
+            /** Deceased */
+            deceased?: boolean | null;
+            /** Name Alphabetic */
+            name_alphabetic?: string | null;
+            /** Name Ideographic */
+            name_ideographic?: string | null;
+            /** Name Phonetic */
+            name_phonetic?: string | null;
+            /** Phone */
+            phone?: string | null;
+            /**
+             * Seen
+             * @description The person's `changes` when it was looked at.
+             */
+            seen: number;
+            /** Sex */
+            sex?: ("" | "M" | "F" | "O") | null;
+            /** Vip */
+            vip?: boolean | null;
+        };
+        /**
          * Checked
          * @description What came of a check.
          */
@@ -3764,14 +3559,6 @@ export interface components {
              * @enum {string}
              */
             stage: "registration" | "exam";
-        };
-        /**
-         * Closing
-         * @description What came of it.
-         */
-        Closing: {
-            /** Outcome */
-            outcome: string;
         };
         /**
          * Closure
@@ -4162,30 +3949,6 @@ export interface components {
              * @description In words, for who asks later.
              */
             reason: string;
-        };
-        /**
-         * DepartmentPlace
-         * @description A site, department, ward or room.
-         */
-        DepartmentPlace: {
-            /** Active */
-            active: boolean;
-            /** Code */
-            code: string;
-            /** Department */
-            department: string;
-            /** Kind */
-            kind: string;
-            /** More */
-            more: {
-                [key: string]: unknown;
-            };
-            /** Name En */
-            name_en: string;
-            /** Name Zh */
-            name_zh: string;
-            /** Site */
-            site: string;
         };
         /**
          * Destination
@@ -4940,33 +4703,6 @@ export interface components {
              * @enum {string}
              */
             language: "zh" | "en";
-        };
-        /**
-         * Finishing
-         * @description It is made.
-         */
-        Finishing: {
-            /**
-             * Count
-             * @description How many images there are to be.
-             */
-            count?: number | null;
-            /**
-             * Note
-             * @description For whoever reads it.
-             * @default
-             */
-            note: string;
-            /**
-             * Reason
-             * @default
-             */
-            reason: string;
-            /**
-             * Seen
-             * @description The exam's `changes` when it was looked at.
-             */
-            seen?: number | null;
         };
         /**
          * FlagPatient
@@ -5842,7 +5578,7 @@ export interface components {
          */
         Master: {
             /** Places */
-            places: components["schemas"]["DepartmentPlace"][];
+            places: components["schemas"]["PlaceWords"][];
             /**
              * Staff
              * @description Only for who keeps master data.
@@ -6920,6 +6656,30 @@ export interface components {
             site: string;
         };
         /**
+         * PlaceWords
+         * @description A site, department, ward or room.
+         */
+        PlaceWords: {
+            /** Active */
+            active: boolean;
+            /** Code */
+            code: string;
+            /** Department */
+            department: string;
+            /** Kind */
+            kind: string;
+            /** More */
+            more: {
+                [key: string]: unknown;
+            };
+            /** Name En */
+            name_en: string;
+            /** Name Zh */
+            name_zh: string;
+            /** Site */
+            site: string;
+        };
+        /**
          * Plain
          * @description Nothing but what was seen.
          */
@@ -7087,31 +6847,6 @@ export interface components {
              * @description null: not known yet.
              */
             total: number | null;
-        };
-        /**
-         * ProgressWords
-         * @description How far the images of an exam are.
-         */
-        ProgressWords: {
-            /**
-             * Checked
-             * @description It was made sure who lies there.
-             */
-            checked: boolean;
-            /**
-             * Expected
-             * @description Null: nobody said how many.
-             */
-            expected: number | null;
-            /** Missing */
-            missing: number;
-            /** Received */
-            received: number;
-            /**
-             * Steps
-             * @description Performed steps that the device told of.
-             */
-            steps: number;
         };
         /**
          * QuarantineList
@@ -7614,6 +7349,16 @@ export interface components {
             visit_number: string;
         };
         /**
+         * Rejected
+         * @description What was rejected.
+         */
+        Rejected: {
+            /** Note Uids */
+            note_uids: string[];
+            /** Objects */
+            objects: number;
+        };
+        /**
          * RejectedWords
          * @description What is hidden by a rejection.
          */
@@ -7628,29 +7373,6 @@ export interface components {
             objects: number;
             /** Reason */
             reason: string;
-        };
-        /**
-         * Rejecting
-         * @description Images that are of no use: some of the exam's, by themselves or by their series.
-         */
-        Rejecting: {
-            /** Code */
-            code: string;
-            /**
-             * Reason
-             * @default
-             */
-            reason: string;
-            /**
-             * Series Uids
-             * @default []
-             */
-            series_uids: string[];
-            /**
-             * Sop Uids
-             * @default []
-             */
-            sop_uids: string[];
         };
         /**
          * RejectionDetails
@@ -8752,6 +8474,43 @@ export interface components {
             device: string;
         };
         /**
+         * SeriesWords
+         * @description A series of a study.
+         */
+        SeriesWords: {
+            /** Body Part */
+            body_part: string;
+            /** Description */
+            description: string;
+            /**
+             * Images
+             * @description Those that have rows and columns.
+             */
+            images: number;
+            /** Instances */
+            instances: number;
+            /** Institution */
+            institution: string;
+            /**
+             * Last Arrival At
+             * Format: date-time
+             */
+            last_arrival_at: string;
+            /** Laterality */
+            laterality: string;
+            /** Modality */
+            modality: string;
+            /** Number */
+            number: string;
+            /** Protocol */
+            protocol: string;
+            /** Series Uid */
+            series_uid: string;
+            /** Station */
+            station: string;
+            thumbnail: components["schemas"]["Thumbnail"];
+        };
+        /**
          * SessionWords
          * @description An open session of a browser.
          */
@@ -8830,90 +8589,6 @@ export interface components {
         Shares: {
             /** Shares */
             shares: components["schemas"]["ShareWords"][];
-        };
-        /**
-         * ShiftEnd
-         * @description The shift is handed over.
-         */
-        ShiftEnd: {
-            /**
-             * Begins
-             * Format: date-time
-             */
-            begins: string;
-            /**
-             * Ends
-             * Format: date-time
-             */
-            ends: string;
-            /**
-             * Modalities
-             * @default []
-             */
-            modalities: string[];
-            /**
-             * Note
-             * @description What the next shift has to know.
-             * @default
-             */
-            note: string;
-            /**
-             * Stations
-             * @default []
-             */
-            stations: string[];
-        };
-        /**
-         * ShiftWish
-         * @description A shift, and where.
-         */
-        ShiftWish: {
-            /**
-             * Begins
-             * Format: date-time
-             */
-            begins: string;
-            /**
-             * Ends
-             * Format: date-time
-             */
-            ends: string;
-            /**
-             * Modalities
-             * @default []
-             */
-            modalities: string[];
-            /**
-             * Stations
-             * @default []
-             */
-            stations: string[];
-        };
-        /**
-         * ShiftWords
-         * @description What is left at the end of a shift, and what was done in it.
-         */
-        ShiftWords: {
-            /** Discontinued */
-            discontinued: components["schemas"]["WorkRow"][];
-            /** Examined */
-            examined: number;
-            /** Images */
-            images: number;
-            /** Registered */
-            registered: number;
-            /** Running */
-            running: components["schemas"]["WorkRow"][];
-            /** Tasks */
-            tasks: components["schemas"]["TaskWords"][];
-            /** Unsent */
-            unsent: components["schemas"]["WorkRow"][];
-            /** Unverified */
-            unverified: components["schemas"]["WorkRow"][];
-            /** Verified */
-            verified: number;
-            /** Waiting */
-            waiting: components["schemas"]["WorkRow"][];
         };
         /**
          * ShownWords
@@ -9016,18 +8691,6 @@ export interface components {
             single_sign: boolean;
             /** Title */
             title: string;
-        };
-        /**
-         * Starting
-         * @description It begins.
-         */
-        Starting: {
-            identity?: components["schemas"]["ShownWords"] | null;
-            /**
-             * Seen
-             * @description The exam's `changes` when it was looked at.
-             */
-            seen?: number | null;
         };
         /**
          * StationDay
@@ -9167,42 +8830,6 @@ export interface components {
             site: string;
         };
         /**
-         * StepWords
-         * @description What a device told of: a performed step.
-         */
-        StepWords: {
-            /** Device */
-            device: string;
-            /** Ends At */
-            ends_at: string | null;
-            /** Objects */
-            objects: number;
-            /** Reason */
-            reason: string;
-            /** Starts At */
-            starts_at: string | null;
-            /** Status */
-            status: string;
-        };
-        /**
-         * Stopping
-         * @description It is stopped: a code of CID 9300 of the department's list, and words.
-         */
-        Stopping: {
-            /** Code */
-            code: string;
-            /**
-             * Reason
-             * @default
-             */
-            reason: string;
-            /**
-             * Seen
-             * @description The exam's `changes` when it was looked at.
-             */
-            seen?: number | null;
-        };
-        /**
          * StudyDetails
          * @description A study with its series, in the order of their numbers.
          */
@@ -9222,7 +8849,7 @@ export interface components {
              */
             changed_at: string;
             /** Content */
-            content: components["schemas"]["filmless__archive__api__words__SeriesWords"][];
+            content: components["schemas"]["SeriesWords"][];
             /**
              * Date
              * @description YYYYMMDD; may be empty.
@@ -9480,64 +9107,6 @@ export interface components {
             state: string;
             /** Station */
             station: string;
-        };
-        /**
-         * TaskList
-         * @description Open tasks, urgent ones first, then the oldest; and how many there are of each kind that you may close.
-         */
-        TaskList: {
-            /** Counts */
-            counts: {
-                [key: string]: number;
-            };
-            /** Tasks */
-            tasks: components["schemas"]["TaskWords"][];
-        };
-        /**
-         * TaskWish
-         * @description Which tasks; all where no kind is named.
-         */
-        TaskWish: {
-            /**
-             * Kinds
-             * @default []
-             */
-            kinds: string[];
-            /**
-             * Limit
-             * @default 200
-             */
-            limit: number;
-        };
-        /**
-         * TaskWords
-         * @description A task. `body` says more in words of its kind.
-         */
-        TaskWords: {
-            /** Body */
-            body: {
-                [key: string]: unknown;
-            };
-            /** Exam */
-            exam: number | null;
-            /** Id */
-            id: number;
-            /** Kind */
-            kind: string;
-            /**
-             * Number
-             * @description The exam's number, where there is an exam.
-             */
-            number: string;
-            /**
-             * Raised At
-             * Format: date-time
-             */
-            raised_at: string;
-            /** Study Uid */
-            study_uid: string;
-            /** Urgent */
-            urgent: boolean;
         };
         /**
          * TemplateChoice
@@ -9979,32 +9548,6 @@ export interface components {
             study_uid: string;
         };
         /**
-         * TransferWords
-         * @description What the device made against what has arrived.
-         */
-        TransferWords: {
-            /** Complete */
-            complete: boolean;
-            /** Expected */
-            expected: number | null;
-            /**
-             * Known By
-             * @enum {string}
-             */
-            known_by: "mpps" | "commitment" | "count" | "";
-            /**
-             * Missing
-             * @description SOP Instance UIDs, at most 500.
-             */
-            missing: string[];
-            /** Received */
-            received: number;
-            /** Rejected */
-            rejected: number;
-            /** Short */
-            short: number;
-        };
-        /**
          * Tray
          * @description What waits, the oldest first.
          */
@@ -10111,24 +9654,6 @@ export interface components {
             unit: "mm" | "mm2" | "deg" | "px" | "px2" | "HU" | "SUV" | "raw" | "ratio";
             /** Value */
             value: number;
-        };
-        /**
-         * Verifying
-         * @description All is there: by a count, or in spite of it with a reason.
-         */
-        Verifying: {
-            /** Count */
-            count?: number | null;
-            /**
-             * Reason
-             * @default
-             */
-            reason: string;
-            /**
-             * Seen
-             * @description The exam's `changes` when it was looked at.
-             */
-            seen?: number | null;
         };
         /**
          * Voided
@@ -10340,82 +9865,6 @@ export interface components {
             name_zh: string;
         };
         /**
-         * WorkList
-         * @description What is before a technologist; urgent ones first.
-         */
-        WorkList: {
-            /** Rows */
-            rows: components["schemas"]["WorkRow"][];
-        };
-        /**
-         * WorkPage
-         * @description All that a technologist needs of an exam.
-         */
-        WorkPage: {
-            /** Cautions */
-            cautions: {
-                [key: string]: unknown;
-            };
-            /** Diagnosis */
-            diagnosis: string;
-            /** History */
-            history: string;
-            /**
-             * Identity
-             * @description Whether who it is must be checked: required, document, recorded, none.
-             */
-            identity: string;
-            /**
-             * Note
-             * @description For whoever reads it.
-             */
-            note: string;
-            /**
-             * Override
-             * @description Why it was verified although images were missing.
-             */
-            override: string;
-            /** Purpose */
-            purpose: string;
-            row: components["schemas"]["WorkRow"];
-            /** Series */
-            series: components["schemas"]["filmless__department__api__technologist__SeriesWords"][];
-            /** Steps */
-            steps: components["schemas"]["StepWords"][];
-            transfer: components["schemas"]["TransferWords"];
-        };
-        /**
-         * WorkRow
-         * @description An exam with the progress of its images and the kinds of its open tasks.
-         */
-        WorkRow: {
-            listed: components["schemas"]["ListedWords"];
-            progress: components["schemas"]["ProgressWords"];
-            /** Tasks */
-            tasks: string[];
-        };
-        /**
-         * WorkWish
-         * @description Which exams.
-         */
-        WorkWish: {
-            /**
-             * Day
-             * @description A day of the server's time zone; null is today.
-             */
-            day?: string | null;
-            /**
-             * Modalities
-             * @default []
-             */
-            modalities: string[];
-            /**
-             * Stations
-             * @default []
-             */
-            stations: string[];
-        };
-        /**
          * NewPassword
          * @description The own password, changed.
          */
@@ -10474,16 +9923,6 @@ export interface components {
             reason: string;
         };
         /**
-         * Rejected
-         * @description What was rejected.
-         */
-        filmless__archive__api__rejections__Rejected: {
-            /** Note Uids */
-            note_uids: string[];
-            /** Objects */
-            objects: number;
-        };
-        /**
          * Change
          * @description A study in which something happened.
          */
@@ -10520,43 +9959,6 @@ export interface components {
             name_phonetic: string;
             /** Sex */
             sex: string;
-        };
-        /**
-         * SeriesWords
-         * @description A series of a study.
-         */
-        filmless__archive__api__words__SeriesWords: {
-            /** Body Part */
-            body_part: string;
-            /** Description */
-            description: string;
-            /**
-             * Images
-             * @description Those that have rows and columns.
-             */
-            images: number;
-            /** Instances */
-            instances: number;
-            /** Institution */
-            institution: string;
-            /**
-             * Last Arrival At
-             * Format: date-time
-             */
-            last_arrival_at: string;
-            /** Laterality */
-            laterality: string;
-            /** Modality */
-            modality: string;
-            /** Number */
-            number: string;
-            /** Protocol */
-            protocol: string;
-            /** Series Uid */
-            series_uid: string;
-            /** Station */
-            station: string;
-            thumbnail: components["schemas"]["Thumbnail"];
         };
         /**
          * PatientWords
@@ -10651,56 +10053,6 @@ export interface components {
             status: "waiting" | "called" | "skipped" | "in-room";
         };
         /**
-         * Changing
-         * @description More images, partial images accepted, to be repeated.
-         */
-        filmless__department__api__technologist__Changing: {
-            /** Reason */
-            reason: string;
-            /**
-             * Seen
-             * @description The exam's `changes` when it was looked at.
-             */
-            seen?: number | null;
-            /**
-             * What
-             * @enum {string}
-             */
-            what: "more" | "accept-partial" | "repeat";
-        };
-        /**
-         * Rejected
-         * @description What was taken out of use.
-         */
-        filmless__department__api__technologist__Rejected: {
-            exam: components["schemas"]["ExamWords"];
-            /** Objects */
-            objects: number;
-        };
-        /**
-         * SeriesWords
-         * @description A series of an exam.
-         */
-        filmless__department__api__technologist__SeriesWords: {
-            /** Description */
-            description: string;
-            /** Images */
-            images: number;
-            /**
-             * Last At
-             * Format: date-time
-             */
-            last_at: string;
-            /** Modality */
-            modality: string;
-            /** Number */
-            number: string;
-            /** Series Uid */
-            series_uid: string;
-            /** Study Uid */
-            study_uid: string;
-        };
-        /**
          * Decided
          * @description The entry of the journal.
          */
@@ -10737,35 +10089,6 @@ export interface components {
              * Format: date-time
              */
             since: string;
-        };
-        /**
-         * Changing
-         * @description What is to be otherwise; what is left out stays.
-         */
-        filmless__department__identity__api__people__Changing: {
-            /** Address */
-            address?: string | null;
-            /** Birth Date */
-            birth_date?: string | null;
-            /** Deceased */
-            deceased?: boolean | null;
-            /** Name Alphabetic */
-            name_alphabetic?: string | null;
-            /** Name Ideographic */
-            name_ideographic?: string | null;
-            /** Name Phonetic */
-            name_phonetic?: string | null;
-            /** Phone */
-            phone?: string | null;
-            /**
-             * Seen
-             * @description The person's `changes` when it was looked at.
-             */
-            seen: number;
-            /** Sex */
-            sex?: ("" | "M" | "F" | "O") | null;
-            /** Vip */
-            vip?: boolean | null;
         };
         /**
          * CheckWords
@@ -19874,7 +19197,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["filmless__department__identity__api__people__Changing"];
+                "application/json": components["schemas"]["Changing"];
             };
         };
         responses: {
@@ -21448,7 +20771,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["filmless__archive__api__rejections__Rejected"];
+                    "application/json": components["schemas"]["Rejected"];
                 };
             };
             /** @description The request cannot be done as it is. */
@@ -27609,1508 +26932,6 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
-            };
-            /** @description The request cannot be done as it is. */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Nobody is signed in, or the name, password or code is wrong. */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description This account may not do this, or has to change its password first. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description There is no such thing. */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description It clashes with what is there. */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description It is too large. */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The body is no JSON. */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The request is not understood. */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Too many attempts. */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not now; try again later. */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    list_tasks: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["TaskWish"];
-            };
-        };
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["TaskList"];
-                };
-            };
-            /** @description The request cannot be done as it is. */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Nobody is signed in, or the name, password or code is wrong. */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description This account may not do this, or has to change its password first. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description There is no such thing. */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description It clashes with what is there. */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description It is too large. */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The body is no JSON. */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The request is not understood. */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Too many attempts. */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not now; try again later. */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    close_task: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                number: number;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["Closing"];
-            };
-        };
-        responses: {
-            /** @description Successful Response */
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description The request cannot be done as it is. */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Nobody is signed in, or the name, password or code is wrong. */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description This account may not do this, or has to change its password first. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description There is no such thing. */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description It clashes with what is there. */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description It is too large. */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The body is no JSON. */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The request is not understood. */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Too many attempts. */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not now; try again later. */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    list_work: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["WorkWish"];
-            };
-        };
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["WorkList"];
-                };
-            };
-            /** @description The request cannot be done as it is. */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Nobody is signed in, or the name, password or code is wrong. */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description This account may not do this, or has to change its password first. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description There is no such thing. */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description It clashes with what is there. */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description It is too large. */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The body is no JSON. */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The request is not understood. */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Too many attempts. */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not now; try again later. */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    work_page: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /** @description Number of the exam's row. */
-                exam: number;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["WorkPage"];
-                };
-            };
-            /** @description The request cannot be done as it is. */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Nobody is signed in, or the name, password or code is wrong. */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description This account may not do this, or has to change its password first. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description There is no such thing. */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description It clashes with what is there. */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description It is too large. */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The body is no JSON. */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The request is not understood. */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Too many attempts. */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not now; try again later. */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    go_on_with_exam: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /** @description Number of the exam's row. */
-                exam: number;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["filmless__department__api__technologist__Changing"];
-            };
-        };
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ExamWords"];
-                };
-            };
-            /** @description The request cannot be done as it is. */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Nobody is signed in, or the name, password or code is wrong. */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description This account may not do this, or has to change its password first. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description There is no such thing. */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description It clashes with what is there. */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description It is too large. */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The body is no JSON. */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The request is not understood. */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Too many attempts. */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not now; try again later. */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    stop_exam: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /** @description Number of the exam's row. */
-                exam: number;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["Stopping"];
-            };
-        };
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ExamWords"];
-                };
-            };
-            /** @description The request cannot be done as it is. */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Nobody is signed in, or the name, password or code is wrong. */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description This account may not do this, or has to change its password first. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description There is no such thing. */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description It clashes with what is there. */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description It is too large. */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The body is no JSON. */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The request is not understood. */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Too many attempts. */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not now; try again later. */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    finish_exam: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /** @description Number of the exam's row. */
-                exam: number;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["Finishing"];
-            };
-        };
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ExamWords"];
-                };
-            };
-            /** @description The request cannot be done as it is. */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Nobody is signed in, or the name, password or code is wrong. */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description This account may not do this, or has to change its password first. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description There is no such thing. */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description It clashes with what is there. */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description It is too large. */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The body is no JSON. */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The request is not understood. */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Too many attempts. */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not now; try again later. */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    reject_images: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /** @description Number of the exam's row. */
-                exam: number;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["Rejecting"];
-            };
-        };
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["filmless__department__api__technologist__Rejected"];
-                };
-            };
-            /** @description The request cannot be done as it is. */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Nobody is signed in, or the name, password or code is wrong. */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description This account may not do this, or has to change its password first. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description There is no such thing. */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description It clashes with what is there. */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description It is too large. */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The body is no JSON. */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The request is not understood. */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Too many attempts. */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not now; try again later. */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    send_exam_back: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /** @description Number of the exam's row. */
-                exam: number;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["Because"];
-            };
-        };
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ExamWords"];
-                };
-            };
-            /** @description The request cannot be done as it is. */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Nobody is signed in, or the name, password or code is wrong. */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description This account may not do this, or has to change its password first. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description There is no such thing. */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description It clashes with what is there. */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description It is too large. */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The body is no JSON. */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The request is not understood. */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Too many attempts. */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not now; try again later. */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    start_exam: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /** @description Number of the exam's row. */
-                exam: number;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["Starting"];
-            };
-        };
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ExamWords"];
-                };
-            };
-            /** @description The request cannot be done as it is. */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Nobody is signed in, or the name, password or code is wrong. */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description This account may not do this, or has to change its password first. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description There is no such thing. */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description It clashes with what is there. */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description It is too large. */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The body is no JSON. */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The request is not understood. */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Too many attempts. */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not now; try again later. */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    verify_exam: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /** @description Number of the exam's row. */
-                exam: number;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["Verifying"];
-            };
-        };
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ExamWords"];
-                };
-            };
-            /** @description The request cannot be done as it is. */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Nobody is signed in, or the name, password or code is wrong. */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description This account may not do this, or has to change its password first. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description There is no such thing. */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description It clashes with what is there. */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description It is too large. */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The body is no JSON. */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The request is not understood. */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Too many attempts. */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not now; try again later. */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    shift: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["ShiftWish"];
-            };
-        };
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ShiftWords"];
-                };
-            };
-            /** @description The request cannot be done as it is. */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Nobody is signed in, or the name, password or code is wrong. */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description This account may not do this, or has to change its password first. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description There is no such thing. */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description It clashes with what is there. */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description It is too large. */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The body is no JSON. */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The request is not understood. */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Too many attempts. */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not now; try again later. */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    end_shift: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["ShiftEnd"];
-            };
-        };
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ShiftWords"];
-                };
             };
             /** @description The request cannot be done as it is. */
             400: {

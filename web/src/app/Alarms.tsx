@@ -23,6 +23,7 @@ const WHERE: Record<Alarm['why'], string> = {
   job: '/admin/jobs',
   quarantine: '/admin/quarantine',
   emergency: '/admin/emergencies',
+  telling: '/admin/system',
 }
 
 /** What needs those in charge, wherever they are. Nothing at all for others. */
@@ -93,13 +94,13 @@ export function Words({ alarm }: { alarm: Alarm }) {
     <>
       <Text size="sm">
         {t(`admin.alarms.${alarm.why === 'certificate' && alarm.count < 0 ? 'ended' : alarm.why}`, {
-          about: alarm.about,
+          about: alarm.why === 'telling' ? t(`admin.told.${alarm.about}`) : alarm.about,
           number: count,
         })}
       </Text>
-      {alarm.why === 'device' && (
+      {(alarm.why === 'device' || alarm.why === 'telling') && (
         <Text size="xs" c="dimmed" lineClamp={2}>
-          {why(alarm.reason)}
+          {alarm.why === 'device' ? why(alarm.reason) : alarm.reason}
         </Text>
       )}
     </>

@@ -6,14 +6,15 @@ import { useTranslation } from 'react-i18next'
 import { api, data } from '../api/client'
 import type { components } from '../api/schema'
 import { Ask } from './Ask'
-import { ErrorNote } from './errors'
-import { bytes, count, moment } from './format'
+import { ErrorNote, showError } from './errors'
+import { bytes, count, listComma, moment } from './format'
 import { Grid, type Column } from './Grid'
 import { Dot, Facts } from './ListPage'
 import head from './ListPage.module.css'
 import classes from './System.module.css'
 
 type Whole = components['schemas']['System']
+type Tested = components['schemas']['Tested']
 type Association = components['schemas']['AssociationWords']
 
 export default function System() {
@@ -118,7 +119,51 @@ function Cards({ of }: { of: Whole }) {
           ]}
         />
       </section>
+      <Told by={of.alarms_told_by} />
     </div>
+  )
+}
+
+/** How those in charge are told of alarms besides their screens, and whether that works. */
+function Told({ by }: { by: Whole['alarms_told_by'] }) {
+  const { t } = useTranslation()
+  const [busy, setBusy] = useState(false)
+  const [tested, setTested] = useState<Tested[] | null>(null)
+  const test = async () => {
+    setBusy(true)
+    try {
+      setTested((await data(api.POST('/system/alarms/test'))).tested)
+    } catch (error) {
+      showError(error)
+    } finally {
+      setBusy(false)
+    }
+  }
+  return (
+    <section className={classes.card}>
+      <h2 className={classes.name}>{t('admin.told.title')}</h2>
+      <div className={classes.figure}>
+        {by.length > 0 ? by.map((one) => t(`admin.told.${one}`)).join(listComma()) : t('admin.told.screens')}
+      </div>
+      {by.length === 0 ? (
+        <Text size="xs" c="dimmed">
+          {t('admin.told.how')}
+        </Text>
+      ) : (
+        <Button size="compact-xs" variant="default" mt={4} loading={busy} onClick={() => void test()}>
+          {t('admin.told.test')}
+        </Button>
+      )}
+      <div role="status">
+        {tested?.map((one) => (
+          <Text size="xs" mt={4} key={one.channel} style={{ overflowWrap: 'anywhere' }}>
+            <Dot how={one.reason ? 'bad' : 'good'}>
+              {t(`admin.told.${one.channel}`)}: {one.reason || t('admin.told.sent')}
+            </Dot>
+          </Text>
+        ))}
+      </div>
+    </section>
   )
 }
 

@@ -40,6 +40,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     ),
     "correct": ("correct", "Put headers right, and back: patient, study, series, instance, list, undo."),
     "audit": ("audit", "Who did what, and whether the trail is whole: list, verify, export, new-key."),
+    "alarms": ("alarms", "What needs those in charge, and telling them by mail and webhook: list, test."),
     "purge": ("upkeep", "Delete for good what was rejected, replaced or discarded long ago."),
     "check": ("upkeep", "Compare the index with the files, both ways."),
     "rebuild": ("upkeep", "Make the whole index again from the files."),

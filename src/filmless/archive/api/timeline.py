@@ -16,7 +16,7 @@ from filmless.archive.timeline import Asked, Item, Place, Source
 from filmless.archive.web.context import ArchiveWeb
 
 
-class PlaceWords(BaseModel):
+class TimelinePlace(BaseModel):
     """Where an item stands in time."""
 
     model_config = ConfigDict(extra="forbid")
@@ -34,7 +34,7 @@ class TimelineSearch(BaseModel):
     study_uid: Uid = Field(description="A study of the patient.")
     kinds: list[Word] = Field([], max_length=32)
     modalities: list[Word] = Field([], max_length=32)
-    before: PlaceWords | None = Field(None, description="`following` of the page before.")
+    before: TimelinePlace | None = Field(None, description="`following` of the page before.")
     limit: int = Field(50, ge=1, le=200)
 
 
@@ -44,7 +44,7 @@ class TimelineItem(BaseModel):
     kind: str = Field(
         description='"study", "document", or of a room above: its row on the screen knows `more`.'
     )
-    place: PlaceWords
+    place: TimelinePlace
     title: str
     study_uid: str
     accession_number: str
@@ -58,7 +58,7 @@ class TimelineWords(BaseModel):
 
     patient: PatientWords
     items: list[TimelineItem]
-    following: PlaceWords | None = Field(description="`before` of the next page; null at the end.")
+    following: TimelinePlace | None = Field(description="`before` of the next page; null at the end.")
     kinds: dict[str, int] = Field(description="How many there are of each kind, whatever was filtered.")
     modalities: list[str]
 

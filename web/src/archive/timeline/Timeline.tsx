@@ -18,7 +18,7 @@ import list from '../StudyList.module.css'
 import { WhyButton } from '../why/WhyButton'
 import classes from './Timeline.module.css'
 
-type Place = components['schemas']['PlaceWords']
+type Place = components['schemas']['TimelinePlace']
 
 const PAGE = 50
 const idOf = (item: TimelineItem) => `${item.kind} ${item.place.key}`

@@ -1,0 +1,35 @@
+"""The words of alarms."""
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+Why = Literal[
+    "server",
+    "disk",
+    "database",
+    "worker",
+    "device",
+    "job",
+    "certificate",
+    "quarantine",
+    "emergency",
+    "telling",
+]
+Channel = Literal["mail", "webhook"]
+#: those that are told by mail and webhook
+TOLD: Final = ("disk", "database", "device", "job", "certificate")
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """Something that needs somebody."""
+
+    why: Why
+    #: work stands still, or will soon
+    grave: bool = False
+    #: which device or file; empty where there is but one
+    about: str = ""
+    #: how many, or bytes, or days; 0 where that says nothing
+    count: int = 0
+    #: for the screens of those in charge; not told to others
+    reason: str = ""
