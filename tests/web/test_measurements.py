@@ -124,7 +124,7 @@ def test_drawn_reloaded_saved_and_read_by_others(study: Study, opened: Callable[
 
     # a label, then everything anew
     entries(page, 2).first.get_by_role("button", name="Change the label").click()
-    page.get_by_role("textbox", name="Label").fill("病灶 A")
+    page.get_by_role("combobox", name="Label").fill("病灶 A")
     page.keyboard.press("Enter")
     peers.eventually(
         lambda: api.get("/draft").json()["annotations"][0]["label"] == "病灶 A", "the label is kept"

@@ -33,7 +33,7 @@ export function Corners({ shown, stack }: { shown: Shown; stack: Stack }) {
         <span>{shown.zoom >= 0.01 && `${t('viewing.zoom')} ${Math.round(shown.zoom * 100)} %`}</span>
         {shown.center !== null && shown.width !== null && (
           <span>
-            {t('viewing.window')} {Math.round(shown.width)} / {Math.round(shown.center)}
+            {t('viewing.window')} {Math.round(shown.width)} / {Math.round(shown.center)} {shown.tones && `(${shown.tones})`}
           </span>
         )}
       </div>

@@ -5,7 +5,8 @@ import { useTranslation } from 'react-i18next'
 import { Corners } from './Corners'
 import { root, type Stack } from './engine/series'
 import { StackView, type Shown } from './engine/viewport'
-import type { Pane, Viewing } from './model'
+import { OverNotes } from './Over'
+import type { Pane, Spot, Viewing } from './model'
 import { Tile } from './Tile'
 import classes from './Viewer.module.css'
 
@@ -20,15 +21,21 @@ interface PaneProps {
   active: boolean
   /** The stack that is dropped here. */
   find: (id: string) => Stack | undefined
+  /** A place that somebody points at. */
+  spot: Spot | null
+  /** Whether it shows another study than the one that is read. */
+  prior: boolean
 }
 
-export function PaneView({ pane, index, viewing, active, find }: PaneProps) {
+export function PaneView({ pane, index, viewing, active, find, spot, prior }: PaneProps) {
   const { t } = useTranslation()
   const stack = pane.stack
   return (
     <section
       className={classes.pane}
       data-active={active || undefined}
+      data-stack={stack?.id}
+      data-over={pane.over.state?.sop ?? pane.over.segmentation?.sop}
       aria-label={`${t('viewing.pane')} ${index + 1}`}
       onPointerDownCapture={() => viewing.activate(index)}
       onDoubleClick={() => viewing.maximise()}
@@ -42,6 +49,7 @@ export function PaneView({ pane, index, viewing, active, find }: PaneProps) {
         viewing.show(dropped, index)
       }}
     >
+      {prior && stack && <span className={classes.prior}>{t('viewing.prior')}</span>}
       {stack === null ? (
         <div className={classes.centre}>
           <Text size="sm" c="dimmed">
@@ -49,15 +57,15 @@ export function PaneView({ pane, index, viewing, active, find }: PaneProps) {
           </Text>
         </div>
       ) : stack.kind === 'images' ? (
-        <Images key={`${pane.id} ${stack.id}`} pane={pane} viewing={viewing} />
+        <Images key={`${pane.id} ${stack.id}`} pane={pane} index={index} viewing={viewing} spot={spot} />
       ) : (
-        <Tile stack={stack} />
+        <Tile stack={stack} index={index} viewing={viewing} />
       )}
     </section>
   )
 }
 
-function Images({ pane, viewing }: { pane: Pane; viewing: Viewing }) {
+function Images({ pane, index, viewing, spot }: { pane: Pane; index: number; viewing: Viewing; spot: Spot | null }) {
   const { t } = useTranslation()
   const element = useRef<HTMLDivElement>(null)
   const [failed, setFailed] = useState(false)
@@ -74,11 +82,13 @@ function Images({ pane, viewing }: { pane: Pane; viewing: Viewing }) {
       due = requestAnimationFrame(redraw)
       viewing.moved(pane.id)
     }
-    const first = stack.volume ? Math.floor(stack.imageIds.length / 2) : 0
+    const first = pane.start?.image ? pane.start.image - 1 : stack.volume ? Math.floor(stack.imageIds.length / 2) : 0
     StackView.open(pane.id, element.current!, stack, first, changed)
       .then((made) => {
         if (gone) return made.close()
         opened = made
+        if (pane.start?.window) made.window(pane.start.window.center, pane.start.window.width)
+        if (pane.start?.invert) made.invert()
         viewing.views.set(pane.id, made)
         setView(made)
       })
@@ -97,6 +107,8 @@ function Images({ pane, viewing }: { pane: Pane; viewing: Viewing }) {
     }
   }, [pane.id, stack, viewing])
 
+  useEffect(() => view?.cover(pane.over), [view, pane.over])
+
   const shown: Shown | null = view?.shown() ?? null
   const first = stack.instances[stack.volume ? Math.floor(stack.instances.length / 2) : 0]!
   return (
@@ -107,8 +119,10 @@ function Images({ pane, viewing }: { pane: Pane; viewing: Viewing }) {
           <span className={classes.previewMark}>{t('viewing.preview')}</span>
         </>
       )}
-      <div ref={element} className={classes.image} onContextMenu={(event) => event.preventDefault()} data-ready={shown && !shown.failed ? true : undefined} data-frame={shown?.address} data-corner={shown?.corner.join()} />
+      <div ref={element} className={classes.image} onContextMenu={(event) => event.preventDefault()} data-ready={shown && !shown.failed ? true : undefined} data-frame={shown?.address} data-corner={shown?.corner.join()} data-step={shown?.step.join()} data-window={shown && !shown.tones ? `${shown.center},${shown.width}` : undefined} data-picture={shown?.picture || undefined} />
       {shown && <Corners shown={shown} stack={stack} />}
+      {shown && <OverNotes pane={pane} index={index} viewing={viewing} shown={shown} />}
+      {shown && view && spot && <Cross found={view.spot(spot.point, spot.reference)} own={spot.pane === pane.id} />}
       {(failed || shown?.failed) && (
         <div className={classes.centre} role="alert" data-tile>
           <Column align="center" gap="xs" maw="80%" ta="center">
@@ -125,5 +139,18 @@ function Images({ pane, viewing }: { pane: Pane; viewing: Viewing }) {
         </div>
       )}
     </>
+  )
+}
+
+/** Where somebody points with the 3D cursor: a cross, dashed where this image is some way from the place. */
+function Cross({ found, own }: { found: ReturnType<StackView['spot']>; own: boolean }) {
+  if (!found) return null
+  const [x, y] = found.at
+  return (
+    <svg className={classes.cross} data-cross={`${x.toFixed(1)},${y.toFixed(1)}`} data-own={own || undefined} aria-hidden>
+      <g strokeDasharray={found.away > 5 ? '3 3' : undefined}>
+        <path d={`M ${x - 14} ${y} H ${x - 4} M ${x + 4} ${y} H ${x + 14} M ${x} ${y - 14} V ${y - 4} M ${x} ${y + 4} V ${y + 14}`} />
+      </g>
+    </svg>
   )
 }

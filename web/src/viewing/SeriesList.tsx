@@ -39,6 +39,7 @@ export function Entries({ study, series, stacks, failed, shown, choose }: Entrie
       <UnstyledButton
         key={stack?.id ?? series.series_uid}
         className={classes.entry}
+        data-stack={stack?.id ?? ''}
         data-shown={(stack && shown.has(stack.id)) || undefined}
         title={series.description}
         draggable={stack !== null}

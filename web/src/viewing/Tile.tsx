@@ -1,19 +1,23 @@
 import { Button, Stack as Column, Text } from '@mantine/core'
-import { IconFileText, IconFileTypePdf, IconFileUnknown, IconMovie } from '@tabler/icons-react'
+import { IconBookmarks, IconColorFilter, IconFileText, IconFileTypePdf, IconFileUnknown, IconMovie, IconPhotoEdit } from '@tabler/icons-react'
 import { useState } from 'react'
 import { useTranslation } from 'react-i18next'
 
 import { root, type Stack } from './engine/series'
+import type { Viewing } from './model'
+import { Referring } from './Referring'
+import { Report } from './Report'
 import classes from './Viewer.module.css'
 
 /** What is no image: shown as what it is, or labelled; never an error. */
-export function Tile({ stack }: { stack: Stack }) {
+export function Tile({ stack, index, viewing }: { stack: Stack; index: number; viewing: Viewing }) {
   const { t } = useTranslation()
   const [failed, setFailed] = useState(false)
   const first = stack.instances[0]!
   const address = `${root(stack.study, stack.series)}/instances/${first.sop}`
   if (stack.kind === 'pdf') return <iframe className={classes.document} src={`${address}/rendered?accept=application/pdf`} title={stack.description || 'PDF'} />
-  if (stack.kind === 'report') return <iframe className={classes.document} src={`${address}/rendered?accept=text/html`} title={stack.description || stack.modality} />
+  if (stack.kind === 'report') return <Report stack={stack} index={index} viewing={viewing} />
+  if (stack.kind === 'state' || stack.kind === 'segmentation' || stack.kind === 'keys') return <Referring key={stack.id} stack={stack} index={index} viewing={viewing} />
   if (stack.kind === 'video' && !failed) {
     return (
       <video
@@ -27,7 +31,19 @@ export function Tile({ stack }: { stack: Stack }) {
       />
     )
   }
-  const Icon = stack.kind === 'video' ? IconMovie : IconFileUnknown
+  return (
+    <Labelled stack={stack}>
+      <Text size="xs" c="dimmed">
+        {t('viewing.noPicture')}
+      </Text>
+    </Labelled>
+  )
+}
+
+/** An object that cannot be shown: what it is, why, and how to get it. */
+export function Labelled({ stack, children }: { stack: Stack; children: React.ReactNode }) {
+  const { t } = useTranslation()
+  const Icon = iconOf(stack)
   return (
     <div className={classes.centre} data-tile>
       <Column align="center" gap="xs">
@@ -35,10 +51,8 @@ export function Tile({ stack }: { stack: Stack }) {
         <Text size="sm" fw={550}>
           {stack.modality} {stack.description}
         </Text>
-        <Text size="xs" c="dimmed">
-          {t('viewing.noPicture')}
-        </Text>
-        <Button component="a" href={`${address}?accept=application/dicom`} download variant="default">
+        {children}
+        <Button component="a" href={`${root(stack.study, stack.series)}/instances/${stack.instances[0]!.sop}?accept=application/dicom`} download variant="default">
           {t('viewing.downloadObject')}
         </Button>
       </Column>
@@ -46,8 +60,13 @@ export function Tile({ stack }: { stack: Stack }) {
   )
 }
 
-export function iconOf(stack: Stack) {
-  if (stack.kind === 'pdf') return IconFileTypePdf
-  if (stack.kind === 'report') return IconFileText
-  return stack.kind === 'video' ? IconMovie : IconFileUnknown
+const ICONS: Partial<Record<Stack['kind'], typeof IconMovie>> = {
+  pdf: IconFileTypePdf,
+  report: IconFileText,
+  video: IconMovie,
+  state: IconPhotoEdit,
+  segmentation: IconColorFilter,
+  keys: IconBookmarks,
 }
+
+export const iconOf = (stack: Stack) => ICONS[stack.kind] ?? IconFileUnknown

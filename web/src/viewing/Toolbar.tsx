@@ -1,22 +1,27 @@
 import { ActionIcon, Menu, Tooltip } from '@mantine/core'
+import { notifications } from '@mantine/notifications'
 import {
   IconAngle,
   IconArrowsMove,
   IconArrowsVertical,
   IconArrowUpRight,
+  IconArrowsDiagonal,
   IconAugmentedReality,
+  IconBrightnessAuto,
   IconBrightnessHalf,
+  IconCheck,
   IconCircleDashed,
   IconCircleHalf2,
   IconColorPicker,
   IconContrast2,
   IconCrosshair,
+  IconDots,
+  IconHeartbeat,
   IconFlipHorizontal,
   IconFlipVertical,
   IconLasso,
-  IconLayoutGrid,
-  IconLineDashed,
   IconLink,
+  IconMapPin,
   IconMathXDivideY2,
   IconPlayerPause,
   IconPlayerPlay,
@@ -25,18 +30,25 @@ import {
   IconRelationOneToOne,
   IconRotateClockwise,
   IconRuler,
+  IconRulerMeasure,
   IconSquareDashed,
   IconSquareHalf,
+  IconStackFront,
   IconZoom,
   IconZoomInArea,
   type Icon,
 } from '@tabler/icons-react'
+import { useState } from 'react'
 import { useTranslation } from 'react-i18next'
 
 import type { Stack } from './engine/series'
 import { MANIPULATE, MEASURE, TOOLS, type ToolId } from './engine/tools'
 import { CT_PRESETS } from './engine/windows'
+import { LayoutMenu } from './hanging/LayoutMenu'
+import type { Hanging } from './hanging/useHanging'
 import type { Model, Viewing } from './model'
+import { mmOfScreen } from './screen'
+import { MeasureScreen } from './TrueSize'
 import classes from './Viewer.module.css'
 
 const ICONS: Record<ToolId, Icon> = {
@@ -55,23 +67,34 @@ const ICONS: Record<ToolId, Icon> = {
   freehand: IconLasso,
   probe: IconColorPicker,
   arrow: IconArrowUpRight,
+  cursor: IconMapPin,
+  ratio: IconHeartbeat,
+  calibration: IconRulerMeasure,
 }
 
-const LAYOUTS: [number, number][] = [
-  [1, 1],
-  [1, 2],
-  [2, 1],
-  [2, 2],
-  [2, 3],
-  [3, 3],
-  [3, 4],
-  [4, 5],
-]
+/** Measuring tools at hand, and those that are taken from a menu. */
+const OFTEN: ToolId[] = ['length', 'angle', 'ellipse', 'rectangle', 'probe', 'arrow']
+const SELDOM: ToolId[] = MEASURE.filter((id) => !OFTEN.includes(id))
 
-export function Toolbar({ viewing, model, stacks }: { viewing: Viewing; model: Model; stacks: Stack[] }) {
+interface Props {
+  viewing: Viewing
+  model: Model
+  stacks: Stack[]
+  study: string
+  hanging: Hanging
+}
+
+export function Toolbar({ viewing, model, stacks, study, hanging }: Props) {
   const { t } = useTranslation()
+  const [screen, setScreen] = useState(false)
   const view = () => viewing.view()
   const stack = model.panes[model.active]?.stack
+
+  const real = () => {
+    const mm = mmOfScreen()
+    if (!mm) setScreen(true)
+    else if (view() && !view()!.trueSize(mm)) notifications.show({ color: 'orange', message: t('viewing.noSize') })
+  }
 
   const tool = (id: ToolId) => {
     const Drawn = ICONS[id]
@@ -103,18 +126,37 @@ export function Toolbar({ viewing, model, stacks }: { viewing: Viewing; model: M
                 {t(`viewing.preset.${preset.id}`)} {preset.width} / {preset.center}
               </Menu.Item>
             ))}
+          <Menu.Item rightSection="U" leftSection={<IconBrightnessAuto size={14} />} onClick={() => view()?.auto()}>
+            {t('viewing.auto')}
+          </Menu.Item>
           <Menu.Item onClick={() => view()?.reset()}>{t('viewing.preset.original')}</Menu.Item>
+          <Menu.Divider />
+          <Menu.Item onClick={() => setScreen(true)}>{t('viewing.measureScreen')}</Menu.Item>
         </Menu.Dropdown>
       </Menu>
       <span className={classes.part} />
       <Button label={t('viewing.invert')} hint="i" onClick={() => view()?.invert()} icon={IconCircleHalf2} />
-      <Button label={t('viewing.rotate')} hint="r" onClick={() => view()?.rotate(90)} icon={IconRotateClockwise} />
-      <Button label={t('viewing.flipHorizontal')} hint="h" onClick={() => view()?.flip('horizontal')} icon={IconFlipVertical} />
-      <Button label={t('viewing.flipVertical')} hint="v" onClick={() => view()?.flip('vertical')} icon={IconFlipHorizontal} />
-      <Button label={t('viewing.oneToOne')} onClick={() => view()?.oneToOne()} icon={IconRelationOneToOne} />
+      <Choices
+        label={t('viewing.turn')}
+        icon={IconRotateClockwise}
+        choices={[
+          { words: t('viewing.rotate'), keys: 'R', run: () => view()?.rotate(90), icon: IconRotateClockwise },
+          { words: t('viewing.flipHorizontal'), keys: 'H', run: () => view()?.flip('horizontal'), icon: IconFlipVertical },
+          { words: t('viewing.flipVertical'), keys: 'V', run: () => view()?.flip('vertical'), icon: IconFlipHorizontal },
+        ]}
+      />
+      <Button label={t('viewing.oneToOne')} onClick={() => view()?.oneToOne()} hint="=" icon={IconRelationOneToOne} />
+      <Button label={t('viewing.trueSize')} hint="Alt+T" onClick={() => real()} icon={IconArrowsDiagonal} />
       <Button label={t('viewing.reset')} hint="0" onClick={() => view()?.reset()} icon={IconRefresh} />
+      <Button label={t('viewing.overlays')} hint="alt+o" pressed={model.panes[model.active]?.over.overlays} onClick={() => viewing.showOverlays()} icon={IconStackFront} />
       <span className={classes.part} />
-      {MEASURE.map(tool)}
+      {OFTEN.map(tool)}
+      <Choices
+        label={t('viewing.moreTools')}
+        icon={SELDOM.includes(model.tool as ToolId) ? ICONS[model.tool as ToolId] : IconDots}
+        pressed={SELDOM.includes(model.tool as ToolId)}
+        choices={SELDOM.map((id) => ({ words: t(`viewing.tool.${id}`), keys: hintOf(TOOLS[id].key), on: model.tool === id, run: () => viewing.take(id), icon: ICONS[id] }))}
+      />
       <span className={classes.part} />
       {(stack?.imageIds.length ?? 0) > 1 && !model.volume && (
         <Button
@@ -126,10 +168,17 @@ export function Toolbar({ viewing, model, stacks }: { viewing: Viewing; model: M
         />
       )}
       {model.panes.length > 1 && !model.volume && (
-        <>
-          <Button label={t('viewing.link')} hint="k" pressed={model.linked} onClick={() => viewing.link()} icon={IconLink} />
-          <Button label={t('viewing.lines')} pressed={model.lines} onClick={() => viewing.showLines()} icon={IconLineDashed} />
-        </>
+        <Choices
+          label={t('viewing.together')}
+          icon={IconLink}
+          pressed={model.linked || model.windows || model.zooms}
+          choices={[
+            { words: t('viewing.link'), keys: 'K', on: model.linked, run: () => viewing.link() },
+            { words: t('viewing.shareWindows'), keys: 'Alt+W', on: model.windows, run: () => viewing.share('windows') },
+            { words: t('viewing.shareZooms'), keys: 'Alt+Z', on: model.zooms, run: () => viewing.share('zooms') },
+            { words: t('viewing.lines'), keys: 'Alt+L', on: model.lines, run: () => viewing.showLines() },
+          ]}
+        />
       )}
       {model.volume && (
         <Button label={t('viewing.crosshairs')} hint="x" pressed={model.tool === 'crosshairs'} onClick={() => viewing.take('crosshairs')} icon={IconCrosshair} />
@@ -143,26 +192,16 @@ export function Toolbar({ viewing, model, stacks }: { viewing: Viewing; model: M
           icon={IconAugmentedReality}
         />
       )}
-      <Menu position="bottom-start" shadow="md">
-        <Menu.Target>
-          <ActionIcon variant="subtle" color="gray" size={32} aria-label={t('viewing.layout')} title={t('viewing.layout')}>
-            <IconLayoutGrid size={18} stroke={1.6} />
-          </ActionIcon>
-        </Menu.Target>
-        <Menu.Dropdown>
-          {LAYOUTS.map(([rows, columns]) => (
-            <Menu.Item
-              key={`${rows}x${columns}`}
-              onClick={() => {
-                viewing.layout(rows, columns)
-                viewing.fill(stacks)
-              }}
-            >
-              {rows} × {columns}
-            </Menu.Item>
-          ))}
-        </Menu.Dropdown>
-      </Menu>
+      <LayoutMenu viewing={viewing} model={model} stacks={stacks} study={study} hanging={hanging} />
+      {screen && (
+        <MeasureScreen
+          close={() => setScreen(false)}
+          done={(mm) => {
+            setScreen(false)
+            view()?.trueSize(mm)
+          }}
+        />
+      )}
     </div>
   )
 }
@@ -177,7 +216,7 @@ interface ButtonProps {
 
 function Button({ label, hint, pressed, onClick, icon: Drawn }: ButtonProps) {
   return (
-    <Tooltip label={hint ? `${label} (${hint.toUpperCase()})` : label}>
+    <Tooltip label={hint ? `${label} (${hintOf(hint)})` : label}>
       <ActionIcon
         variant={pressed ? 'light' : 'subtle'}
         color={pressed ? undefined : 'gray'}
@@ -190,5 +229,42 @@ function Button({ label, hint, pressed, onClick, icon: Drawn }: ButtonProps) {
         <Drawn size={18} stroke={1.6} />
       </ActionIcon>
     </Tooltip>
+  )
+}
+
+/** A key as it is written. */
+const hintOf = (keys: string) => (keys.length === 1 ? keys.toUpperCase() : keys.replace(/(^|\+)(\w)/g, (_, before: string, letter: string) => before + letter.toUpperCase()))
+
+interface ChoicesProps {
+  label: string
+  icon: Icon
+  pressed?: boolean
+  choices: { words: string; keys: string; run: () => void; on?: boolean; icon?: Icon }[]
+}
+
+/** Several things behind one button. */
+function Choices({ label, icon: Drawn, pressed, choices }: ChoicesProps) {
+  return (
+    <Menu position="bottom-start" shadow="md">
+      <Menu.Target>
+        <ActionIcon variant={pressed ? 'light' : 'subtle'} color={pressed ? undefined : 'gray'} size={32} aria-label={label} title={label} style={{ flex: 'none' }}>
+          <Drawn size={18} stroke={1.6} />
+        </ActionIcon>
+      </Menu.Target>
+      <Menu.Dropdown>
+        {choices.map(({ words, keys, run, on, icon: Shown }) => (
+          <Menu.Item
+            key={words}
+            role={on === undefined ? 'menuitem' : 'menuitemcheckbox'}
+            aria-checked={on}
+            leftSection={on ? <IconCheck size={14} /> : Shown ? <Shown size={14} stroke={1.6} /> : <span style={{ display: 'inline-block', width: 14 }} />}
+            rightSection={keys}
+            onClick={run}
+          >
+            {words}
+          </Menu.Item>
+        ))}
+      </Menu.Dropdown>
+    </Menu>
   )
 }

@@ -30,7 +30,17 @@ export const measuring = {
   leftOut_other: '{{count}} reports could not be read.',
   other: 'Other',
   text: 'Text',
-  ratio: 'Ratio',
+  histogram: 'Histogram',
+  noValues: 'The values of this image are not here; show it first.',
+  pixels: '{{count}} pixels',
+  wordsTitle: 'Text of the arrow',
+  words: 'Text',
+  take: 'Done',
+  knownTitle: 'Calibrate by a known length',
+  knownHelp: 'All lengths on this image are measured by it from then on, and say so.',
+  known: 'Length of the line',
+  calibrate: 'Calibrate',
+  phrases: 'nodule|mass|lesion|cyst|fracture|calcification|effusion|lymph node|thrombus|stenosis|foreign body|see report',
   value: {
     length: 'Length',
     angle: 'Angle',
@@ -44,5 +54,6 @@ export const measuring = {
     min: 'Min',
     max: 'Max',
     value: 'Value',
+    raw: 'stored'
   },
 }

@@ -33,7 +33,17 @@ export const measuring: Words<typeof english> = {
   leftOut_other: '有 {{count}} 份报告无法读取。',
   other: '其他',
   text: '文字',
-  ratio: '比值',
+  histogram: '直方图',
+  noValues: '该图像的像素值尚未载入，请先显示该图像。',
+  pixels: '{{count}} 个像素',
+  wordsTitle: '箭头文字',
+  words: '文字',
+  take: '完成',
+  knownTitle: '按已知长度校准',
+  knownHelp: '此后该图像上的长度均按此校准测量，并注明“已校准”。',
+  known: '该线段的实际长度',
+  calibrate: '校准',
+  phrases: '结节|肿块|病灶|囊肿|骨折|钙化|积液|淋巴结|血栓|狭窄|异物|详见报告',
   value: {
     length: '长度',
     angle: '角度',
@@ -47,5 +57,6 @@ export const measuring: Words<typeof english> = {
     min: '最小值',
     max: '最大值',
     value: '值',
+    raw: '存储值'
   },
 }

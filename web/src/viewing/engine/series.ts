@@ -32,7 +32,7 @@ export interface Stack {
   id: string
   study: string
   series: string
-  kind: 'images' | 'video' | 'pdf' | 'report' | 'other'
+  kind: 'images' | 'video' | 'pdf' | 'report' | 'state' | 'segmentation' | 'keys' | 'other'
   modality: string
   number: string
   description: string
@@ -44,6 +44,9 @@ export interface Stack {
 
 const VIDEO = /^1\.2\.840\.10008\.1\.2\.4\.10[0-8]/
 const PDF = '1.2.840.10008.5.1.4.1.1.104.1'
+const STATE = /^1\.2\.840\.10008\.5\.1\.4\.1\.1\.11\.[12]$/
+const SEGMENTATION = /^1\.2\.840\.10008\.5\.1\.4\.1\.1\.66\.[47]$/
+const KEYS = '1.2.840.10008.5.1.4.1.1.88.59'
 const REPORT = /^1\.2\.840\.10008\.5\.1\.4\.1\.1\.88\./
 
 export function text(json: DicomJson, tag: string, at = 0): string {
@@ -136,9 +139,28 @@ function isVolume(instances: Instance[]): boolean {
 
 /** What kinds of images stand apart: other sizes and other classes are no one stack. */
 function group(instance: Instance): string {
-  if (instance.frames > 1) return instance.sop
+  if (instance.frames > 1 || SEGMENTATION.test(instance.sopClass)) return instance.sop
   const orientation = numbers(instance.json, '00200037').map((value) => value.toFixed(2))
   return [instance.sopClass, instance.rows, instance.columns, ...orientation].join('|')
+}
+
+/** What an object is to the viewer. What refers to images of others is shown over those. */
+function kindOf({ sopClass, transferSyntax, rows }: Instance): Stack['kind'] {
+  if (VIDEO.test(transferSyntax)) return 'video'
+  if (SEGMENTATION.test(sopClass)) return 'segmentation'
+  if (rows > 0) return 'images'
+  if (sopClass === PDF) return 'pdf'
+  if (sopClass === KEYS) return 'keys'
+  if (STATE.test(sopClass)) return 'state'
+  return REPORT.test(sopClass) ? 'report' : 'other'
+}
+
+/** A presentation state and a segmentation have names of their own, and so has what a document is about. */
+function named(json: DicomJson, kind: Stack['kind']): string {
+  const series = text(json, '0008103E') || text(json, '00181030')
+  if (kind === 'state' || kind === 'segmentation') return text(json, '00700081') || text(json, '00700080') || series
+  if (kind === 'keys' || kind === 'report') return series || text(items(json, '0040A043')[0] ?? {}, '00080104')
+  return series
 }
 
 /** The stacks of a series, in the order of their first instance. */
@@ -151,15 +173,7 @@ export function stacksOf(study: string, series: string, instances: Instance[]): 
   return [...groups.values()].map((members) => {
     const first = members[0]!
     const ordered = sorted(members)
-    const kind = VIDEO.test(first.transferSyntax)
-      ? 'video'
-      : first.rows > 0
-        ? 'images'
-        : first.sopClass === PDF
-          ? 'pdf'
-          : REPORT.test(first.sopClass)
-            ? 'report'
-            : 'other'
+    const kind = kindOf(first)
     return {
       id: `${series}/${first.sop}`,
       study,
@@ -167,9 +181,9 @@ export function stacksOf(study: string, series: string, instances: Instance[]): 
       kind,
       modality: text(first.json, '00080060'),
       number: text(first.json, '00200011'),
-      description: text(first.json, '0008103E') || text(first.json, '00181030'),
+      description: named(first.json, kind),
       instances: ordered,
-      imageIds: kind === 'images' ? ordered.flatMap((one) => register(study, series, one)) : [],
+      imageIds: kind === 'images' || kind === 'segmentation' ? ordered.flatMap((one) => register(study, series, one)) : [],
       volume: kind === 'images' && isVolume(ordered),
     }
   })

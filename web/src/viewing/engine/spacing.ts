@@ -1,5 +1,6 @@
 /**
- * The one place that decides how large a pixel is, and how that is known. Everything that shows millimetres asks here.
+ * The one place that decides how large a pixel is, and how that is known. Everything that shows millimetres asks
+ * scaleAt; spacingAt is what the object itself says, by which images are drawn.
  *
  * In order: what a person calibrated; the ultrasound region under the place; Pixel Spacing, which is in the patient
  * (PS3.3 C.7.6.2.1.1) unless the object says otherwise; Imager Pixel Spacing, divided by the magnification where it is
@@ -18,11 +19,34 @@ export interface Spacing {
 
 const NONE: Spacing = { row: 1, column: 1, source: 'none' }
 
-/** What people calibrated in this session: SOP Instance UID -> mm per pixel. */
-const calibrated = new Map<string, Spacing>()
+/** What a person calibrated on an image: it holds where the object says just this spacing, as within one region. */
+export interface Calibration {
+  said: Spacing
+  /** How much longer a length is than the object says. */
+  factor: number
+}
 
-export function calibrate(sop: string, mmPerPixel: number): void {
-  calibrated.set(sop, { row: mmPerPixel, column: mmPerPixel, source: 'calibrated' })
+/** SOP Instance UID -> its calibration. */
+let calibrated: ReadonlyMap<string, Calibration> = new Map()
+
+/** Takes these calibrations and no others. */
+export function calibrate(all: ReadonlyMap<string, Calibration>): void {
+  calibrated = all
+}
+
+/** The calibration by a line of which it is known how many mm long it is; points in pixels. */
+export function calibrationOf(json: DicomJson, frame: number, [from, to]: number[][], mm: number): Calibration | null {
+  const said = spacingAt(json, frame, from![0], from![1])
+  const length = Math.hypot((to![0]! - from![0]!) * said.column, (to![1]! - from![1]!) * said.row)
+  return length > 0 && mm > 0 ? { said, factor: mm / length } : null
+}
+
+/** The spacing at a place of a frame, by which is measured; `x` and `y` in pixels from the upper left corner. */
+export function scaleAt(json: DicomJson, frame = 1, x?: number, y?: number): Spacing {
+  const said = spacingAt(json, frame, x, y)
+  const found = calibrated.get(text(json, '00080018'))
+  if (!found || (['row', 'column', 'source'] as const).some((key) => said[key] !== found.said[key])) return said
+  return { row: said.row * found.factor, column: said.column * found.factor, source: 'calibrated' }
 }
 
 function pair(json: DicomJson | undefined, tag: string): [number, number] | null {
@@ -37,11 +61,8 @@ function functional(json: DicomJson, frame: number, tag: string): DicomJson | un
   return (own && items(own, tag)[0]) ?? (shared && items(shared, tag)[0])
 }
 
-/** The spacing at a place of a frame; `x` and `y` in pixels from the upper left corner. */
+/** The spacing that the object gives at a place of a frame; `x` and `y` in pixels from the upper left corner. */
 export function spacingAt(json: DicomJson, frame = 1, x?: number, y?: number): Spacing {
-  const known = calibrated.get(text(json, '00080018'))
-  if (known) return known
-
   const regions = items(json, '00186011')
   if (regions.length > 0) return byRegion(regions, x, y)
 

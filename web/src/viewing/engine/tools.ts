@@ -4,7 +4,6 @@ import {
   AngleTool,
   ArrowAnnotateTool,
   BidirectionalTool,
-  CobbAngleTool,
   CrosshairsTool,
   EllipticalROITool,
   Enums,
@@ -18,11 +17,12 @@ import {
   StackScrollTool,
   TrackballRotateTool,
   ToolGroupManager,
-  WindowLevelRegionTool,
   WindowLevelTool,
   ZoomTool,
   type Types,
 } from '@cornerstonejs/tools'
+
+import { CalibrationTool, CursorTool, LinesTool, RatioTool, RegionTool } from './kinds'
 
 /** What the left button does. */
 export const TOOLS = {
@@ -30,22 +30,25 @@ export const TOOLS = {
   scroll: { class: StackScrollTool, key: 's' },
   zoom: { class: ZoomTool, key: 'z' },
   pan: { class: PanTool, key: 'm' },
-  region: { class: WindowLevelRegionTool, key: 'g' },
+  region: { class: RegionTool, key: 'g' },
   magnify: { class: MagnifyTool, key: 'q' },
+  cursor: { class: CursorTool, key: 'd' },
   length: { class: LengthTool, key: 'l' },
   angle: { class: AngleTool, key: 'a' },
-  cobb: { class: CobbAngleTool, key: 'c' },
+  cobb: { class: LinesTool, key: 'c' },
   bidirectional: { class: BidirectionalTool, key: 'b' },
   ellipse: { class: EllipticalROITool, key: 'e' },
   rectangle: { class: RectangleROITool, key: 't' },
   freehand: { class: PlanarFreehandROITool, key: 'f' },
   probe: { class: ProbeTool, key: 'p' },
   arrow: { class: ArrowAnnotateTool, key: 'n' },
+  ratio: { class: RatioTool, key: 'y' },
+  calibration: { class: CalibrationTool, key: 'alt+c' },
 } as const
 
 export type ToolId = keyof typeof TOOLS
-export const MANIPULATE: ToolId[] = ['window', 'scroll', 'zoom', 'pan', 'region', 'magnify']
-export const MEASURE: ToolId[] = ['length', 'angle', 'cobb', 'bidirectional', 'ellipse', 'rectangle', 'freehand', 'probe', 'arrow']
+export const MANIPULATE: ToolId[] = ['window', 'scroll', 'zoom', 'pan', 'region', 'magnify', 'cursor']
+export const MEASURE: ToolId[] = ['length', 'angle', 'cobb', 'bidirectional', 'ellipse', 'rectangle', 'freehand', 'probe', 'arrow', 'ratio', 'calibration']
 
 export const STACKS = 'stacks'
 export const VOLUMES = 'volumes'
@@ -54,6 +57,18 @@ export const SPACE = 'space'
 const { Primary, Secondary, Auxiliary, Wheel } = Enums.MouseBindings
 /** The lines of each plane of a volume; the panes have the same colour at their name. */
 export const LINES: Record<string, string> = { 'plane-axial': '#ff6b6b', 'plane-sagittal': '#ffd43b', 'plane-coronal': '#69db7c' }
+
+/** What the tools ask of those who measure; they put in what they answer. */
+export const asked = {
+  /** The lines beside something drawn; undefined: those of the tool itself. */
+  lines: (_data: unknown): string[] | undefined => undefined,
+  /** The words of an arrow; `done` without any takes it away. */
+  words: (_said: string, done: (words: string) => void): void => done(''),
+}
+
+interface Said {
+  data?: { label?: string }
+}
 
 let added = false
 
@@ -70,7 +85,17 @@ function group(id: string): Group {
     made.setToolActive(ZoomTool.toolName, { bindings: [{ mouseButton: Secondary }, { mouseButton: Wheel }] })
     return made
   }
-  for (const tool of Object.values(TOOLS)) made.addTool(tool.class.toolName, { getTextCallback: undefined })
+  for (const tool of Object.values(TOOLS)) {
+    made.addTool(tool.class.toolName, {
+      // a line that is let go of closes: an outline that is none would not be kept
+      ...(tool === TOOLS.freehand ? { allowOpenContours: false } : {}),
+      getTextCallback: (done: (words: string) => void) => asked.words('', done),
+      changeTextCallback: (said: Said, _event: unknown, done: (words: string) => void) => asked.words(said.data?.label ?? '', done),
+    })
+    const { configuration } = made.getToolInstance(tool.class.toolName) as { configuration: { getTextLines?: (...all: unknown[]) => string[] | undefined } }
+    const own = configuration.getTextLines
+    if (own) configuration.getTextLines = (data: unknown, target: unknown) => asked.lines(data) ?? own(data, target)
+  }
   if (id === VOLUMES) {
     made.addTool(CrosshairsTool.toolName, {
       getReferenceLineColor: (id: string) => LINES[id] ?? '#4db8c8',

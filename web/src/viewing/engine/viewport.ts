@@ -1,12 +1,15 @@
 /** Our viewport: what the screens ask of it, in our words; Cornerstone stays behind it. */
-import { Enums, getRenderingEngine, metaData, RenderingEngine, utilities, type Types } from '@cornerstonejs/core'
+import { cache, Enums, getRenderingEngine, metaData, RenderingEngine, utilities, type Types } from '@cornerstonejs/core'
 import { utilities as toolUtilities } from '@cornerstonejs/tools'
 
 import { frameOf } from './frames'
-import { failureOf, forget, isPicture } from './loader'
+import { adoptFraming, widen } from './framing'
+import { failureOf, forget, isPicture, type Covers } from './loader'
 import { edges, type Edges } from './orientation'
+import { Presenter, type Over } from './presenting'
 import { numbers, type Instance, type Stack } from './series'
-import { spacingAt, type Spacing } from './spacing'
+import { scaleAt, type Spacing } from './spacing'
+import { windowFor } from './spread'
 import { start } from './start'
 import { STACKS, toolGroup } from './tools'
 import { range, windowOf } from './windows'
@@ -55,10 +58,16 @@ export interface Shown {
   address: string
   /** Of the image's first pixel, from the upper left of the viewport; CSS pixels. */
   corner: [number, number]
+  /** CSS pixels from one column, and from one row, to the next. */
+  step: [number, number]
   /** It is the server's picture, because its values are not to be had. */
   picture: boolean
   /** It could not be had: what is drawn is nothing. */
   failed: boolean
+  /** What its greys are made by, beside a straight window: a look-up table's name, a sigmoid; "" else. */
+  tones: string
+  /** Of the presentation state that was chosen, whether it is for this image. */
+  state: 'shown' | 'not-for-this' | null
 }
 
 /** Draws all viewports in the size of their elements; what nobody has zoomed or turned fits them again. */
@@ -80,6 +89,7 @@ function resizeAll(): void {
 export class StackView {
   private viewport: Types.IStackViewport | null = null
   private listeners: (() => void)[] = []
+  private presenter: Presenter | null = null
   private closed = false
   private running = false
 
@@ -103,6 +113,7 @@ export class StackView {
     toolGroup(STACKS).addViewport(id, ENGINE)
     const viewport = rendering.getViewport(id) as Types.IStackViewport
     made.viewport = viewport
+    made.presenter = new Presenter(viewport, () => made.reset(), changed)
     for (const event of [Enums.Events.IMAGE_RENDERED, Enums.Events.VOI_MODIFIED, Enums.Events.CAMERA_MODIFIED]) {
       element.addEventListener(event, changed)
       made.listeners.push(() => element.removeEventListener(event, changed))
@@ -123,13 +134,23 @@ export class StackView {
   }
 
   close(): void {
+    const { viewport } = this
     this.closed = true
-    if (this.running) toolUtilities.cine.stopClip(this.element)
+    this.viewport = null
     for (const stop of this.listeners) stop()
+    this.presenter?.close()
+    // another stack may have taken the place already
+    if (!viewport || engine().getViewport(this.id) !== viewport) return
+    if (this.running) toolUtilities.cine.stopClip(this.element)
     toolUtilities.stackContextPrefetch.disable(this.element)
     toolGroup(STACKS).removeViewports(ENGINE, this.id)
-    if (engine().getViewport(this.id)) engine().disableElement(this.id)
-    this.viewport = null
+    engine().disableElement(this.id)
+  }
+
+  /** What lies over the images from now on; a state of another image of the stack shows that one. */
+  cover(over: Over): void {
+    const wanted = this.presenter?.cover(over)
+    if (wanted !== undefined && wanted >= 0) this.jumpTo(wanted + 1)
   }
 
   resize(): void {
@@ -145,7 +166,7 @@ export class StackView {
     if (!instance) return null
     const properties = view.getProperties()
     const window = properties.voiRange ? windowOf(properties.voiRange) : null
-    const spacing = spacingAt(instance.json, frame)
+    const spacing = scaleAt(instance.json, frame)
     const image = view.getImageData()
     const world = image?.spacing?.[0] ?? 1
     const middle = view.worldToCanvas(view.getCamera().focalPoint!)
@@ -166,8 +187,10 @@ export class StackView {
       invert: Boolean(properties.invert),
       address: frameOf(view.getImageIds()[at]!)?.address ?? '',
       corner: this.corner(),
+      step: this.step(),
       picture: isPicture(view.getImageIds()[at]!),
       failed: failureOf(view.getImageIds()[at]!) !== undefined,
+      ...this.presenter!.said(),
     }
   }
 
@@ -245,9 +268,50 @@ export class StackView {
     this.viewport?.render()
   }
 
+  /** The window that shows nearly all of this image. */
+  auto(): void {
+    const id = this.viewport?.getCurrentImageId()
+    const image = id ? (cache.getImage(id) as (Types.IImage & { covers?: Covers }) | undefined) : undefined
+    const found = image && !image.color ? windowFor(image.getPixelData(), image.covers?.padding) : null
+    if (found) this.window(found.center, found.width)
+  }
+
+  /** Zooms and moves as another one does. */
+  adopt(from: StackView): void {
+    if (!this.viewport || !from.viewport) return
+    const [own, other] = [this.shown()?.mmPerPixel, from.shown()?.mmPerPixel]
+    adoptFraming(this.viewport, from.viewport, own && other ? other / own : null)
+  }
+
+  /** As large as in the patient, on a screen of whose CSS pixels one is `mm` large; false where the image tells no size. */
+  trueSize(mm: number): boolean {
+    const now = this.shown()?.mmPerPixel
+    if (!this.viewport || !now) return false
+    widen(this.viewport, mm / now)
+    this.viewport.render()
+    return true
+  }
+
+  /** Shows the image nearest to a place in the patient, however it lies; false where that has no place here. */
+  reach(point: Types.Point3, reference: string): boolean {
+    const here = this.place()
+    if (!this.viewport || !here || here.reference !== reference) return false
+    this.follow({ point, normal: here.normal, reference })
+    return true
+  }
+
+  /** Where a place in the patient is, in CSS pixels from the upper left corner, and how far from the plane, in mm. */
+  spot(point: Types.Point3, reference: string): { at: Types.Point2; away: number } | null {
+    const here = this.place()
+    if (!this.viewport || !here || here.reference !== reference) return null
+    const away = Math.abs(dot(here.normal, [here.point[0] - point[0], here.point[1] - point[1], here.point[2] - point[2]]))
+    return { at: this.viewport.worldToCanvas(point), away }
+  }
+
   invert(): void {
     const invert = !this.viewport?.getProperties().invert
     this.viewport?.setProperties({ invert })
+    this.presenter?.tone()
     this.viewport?.render()
   }
 
@@ -271,6 +335,13 @@ export class StackView {
     const view = this.viewport!
     const data = view.getImageData()?.imageData as { indexToWorld(point: Types.Point3): Types.Point3 } | undefined
     return data ? view.worldToCanvas([...data.indexToWorld([-0.5, -0.5, 0])] as Types.Point3) : [0, 0]
+  }
+
+  private step(): Types.Point2 {
+    const data = this.viewport!.getImageData()?.imageData as { indexToWorld(point: Types.Point3): Types.Point3 } | undefined
+    if (!data) return [1, 1]
+    const [origin, right, down] = [[0, 0], [1, 0], [0, 1]].map(([x, y]) => this.viewport!.worldToCanvas([...data.indexToWorld([x!, y!, 0])] as Types.Point3))
+    return [Math.hypot(right![0] - origin![0], right![1] - origin![1]), Math.hypot(down![0] - origin![0], down![1] - origin![1])]
   }
 
   /** One pixel of the screen for one of the image, not interpolated, on the screen's own grid. */
@@ -300,6 +371,7 @@ export class StackView {
     view.setCamera({ flipHorizontal: false, flipVertical: false })
     view.setViewPresentation({ rotation: 0 })
     view.resetCamera()
+    this.presenter?.again()
     view.render()
   }
 }

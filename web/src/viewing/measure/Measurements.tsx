@@ -1,6 +1,6 @@
-import { ActionIcon, Button, Checkbox, Loader, Text, TextInput, Tooltip, UnstyledButton } from '@mantine/core'
+import { ActionIcon, Button, Checkbox, Loader, Text, Tooltip } from '@mantine/core'
 import { notifications } from '@mantine/notifications'
-import { IconChevronLeft, IconChevronRight, IconPencil, IconRuler, IconTrash } from '@tabler/icons-react'
+import { IconChevronLeft, IconChevronRight, IconRuler } from '@tabler/icons-react'
 import { useMediaQuery } from '@mantine/hooks'
 import { useEffect, useRef, useState, useSyncExternalStore } from 'react'
 import { useTranslation } from 'react-i18next'
@@ -11,63 +11,90 @@ import { usePreference } from '../../app/preferences'
 import type { Stack } from '../engine/series'
 import type { Viewing } from '../model'
 import { Drawing, type State } from './drawing'
+import { Entry } from './Entry'
 import classes from './Measurements.module.css'
+import { Questions } from './Questions'
 import type { Annotation, Measured } from './shapes'
 
 interface Props {
   viewing: Viewing
-  study: string
-  stacks: Stack[]
+  /** The study that is read, then those beside it, with what is known of their stacks. */
+  studies: { study: string; title: string; stacks: Stack[] }[]
 }
 
-/** What is measured in the study: one's own, kept by itself, and what reports say. */
-export function Measurements({ viewing, study, stacks }: Props) {
+/** What is measured in the studies that are open: one's own, kept by itself, and what reports say. */
+export function Measurements({ viewing, studies }: Props) {
   const { t } = useTranslation()
-  const [drawing] = useState(() => new Drawing(study))
-  const state = useSyncExternalStore(drawing.subscribe, drawing.get)
   const wide = useMediaQuery('(min-width: 62em)', true, { getInitialValueInEffect: false })
   const [kept, keep] = usePreference('viewing.measurements', true)
   // on a narrow screen it lies over the image: there only for as long as it is asked for
   const [over, setOver] = useState(false)
   const [open, setOpen] = wide ? [kept, keep] : [over, setOver]
+  const parts = studies.map((one) => <OneStudy key={one.study} {...one} viewing={viewing} open={open} several={studies.length > 1} />)
+  return (
+    <>
+      <Questions />
+      {open ? (
+        <aside className={classes.panel} aria-label={t('measuring.title')}>
+          <header className={classes.head}>
+            <Text size="sm" fw={600} component="h2" m={0}>
+              {t('measuring.title')}
+            </Text>
+            <span />
+            <ActionIcon variant="subtle" color="gray" aria-label={t('measuring.hide')} onClick={() => setOpen(false)}>
+              <IconChevronRight size={16} />
+            </ActionIcon>
+          </header>
+          {parts}
+        </aside>
+      ) : (
+        <aside className={classes.rail} aria-label={t('measuring.title')}>
+          <Tooltip label={t('measuring.show')} position="left">
+            <ActionIcon variant="subtle" color="gray" aria-label={t('measuring.show')} onClick={() => setOpen(true)}>
+              <IconChevronLeft size={16} />
+            </ActionIcon>
+          </Tooltip>
+          <IconRuler size={16} stroke={1.6} aria-hidden />
+          {parts}
+        </aside>
+      )}
+    </>
+  )
+}
 
-  useEffect(() => drawing.start(), [drawing])
+/** Those of one study: its drawings live as long as it is open, whether they are listed or not. */
+function OneStudy({ study, title, stacks, viewing, open, several }: Props['studies'][number] & { viewing: Viewing; open: boolean; several: boolean }) {
+  const { t } = useTranslation()
+  const drawing = useDrawing(study)
+  const state = useSyncExternalStore(drawing.subscribe, drawing.get)
   const images = stacks.flatMap((one) => one.imageIds)
   const known = images.length
   // a series more is known: what was drawn on it can be shown
   useEffect(() => drawing.know(images), [drawing, known])
 
-  const go = (one: { sop: string; frame: number }) => {
-    const id = drawing.imageOf(one)
-    const stack = stacks.find((each) => id !== undefined && each.imageIds.includes(id))
-    if (id && stack) void show(viewing, stack, stack.imageIds.indexOf(id) + 1)
+  const entry = (one: Annotation | Measured, own: boolean) => {
+    const image = drawing.imageOf(one)
+    const stack = stacks.find((each) => image !== undefined && each.imageIds.includes(image))
+    const number = stack && image ? stack.imageIds.indexOf(image) + 1 : 0
+    const go = () => stack && void show(viewing, stack, number)
+    return <Entry key={one.id} one={one} drawing={own ? drawing : undefined} go={go} number={number} image={image} />
   }
-
   if (!open) {
     return (
-      <aside className={classes.rail} aria-label={t('measuring.title')}>
-        <Tooltip label={t('measuring.show')} position="left">
-          <ActionIcon variant="subtle" color="gray" aria-label={t('measuring.show')} onClick={() => setOpen(true)}>
-            <IconChevronLeft size={16} />
-          </ActionIcon>
-        </Tooltip>
-        <IconRuler size={16} stroke={1.6} aria-hidden />
+      <>
         <Text size="xs">{state.own.length + state.measured.length || ''}</Text>
         {state.status === 'waiting' && <span className={classes.alarm} role="status" aria-label={t('measuring.status.waiting')} />}
-      </aside>
+      </>
     )
   }
   return (
-    <aside className={classes.panel} aria-label={t('measuring.title')}>
-      <header className={classes.head}>
-        <Text size="sm" fw={600} component="h2" m={0}>
-          {t('measuring.title')}
+    <section className={classes.study} aria-label={title}>
+      <div className={classes.about}>
+        <Text size="xs" c="dimmed" truncate>
+          {several && title}
         </Text>
         <Keeping state={state} again={drawing.keepNow} />
-        <ActionIcon variant="subtle" color="gray" aria-label={t('measuring.hide')} onClick={() => setOpen(false)}>
-          <IconChevronRight size={16} />
-        </ActionIcon>
-      </header>
+      </div>
       <div className={classes.list}>
         {state.failed !== null && <ErrorNote error={state.failed} again={() => void drawing.read()} />}
         {state.status !== 'opening' && !state.own.length && !state.measured.length && state.failed === null && (
@@ -80,9 +107,7 @@ export function Measurements({ viewing, study, stacks }: Props) {
             {t('measuring.revising')}
           </Text>
         )}
-        {state.own.map((one) => (
-          <Entry key={one.id} one={one} drawing={drawing} go={() => go(one)} number={numberOf(drawing, stacks, one)} />
-        ))}
+        {state.own.map((one) => entry(one, true))}
         {groups(state).map(([report, those]) => (
           <section key={report} className={classes.report} data-testid="report">
             <div className={classes.said}>
@@ -95,9 +120,7 @@ export function Measurements({ viewing, study, stacks }: Props) {
                 </Button>
               )}
             </div>
-            {those.map((one) => (
-              <Entry key={one.id} one={one} go={() => go(one)} number={numberOf(drawing, stacks, one)} />
-            ))}
+            {those.map((one) => entry(one, false))}
           </section>
         ))}
         {state.leftOut > 0 && (
@@ -106,9 +129,31 @@ export function Measurements({ viewing, study, stacks }: Props) {
           </Text>
         )}
       </div>
-      <Save drawing={drawing} state={state} />
-    </aside>
+      {(!several || state.own.length > 0) && <Save drawing={drawing} state={state} />}
+    </section>
   )
+}
+
+/** Drawings of open studies: a panel that is opened or closed finds them as they were. */
+const drawings = new Map<string, { drawing: Drawing; users: number; end: () => void }>()
+
+function useDrawing(study: string): Drawing {
+  const [drawing] = useState(() => drawings.get(study)?.drawing ?? new Drawing(study))
+  useEffect(() => {
+    const found = drawings.get(study) ?? { drawing, users: 0, end: drawing.start() }
+    found.users += 1
+    drawings.set(study, found)
+    return () => {
+      found.users -= 1
+      // the same study again in the same moment is no end
+      setTimeout(() => {
+        if (found.users > 0 || drawings.get(study) !== found) return
+        drawings.delete(study)
+        found.end()
+      })
+    }
+  }, [study, drawing])
+  return drawing
 }
 
 function Keeping({ state, again }: { state: State; again: () => void }) {
@@ -172,85 +217,6 @@ function Save({ drawing, state }: { drawing: Drawing; state: State }) {
   )
 }
 
-interface EntryProps {
-  one: Annotation | Measured
-  number: number
-  go: () => void
-  /** Of what may be changed here. */
-  drawing?: Drawing
-}
-
-function Entry({ one, number, go, drawing }: EntryProps) {
-  const { t } = useTranslation()
-  const [editing, setEditing] = useState(false)
-  const values = one.values ?? []
-  const tool = one.tool as Annotation['tool'] | 'other'
-  const words = tool === 'other' || tool === 'text' || tool === 'ratio' ? t(`measuring.${tool}`) : t(`viewing.tool.${tool}`)
-  const done = (label: string) => {
-    setEditing(false)
-    if (label !== one.label) drawing?.label(one.id, label)
-  }
-  return (
-    <div className={classes.entry} data-testid="measurement">
-      {editing ? (
-        <TextInput
-          size="xs"
-          autoFocus
-          aria-label={t('measuring.label')}
-          defaultValue={one.label}
-          maxLength={256}
-          onBlur={(event) => done(event.currentTarget.value.trim())}
-          onKeyDown={(event) => {
-            event.stopPropagation()
-            if (event.key === 'Enter') done(event.currentTarget.value.trim())
-            if (event.key === 'Escape') setEditing(false)
-          }}
-        />
-      ) : (
-        <UnstyledButton className={classes.go} onClick={go} title={t('measuring.go')} disabled={!number}>
-          <Text size="xs" fw={550} truncate>
-            {one.label || words}
-          </Text>
-          <Text size="xs" c="dimmed" truncate>
-            {[one.label && words, number > 0 && t('measuring.image', { number }), 'finding' in one && one.finding].filter(Boolean).join(' · ')}
-          </Text>
-          <span className={classes.values}>
-            {values.map((value) => (
-              <Figure key={value.name} value={value} alone={values.length === 1} />
-            ))}
-          </span>
-        </UnstyledButton>
-      )}
-      {drawing && !editing && (
-        <span className={classes.actions}>
-          <ActionIcon size="sm" variant="subtle" color="gray" aria-label={t('measuring.editLabel')} onClick={() => setEditing(true)}>
-            <IconPencil size={14} />
-          </ActionIcon>
-          <ActionIcon size="sm" variant="subtle" color="gray" aria-label={t('measuring.remove')} onClick={() => drawing.remove(one.id)}>
-            <IconTrash size={14} />
-          </ActionIcon>
-        </span>
-      )}
-    </div>
-  )
-}
-
-const UNITS: Record<string, string> = { mm2: 'mm²', px2: 'px²', deg: '°', raw: '', ratio: '' }
-
-function Figure({ value, alone }: { value: Measured['values'][number]; alone: boolean }) {
-  const { t, i18n } = useTranslation()
-  const key = `measuring.value.${value.name}`
-  const name = i18n.exists(key) ? t(key as 'measuring.value.length') : value.name
-  const unit = UNITS[value.unit] ?? value.unit
-  const digits = Math.abs(value.value) >= 1000 ? 0 : value.unit === 'ratio' ? 3 : 1
-  return (
-    <span className={classes.value}>
-      {!alone && <span className={classes.name}>{name}</span>}
-      {value.value.toFixed(digits)} {unit}
-    </span>
-  )
-}
-
 /** A person's name as it is read: its first group without carets. */
 function name(text: string): string {
   return text.split('=')[0]!.split('^').filter(Boolean).join(' ')
@@ -263,13 +229,6 @@ function groups(state: State): [string, Measured[]][] {
     if (!replaced.has(one.report)) found.set(one.report, [...(found.get(one.report) ?? []), one])
   }
   return [...found.entries()].reverse()
-}
-
-/** Which image of its series it is on, from 1; 0 where that is not known. */
-function numberOf(drawing: Drawing, stacks: Stack[], one: { sop: string; frame: number }): number {
-  const id = drawing.imageOf(one)
-  const stack = stacks.find((each) => id !== undefined && each.imageIds.includes(id))
-  return stack && id ? stack.imageIds.indexOf(id) + 1 : 0
 }
 
 /** Shows an image, in the pane where its stack is already, else in the active one. */

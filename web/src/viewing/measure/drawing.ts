@@ -9,6 +9,9 @@ import { api, data } from '../../api/client'
 import { Problem } from '../../api/problem'
 import { frameOf } from '../engine/frames'
 import { start } from '../engine/start'
+import { TOOLS } from '../engine/tools'
+import { asking } from './asking'
+import { takeCalibrations } from './calibrations'
 import { drawnOf, imageOf, isNothing, markOf, plainOf, type Annotation, type Drawn, type Measured } from './shapes'
 
 export type Status = 'opening' | 'empty' | 'saving' | 'saved' | 'waiting'
@@ -88,11 +91,22 @@ export class Drawing {
   /** Takes away what is no drawing, when the tool is done with it. */
   private readonly ended = (event: Event): void => {
     const drawn = (event as CustomEvent<{ annotation: Drawn }>).detail.annotation
-    if (!isNothing(drawn)) return
-    setTimeout(() => {
+    const away = () => {
       if (drawn.annotationUID) annotations.state.removeAnnotation(drawn.annotationUID)
-      for (const one of getRenderingEngines() ?? []) one.render()
-    })
+      redraw()
+    }
+    if (isNothing(drawn)) setTimeout(away)
+    else if (drawn.metadata.toolName === TOOLS.calibration.class.toolName && this.holds(drawn)) {
+      asking.ask({
+        kind: 'known',
+        answer: (mm) => {
+          if (!mm) return away()
+          markOf(drawn).known = mm
+          this.refresh()
+          this.changed()
+        },
+      })
+    }
   }
 
   /** Reads what is kept and what reports say. */
@@ -108,7 +122,7 @@ export class Drawing {
       const here = new Set(this.collect().map((one) => one.id))
       this.pending.push(...draft.annotations.filter((one) => !here.has(one.id)))
       this.open = true
-      this.kept = draft.version ? text([...this.pending, ...this.collect()], draft.previous) : ''
+      this.kept = draft.version ? text(this.own(), draft.previous) : ''
       this.set({ previous: draft.previous })
       this.place()
       this.refresh()
@@ -166,15 +180,26 @@ export class Drawing {
       annotations.state.addAnnotation(made, made.metadata.FrameOfReferenceUID ?? '')
       changed = true
     }
+    this.calibrate()
     if (changed) redraw()
   }
 
   /** What is on the images of this study. */
   private drawn(): Drawn[] {
-    return annotations.state.getAllAnnotations().filter((one): one is Drawn => {
-      const image = one.metadata && imageOf(one as Drawn)
-      return image !== undefined && image.includes(`/studies/${this.study}/`)
-    })
+    return annotations.state.getAllAnnotations().filter((one): one is Drawn => Boolean(one.metadata) && this.holds(one as Drawn))
+  }
+
+  private holds(drawn: Drawn): boolean {
+    return imageOf(drawn)?.includes(`/studies/${this.study}/`) ?? false
+  }
+
+  private readonly order = new Map<string, number>()
+
+  /** Of the draft, in the order in which it was drawn; the tools keep each kind for itself. */
+  private own(): Annotation[] {
+    const all = [...this.pending, ...this.collect()]
+    for (const one of all) if (!this.order.has(one.id)) this.order.set(one.id, this.order.size)
+    return all.sort((a, b) => this.order.get(a.id)! - this.order.get(b.id)!)
   }
 
   private collect(): Annotation[] {
@@ -182,13 +207,21 @@ export class Drawing {
   }
 
   private refresh(): void {
-    const own = [...this.pending, ...this.collect()]
+    this.calibrate()
+    const own = this.own()
     if (text(own, []) !== text(this.state.own, [])) this.set({ own })
+  }
+
+  /** One's own calibrations count after those of reports. */
+  private calibrate(): void {
+    const replaced = new Set(this.state.previous)
+    const said = this.state.measured.filter((one) => !replaced.has(one.report))
+    if (takeCalibrations(this.study, [...said, ...this.own()], (one) => this.imageOf(one))) redraw()
   }
 
   private dirty(): boolean {
     if (!this.open) return this.state.own.length > 0
-    const own = [...this.pending, ...this.collect()]
+    const own = this.own()
     return own.length || this.version ? text(own, this.state.previous) !== this.kept : false
   }
 
@@ -216,7 +249,7 @@ export class Drawing {
     if (this.busy) return
     this.busy = true
     clearTimeout(this.timer)
-    const own = [...this.pending, ...this.collect()]
+    const own = this.own()
     const sent = text(own, this.state.previous)
     this.set({ status: 'saving' })
     try {
@@ -247,7 +280,7 @@ export class Drawing {
   private async join(): Promise<void> {
     const draft = await data(api.GET('/studies/{study_uid}/draft', { params: { path: { study_uid: this.study } } }))
     const before = new Set((this.kept ? (JSON.parse(this.kept) as [Annotation[]])[0] : []).map((one) => one.id))
-    const here = new Set([...this.pending, ...this.collect()].map((one) => one.id))
+    const here = new Set(this.own().map((one) => one.id))
     // what was known and is not here any more was deleted here
     this.pending.push(...draft.annotations.filter((one) => !here.has(one.id) && !before.has(one.id)))
     this.version = draft.version
@@ -281,7 +314,7 @@ export class Drawing {
     this.pending.push(
       ...taken
         .filter((one) => !known.has(one.id) && one.tool !== 'other')
-        .map(({ id, tool, sop, frame, points, values, label }) => ({ id, tool, sop, frame, points, values, label, world: [], colour: '' }) as Annotation),
+        .map(({ id, tool, sop, frame, points, values, label, spacing }) => ({ id, tool, sop, frame, points, values, label, spacing, world: [], colour: '' }) as Annotation),
     )
     this.set({ previous: [...this.state.previous, report] })
     this.place()
@@ -305,7 +338,7 @@ export class Drawing {
   }
 
   private async become(save: string, keyImages: boolean): Promise<void> {
-    const own = [...this.pending, ...this.collect()]
+    const own = this.own()
     await data(
       api.POST('/studies/{study_uid}/measurements', {
         params: { path: { study_uid: this.study } },

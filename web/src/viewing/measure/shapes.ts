@@ -5,6 +5,7 @@ import type { Types } from '@cornerstonejs/tools'
 import type { components } from '../../api/schema'
 import { frameOf } from '../engine/frames'
 import { TOOLS } from '../engine/tools'
+import { numbersOf, pixelsOf, type Numbers } from './values'
 
 export type Annotation = components['schemas']['Annotation']
 export type Measured = components['schemas']['Measured']
@@ -15,13 +16,13 @@ type Vector = [number, number, number]
 export type Drawn = Types.Annotation & { metadata: NonNullable<Types.Annotation['metadata']> }
 
 /** Tools of ours that are kept, by Cornerstone's name. */
-const KEPT: Tool[] = ['length', 'angle', 'cobb', 'bidirectional', 'ellipse', 'rectangle', 'freehand', 'probe', 'arrow']
+const KEPT: Tool[] = ['length', 'angle', 'cobb', 'bidirectional', 'ellipse', 'rectangle', 'freehand', 'probe', 'arrow', 'ratio', 'calibration']
 const NAMES: Partial<Record<Tool, string>> = Object.fromEntries(
   KEPT.map((tool) => [tool, TOOLS[tool as keyof typeof TOOLS].class.toolName]),
 )
 const TOOL_OF = new Map(Object.entries(NAMES).map(([tool, name]) => [name, tool as Tool]))
 const COUNTS: Partial<Record<Tool, number>> = {
-  ...{ length: 2, angle: 3, cobb: 4, bidirectional: 4, ellipse: 4, rectangle: 4, probe: 1, arrow: 2 },
+  ...{ length: 2, angle: 3, cobb: 4, bidirectional: 4, ellipse: 4, rectangle: 4, probe: 1, arrow: 2, ratio: 4, calibration: 2 },
 }
 /** An outline keeps so many points at the most; the server takes no more. */
 const MOST_POINTS = 5000
@@ -66,7 +67,6 @@ interface Data {
   label?: string
   handles?: { points?: Vector[] }
   contour?: { polyline?: Vector[]; closed?: boolean }
-  cachedStats?: Record<string, Record<string, unknown> | undefined>
 }
 
 /** What marks annotations that came from reports: they are not part of the draft. */
@@ -74,6 +74,9 @@ export interface Mark {
   report?: string
   /** Numbers as they were kept, until the image is shown and they are made anew. */
   values?: Value[]
+  spacing?: Annotation['spacing']
+  /** Of a calibration: how many mm its line is long. */
+  known?: number
 }
 
 export function markOf(drawn: Drawn): Mark {
@@ -98,7 +101,7 @@ export function isNothing(drawn: Drawn): boolean {
 export function plainOf(drawn: Drawn): Annotation | null {
   const tool = TOOL_OF.get(drawn.metadata.toolName)
   const imageId = imageOf(drawn)
-  if (!tool || !imageId || !drawn.annotationUID) return null
+  if (!tool || !imageId || !drawn.annotationUID || (tool === 'calibration' && !markOf(drawn).known)) return null
   const { instance, frame } = frameOf(imageId)!
   const data = drawn.data as Data
   const plane = planeOf(imageId)
@@ -112,15 +115,15 @@ export function plainOf(drawn: Drawn): Annotation | null {
   if (tool === 'bidirectional' && far(world[2]!, world[3]!) > far(world[0]!, world[1]!)) {
     world = [world[2]!, world[3]!, world[0]!, world[1]!]
   }
-  const made = valuesOf(tool, data)
+  const points = world.map((point) => toPixel(plane, point))
   return {
     id: drawn.annotationUID,
     tool,
     sop: instance.sop,
     frame,
-    points: world.map((point) => toPixel(plane, point)),
+    points,
     world: [],
-    values: made.length ? made : (markOf(drawn).values ?? []),
+    ...measured(tool, points, drawn, imageId),
     label: (data.label ?? '').trim().slice(0, 256),
     colour: '',
   }
@@ -128,39 +131,14 @@ export function plainOf(drawn: Drawn): Annotation | null {
 
 const far = (a: Vector, b: Vector) => Math.hypot(a[0] - b[0], a[1] - b[1], a[2] - b[2])
 
-function unitOf(text: unknown): Value['unit'] | null {
-  const said = String(text ?? '')
-  const square = /[²2]/.test(said)
-  if (said.startsWith('mm')) return square ? 'mm2' : 'mm'
-  if (said.startsWith('px')) return square ? 'px2' : 'px'
-  if (said === 'HU') return 'HU'
-  return said.startsWith('SUV') ? 'SUV' : null
-}
-
-function valuesOf(tool: Tool, data: Data): Value[] {
-  const stats = Object.values(data.cachedStats ?? {}).find((one) => one && Object.values(one).some((value) => value !== null))
-  if (!stats) return []
-  const values: Value[] = []
-  const put = (name: Value['name'], value: unknown, unit: Value['unit'] | null) => {
-    if (unit && typeof value === 'number' && Number.isFinite(value)) values.push({ name, value, unit })
-  }
-  const grey = unitOf(stats.modalityUnit) ?? 'raw'
-  if (tool === 'length') put('length', stats.length, unitOf(stats.unit))
-  else if (tool === 'angle' || tool === 'cobb') put('angle', stats.angle, 'deg')
-  else if (tool === 'bidirectional') {
-    const both = [stats.length, stats.width].filter((one): one is number => typeof one === 'number').sort((a, b) => b - a)
-    put('long', both[0], unitOf(stats.unit))
-    put('short', both[1], unitOf(stats.unit))
-  } else if (tool === 'probe') put('value', stats.value, grey)
-  else {
-    put('area', stats.area, unitOf(stats.areaUnit))
-    put('perimeter', stats.perimeter, unitOf(stats.unit))
-    put('mean', stats.mean, grey)
-    put('std', stats.stdDev, grey)
-    put('min', stats.min, grey)
-    put('max', stats.max, grey)
-  }
-  return values
+/** Of reports what they say, of what waits for its image what was kept, of all else what it is now. */
+function measured(tool: Tool, points: number[][], drawn: Drawn, imageId: string): Numbers {
+  const { report, values = [], spacing = '', known } = markOf(drawn)
+  if (report) return { values, spacing }
+  if (tool === 'calibration') return { values: known ? [{ name: 'length', value: known, unit: 'mm' }] : [], spacing: '' }
+  const made = numbersOf(tool, points, frameOf(imageId)!)
+  // without its pixels less is known than was kept
+  return made.values.length >= values.length || pixelsOf(imageId) ? made : { values, spacing }
 }
 
 /** For Cornerstone, on the image of this id; null where no tool of ours draws it. `report`: where it was read from. */
@@ -176,7 +154,8 @@ export function drawnOf(one: Annotation | Measured, imageId: string, report?: st
   const world = points.map((point) => toWorld(plane, point))
   const [a, b] = [plane.row, plane.column]
   const normal: Vector = [-(a[1] * b[2] - a[2] * b[1]), -(a[2] * b[0] - a[0] * b[2]), -(a[0] * b[1] - a[1] * b[0])]
-  const mark: Mark = { report, values: (one.values ?? []) as Value[] }
+  const mark: Mark = { report, values: (one.values ?? []) as Value[], spacing: one.spacing as Mark['spacing'] }
+  if (tool === 'calibration') mark.known = mark.values?.find((value) => value.name === 'length')?.value
   return {
     annotationUID: report ? `${report}/${one.id}` : one.id,
     highlighted: false,

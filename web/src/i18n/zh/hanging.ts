@@ -1,0 +1,33 @@
+import type { Words } from '../en'
+import type { hanging as english } from '../en/hanging'
+
+export const hanging: Words<typeof english> = {
+  forThis: '适用于此类检查',
+  save: '将此布局用于同类检查',
+  manage: '全部挂片方案',
+  beside: '自动并排显示相关既往检查',
+  current: '使用中',
+  owner: { user: '仅本人', department: '科室', hospital: '全院' },
+  name: '名称',
+  for: '适用范围',
+  likeThis: '同类检查',
+  modality: '设备类型',
+  bodyPart: '检查部位',
+  procedure: '描述中的关键词',
+  procedureHelp: '检查、序列或扫描协议的描述须包含全部关键词。',
+  any: '不限',
+  anyExam: '任意检查',
+  windows: '同时保存当前窗宽窗位',
+  missing_one: '{{count}} 个视窗的内容在其他检查中无法找到，将留空。',
+  missing_other: '{{count}} 个视窗的内容在其他检查中无法找到，将留空。',
+  kept: '“{{name}}”已保存，同类检查将按此布局打开。',
+  all: '挂片方案',
+  none: '暂无挂片方案。请先按习惯布置一个检查，再保存用于同类检查。',
+  rename: '重命名 {{name}}',
+  delete: '删除 {{name}}',
+  import: '导入',
+  export: '导出',
+  imported_one: '已导入 {{count}} 个方案。',
+  imported_other: '已导入 {{count}} 个方案。',
+  noFile: '这不是挂片方案文件。',
+}
