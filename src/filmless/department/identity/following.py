@@ -27,7 +27,14 @@ log = logging.getLogger(__name__)
 READER = "identity"
 #: after which an unmatched exam of the green channel becomes a task
 LATE = timedelta(hours=24)
-_KINDS = ("identity-changed", "person-changed", "series-settled", "exam-changed", "exam-images")
+_KINDS = (
+    "identity-changed",
+    "person-changed",
+    "instances-stored",
+    "series-settled",
+    "exam-changed",
+    "exam-images",
+)
 _EVENTS = 200
 
 
@@ -49,7 +56,11 @@ class Follower:
         with reading(engine) as connection:
             behind = events.position(connection, READER)
             found = events.after(connection, behind, kinds=_KINDS, limit=_EVENTS)
+        # an exam's images come in many events: one look is enough
+        stored = {event.body["study_uid"]: event.seq for event in found if event.kind == "instances-stored"}
         for event in found:
+            if event.kind == "instances-stored" and stored[event.body["study_uid"]] != event.seq:
+                continue
             try:
                 self._follow(event)
             except FilmlessError as error:
@@ -80,7 +91,7 @@ class Follower:
         with reading(self._engine) as connection:
             if event.kind == "person-changed" and DEMOGRAPHIC & set(body["what"]):
                 return of_person(connection, body["person"])
-            if event.kind == "series-settled":
+            if event.kind in ("instances-stored", "series-settled"):
                 return [body["study_uid"]]
             if event.kind == "exam-images" or (event.kind == "exam-changed" and body["transition"] == "T09"):
                 return exams.studies_of(connection, exams.get(connection, body["exam"]))
