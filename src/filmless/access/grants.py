@@ -11,6 +11,7 @@ from filmless.access.account_tables import accounts, sessions
 from filmless.access.account_tables import grants as table
 from filmless.access.accounts import Account, get
 from filmless.access.acting import Acting
+from filmless.access.audit.model import Kind
 from filmless.access.model import (
     EVERYWHERE,
     Action,
@@ -115,6 +116,16 @@ def grant(
         scope=scope_as_json(scope),
         until=until.isoformat() if until else None,
     )
+    if source != "first" and (role is Role.PAD or scope.sensitive):
+        # who may see everything, or the studies of colleagues: a privacy officer hears of it by himself
+        acting.note(
+            connection,
+            "own rights widened" if acting.who.account == account.id else "wide rights given",
+            kind=Kind.ALERT,
+            account=account.name,
+            role=role.value,
+            scope=scope_as_json(scope),
+        )
     return _given(made, frozenset())
 
 

@@ -157,3 +157,15 @@ share_sessions = Table(
     Column("ends_at", Moment, nullable=False),
     Index("ix_share_sessions_link_id", "link_id"),
 )
+
+#: alarms that somebody in charge has seen: what they are about is nobody's news until something of it is newer
+alarms_seen = Table(
+    "alarms_seen",
+    metadata,
+    #: app.alarms.model.Why
+    Column("why", String(16), primary_key=True),
+    #: which device; "": there is but one
+    Column("about", String(64), primary_key=True),
+    Column("seen_at", Moment, nullable=False),
+    Column("seen_by", String(80), nullable=False),
+)

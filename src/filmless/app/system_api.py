@@ -22,12 +22,12 @@ from filmless.access.api.words import PROBLEMS, At, Host, In, Line, Who
 from filmless.access.audit.model import Entry, Kind
 from filmless.access.model import Action, Principal, may, permit
 from filmless.app import control
-from filmless.app.alarms import conditions, telling
+from filmless.app.alarms import conditions, seen, telling
 from filmless.app.alarms.model import Channel, Condition, Why
 from filmless.app.settings import Settings
 from filmless.archive import quarantine
 from filmless.archive.api.deciding import quarantined_for
-from filmless.db.work import reading
+from filmless.db.work import reading, writing
 from filmless.exchange.job_api import JobDesk
 from filmless.kit.errors import Defect, FilmlessError, Refused, Unavailable
 
@@ -117,6 +117,15 @@ class Alarm(BaseModel):
     about: str = Field(description="Which device or file; empty where there is but one.")
     count: int = Field(description="How many, or bytes, or days; 0 where that says nothing.")
     reason: str
+    seen_by: str = Field(description="Who has seen it, since nothing newer happened; empty: nobody yet.")
+    seen_at: datetime | None
+
+
+class SeenAlarm(In):
+    """An alarm that the one who asks has seen."""
+
+    why: Literal["job", "alert"]
+    about: Line = Field(default="", max_length=64, description="As the alarm says.")
 
 
 class Tested(BaseModel):
@@ -189,7 +198,17 @@ def router(server: Server | None) -> APIRouter:
     @made.get("/alarms", summary="What needs whoever asks")
     def list_alarms(who: Who, of: At_) -> Alarms:
         found = list(_alarms(of, who))
-        return Alarms(alarms=sorted(found, key=lambda one: not one.grave))
+        return Alarms(alarms=sorted(found, key=lambda one: (bool(one.seen_by), not one.grave)))
+
+    @made.post(
+        "/alarms/seen", status_code=204, summary="Say that an alarm was seen, until something is newer"
+    )
+    def see_alarm(body: SeenAlarm, who: Who, of: At_, at: At, host: Host) -> None:
+        permit(who, Action.JOBS if body.why == "job" else Action.AUDIT)
+        with writing(of.engine) as connection:
+            seen.mark(connection, body.why, body.about, at.acting(who, host))
+        with of.seeing:
+            of.seen.pop("jobs", None)
 
     @made.post("/alarms/test", summary="Send a test of how alarms are told")
     async def test_alarms(who: Looking, of: At_, at: At, host: Host) -> TestAnswer:
@@ -273,8 +292,18 @@ def _alarms(of: Server, who: Principal) -> Iterator[Alarm]:
                 found.append(Condition("quarantine", count=waiting))
         if may(who, Action.REVIEW_BREAK_GLASS) and (count := emergency.waiting_for_review(connection)):
             found.append(Condition("emergency", count=count))
+        if may(who, Action.AUDIT):
+            found += conditions.of_alerts(connection, seen.of(connection, "alert"))
     for one in found:
-        yield Alarm(why=one.why, grave=one.grave, about=one.about, count=one.count, reason=one.reason)
+        yield Alarm(
+            why=one.why,
+            grave=one.grave,
+            about=one.about,
+            count=one.count,
+            reason=one.reason,
+            seen_by=one.seen.by if one.seen else "",
+            seen_at=one.seen.at if one.seen else None,
+        )
 
 
 def _of_health(of: Server) -> Iterator[Condition]:
@@ -299,7 +328,9 @@ def _of_jobs(of: Server) -> Iterator[Condition]:
     except Unavailable as error:
         yield Condition("job", grave=True, reason=error.message)
         return
-    yield from conditions.of_jobs(jobs)
+    with reading(of.engine) as connection:
+        known = seen.of(connection, "job")
+    yield from conditions.of_jobs(jobs, known)
 
 
 def _kept(of: Server, name: str, look: Callable[[], Any], stand: float = _STAND) -> Any:

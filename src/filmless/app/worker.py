@@ -28,7 +28,7 @@ from sqlalchemy import Connection, Engine, func, select
 from sqlalchemy.exc import SQLAlchemyError
 
 from filmless.app import logs
-from filmless.app.alarms import conditions
+from filmless.app.alarms import conditions, seen
 from filmless.app.alarms.model import Condition
 from filmless.app.alarms.telling import Teller
 from filmless.app.calling import tls_for_devices
@@ -210,7 +210,9 @@ class Watch:
         ]
         try:
             found += conditions.of_devices(self._engine)
-            found += conditions.of_jobs(self._jobs)
+            with reading(self._engine) as connection:
+                known = seen.of(connection, "job")
+            found += [one for one in conditions.of_jobs(self._jobs, known) if one.seen is None]
         except (SQLAlchemyError, FilmlessError):
             # what the database would say stays as it was told: nobody is told that it is over
             found += self._teller.standing(("device", "job"))

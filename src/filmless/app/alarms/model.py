@@ -1,6 +1,7 @@
 """The words of alarms."""
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final, Literal
 
 Why = Literal[
@@ -13,9 +14,12 @@ Why = Literal[
     "certificate",
     "quarantine",
     "emergency",
+    "alert",
     "telling",
 ]
 Channel = Literal["mail", "webhook"]
+#: those that somebody in charge can say to have seen
+SEEABLE: Final = ("job", "alert")
 #: those that are told by mail and webhook
 TOLD: Final = ("disk", "database", "device", "job", "certificate")
 
@@ -33,3 +37,13 @@ class Condition:
     count: int = 0
     #: for the screens of those in charge; not told to others
     reason: str = ""
+    #: who has seen it, and that nothing is newer
+    seen: "Seen | None" = None
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """That an account has seen an alarm, and when."""
+
+    by: str
+    at: datetime
