@@ -11,6 +11,9 @@ from filmless.access.model import Role
 class AccessSettings:
     """[access]: how people sign in."""
 
+    #: a hospital to try out (`filmless demonstrate`): the sign-in page names its accounts and their password, and it
+    #: is served on this machine alone
+    demonstration: bool = False
     #: characters that a password has at least
     password_length: int = 10
     #: wrong passwords or codes in a row after which an account is locked, and for how many minutes

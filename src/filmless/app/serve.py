@@ -39,6 +39,8 @@ from filmless.net.server import Server
 
 log = logging.getLogger(__name__)
 
+_THIS_MACHINE = ("127.0.0.1", "::1", "localhost")
+
 _SAME_SIGNAL_SECONDS = 1.0
 
 
@@ -54,6 +56,11 @@ def run(settings: Settings, say: Callable[[str], None]) -> None:
 
 async def _serve(settings: Settings, say: Callable[[str], None]) -> None:
     stopping = _stop_signals()
+    if settings.access.demonstration and settings.server.bind not in _THIS_MACHINE:
+        raise Refused(
+            "A demonstration tells its passwords: it is served on this machine alone (--bind 127.0.0.1).",
+            code="demonstration",
+        )
     # what is kept here is about patients: nobody but our own user and group may read it
     os.umask(0o027)
     async with AsyncExitStack() as stack:

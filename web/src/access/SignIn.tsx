@@ -4,6 +4,7 @@ import { useState, type FormEvent } from 'react'
 import { useTranslation } from 'react-i18next'
 
 import { api, data } from '../api/client'
+import type { components } from '../api/schema'
 import { Problem } from '../api/problem'
 import { wordsOf } from '../app/errors'
 import { language, LANGUAGES, setLanguage, type Language } from '../i18n'
@@ -118,6 +119,23 @@ export function SignIn() {
             )}
           </Stack>
         </form>
+        {ways.data?.demonstration && (
+          <Demonstration
+            of={ways.data.demonstration}
+            busy={busy}
+            enter={async (account) => {
+              setBusy(true)
+              try {
+                await api.POST('/session', { body: { name: account, password: ways.data!.demonstration!.password, code: '' } })
+                await client.invalidateQueries({ queryKey: ['session'] })
+              } catch (failure) {
+                setError(wordsOf(failure))
+              } finally {
+                setBusy(false)
+              }
+            }}
+          />
+        )}
         <Group justify="center" mt="xl">
           <SegmentedControl
             aria-label={t('app.menu.language')}
@@ -128,5 +146,33 @@ export function SignIn() {
         </Group>
       </main>
     </div>
+  )
+}
+
+interface DemonstrationProps {
+  of: components['schemas']['Demonstration']
+  busy: boolean
+  enter: (account: string) => Promise<void>
+}
+
+/** A hospital to try out: everybody of it, to be entered as. */
+function Demonstration({ of, busy, enter }: DemonstrationProps) {
+  const { t } = useTranslation()
+  return (
+    <section className={classes.demonstration} aria-label={t('access.demonstration.title')}>
+      <Text size="sm" fw={600} component="h2" m={0}>
+        {t('access.demonstration.title')}
+      </Text>
+      <Text size="xs" c="dimmed" mb="xs">
+        {t('access.demonstration.help', { password: of.password })}
+      </Text>
+      <div className={classes.everybody}>
+        {of.accounts.map((one) => (
+          <Button key={one.account + one.role} variant="default" size="compact-sm" justify="space-between" disabled={busy} onClick={() => void enter(one.account)} rightSection={<span className={classes.role}>{language() === 'zh' ? one.role_zh : one.role_en}</span>}>
+            {one.name}
+          </Button>
+        ))}
+      </div>
+    </section>
   )
 }

@@ -13,14 +13,14 @@ import {
   IconSun,
   IconZoomQuestion,
 } from '@tabler/icons-react'
-import { useQueryClient } from '@tanstack/react-query'
+import { useQuery, useQueryClient } from '@tanstack/react-query'
 import { lazy, Suspense, useState, type ReactNode } from 'react'
 import { useTranslation } from 'react-i18next'
 import { Link, useLocation } from 'wouter'
 
 import { ChangePassword } from '../access/ChangePassword'
 import { useMay, useSession } from '../access/session'
-import { api } from '../api/client'
+import { api, data } from '../api/client'
 import { language, LANGUAGES, setLanguage, type Language } from '../i18n'
 import { Alarms } from './Alarms'
 import { showError } from './errors'
@@ -33,6 +33,7 @@ const Why = lazy(() => import('../archive/why/Why').then((one) => ({ default: on
 export function Shell({ children }: { children: ReactNode }) {
   const { t } = useTranslation()
   const session = useSession()
+  const ways = useQuery({ queryKey: ['ways'], queryFn: () => data(api.GET('/session/ways')), staleTime: 600_000 })
   const [drawer, { open, close }] = useDisclosure(false)
   const map = useShortcutMap()
   const [, navigate] = useLocation()
@@ -71,7 +72,11 @@ export function Shell({ children }: { children: ReactNode }) {
           <UserMenu />
         </div>
       </header>
-      {session.first_account ? (
+      {ways.data?.demonstration ? (
+        <div className={classes.notice} role="status">
+          {t('access.demonstration.banner')}
+        </div>
+      ) : session.first_account ? (
         <div className={classes.notice} role="status">
           <IconBell size={12} style={{ verticalAlign: '-1px', marginRight: 6 }} />
           {t('app.firstAccount')}

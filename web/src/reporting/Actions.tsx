@@ -112,7 +112,7 @@ export function Actions({ report, editing, reload }: Props) {
     })
   const print = async () => {
     try {
-      const made = await data(api.POST('/reports/{report}/print', { params: path, body: {}, parseAs: 'blob' }))
+      const made = await data(api.POST('/reports/{report}/print', { params: path, body: { kind: 'print' }, parseAs: 'blob' }))
       const link = URL.createObjectURL(made as unknown as Blob)
       window.open(link, '_blank')
       setTimeout(() => URL.revokeObjectURL(link), 60_000)

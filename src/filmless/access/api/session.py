@@ -7,7 +7,7 @@ from typing import Literal
 from fastapi import APIRouter, Request, Response
 from pydantic import BaseModel, Field
 
-from filmless.access import model, sessions, sign_in, totp
+from filmless.access import demonstration, model, sessions, sign_in, totp
 from filmless.access.api.told import Told
 from filmless.access.api.words import (
     AccountName,
@@ -22,9 +22,9 @@ from filmless.access.api.words import (
 )
 from filmless.access.audit.model import Kind
 from filmless.access.gate import Gate, Must, SignedIn
-from filmless.access.model import Action
+from filmless.access.model import Action, Role
 from filmless.access.web import COOKIE
-from filmless.db.work import writing
+from filmless.db.work import reading, writing
 from filmless.kit.errors import Defect
 from filmless.net.http.origin import is_secure
 
@@ -58,6 +58,23 @@ class Whoami(BaseModel):
     ends_at: datetime | None = Field(description="When the session ends at the latest, or the token.")
 
 
+class DemonstrationAccount(BaseModel):
+    """An account of a demonstration, as which anybody may sign in."""
+
+    account: str
+    name: str
+    role: Role
+    role_zh: str
+    role_en: str
+
+
+class Demonstration(BaseModel):
+    """That this is a hospital to try out, and how one gets in."""
+
+    password: str
+    accounts: list[DemonstrationAccount] = Field(description="At most 40.")
+
+
 class Ways(BaseModel):
     """How one may sign in here."""
 
@@ -66,6 +83,7 @@ class Ways(BaseModel):
     oidc: str = Field(description="What the button for the OpenID provider says; empty: there is none.")
     password_length: int = Field(description="Characters that a new password has at least.")
     idle_minutes: int = Field(description="Minutes without a request after which a session ends.")
+    demonstration: Demonstration | None = Field(description="Null: patients are treated here.")
 
 
 class NewPassword(In):
@@ -119,6 +137,25 @@ def sign_in_ways(at: At) -> Ways:
         oidc=at.settings.oidc_label if at.provider is not None else "",
         password_length=at.settings.password_length,
         idle_minutes=at.settings.session_idle_minutes,
+        demonstration=_demonstration(at) if at.settings.demonstration else None,
+    )
+
+
+def _demonstration(at: Gate) -> Demonstration:
+    with reading(at.engine) as connection:
+        found = demonstration.everybody(connection)
+    return Demonstration(
+        password=demonstration.PASSWORD,
+        accounts=[
+            DemonstrationAccount(
+                account=one.account,
+                name=one.name,
+                role=one.role,
+                role_zh=model.ROLE_NAMES[one.role][1],
+                role_en=model.ROLE_NAMES[one.role][0],
+            )
+            for one in found
+        ],
     )
 
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     Volume = NDArray[np.int16]
-    Image = NDArray[np.generic]
+    Image = NDArray[Any]
 
 AIR: Final = -1000
 #: (HU, centre x y z, half axes x y z, turned by degrees in the plane); coordinates from -1 to 1
@@ -98,14 +98,23 @@ def chest(slices: int, size: int, extra: Sequence[Body] = (), *, seed: int = 1) 
         for turn in range(0, 360, 9):
             angle = np.radians(turn)
             ribs.append(
-                (480, (0.8 * np.cos(angle), 0.52 * np.sin(angle), level - 0.12 * np.sin(angle)), (0.06, 0.03, 0.045), turn)
+                (
+                    480,
+                    (0.8 * np.cos(angle), 0.52 * np.sin(angle), level - 0.12 * np.sin(angle)),
+                    (0.06, 0.03, 0.045),
+                    turn,
+                )
             )
     vessels: list[Body] = []
     for _ in range(140):
         side = draw.choice([-1, 1])
         reach = draw.random()
         thick = 0.026 * (1 - reach) + 0.006
-        centre = (side * (0.2 + 0.5 * reach), draw.uniform(-0.32, 0.32) * (0.3 + reach), draw.uniform(-0.75, 0.8))
+        centre = (
+            side * (0.2 + 0.5 * reach),
+            draw.uniform(-0.32, 0.32) * (0.3 + reach),
+            draw.uniform(-0.75, 0.8),
+        )
         vessels.append((40, centre, (thick * draw.uniform(1, 5), thick, thick), float(draw.uniform(-60, 60))))
     return body([*CHEST[:4], *vessels, *CHEST[4:], *ribs, *extra], slices, size, noise=14, seed=seed)
 
@@ -125,7 +134,8 @@ def projected(volume: "Volume", size: int, *, lateral: bool = False) -> "Image":
     picture = top * (1 - down) + bottom * down
     picture = np.sqrt(picture / picture.max())
     picture += np.random.default_rng(3).normal(0, 0.006, picture.shape)
-    return np.clip(picture * 4095, 0, 4095).astype(np.uint16)
+    shown: Image = np.clip(picture * 4095, 0, 4095).astype(np.uint16)
+    return shown
 
 
 def sector(size: tuple[int, int], *, stones: int = 2, seed: int = 5) -> "Image":
@@ -138,7 +148,7 @@ def sector(size: tuple[int, int], *, stones: int = 2, seed: int = 5) -> "Image":
     across, down = (x - columns / 2) / rows, y / rows + 0.12
     radius, angle = np.hypot(across, down), np.degrees(np.arctan2(across, down))
     seen = (np.abs(angle) < 34) & (radius > 0.17) & (radius < 1.05)
-    speckle = draw.rayleigh(1, (rows, columns)).astype(np.float32)
+    speckle: Any = draw.rayleigh(1, (rows, columns)).astype(np.float32)
     for axis in (0, 1):
         speckle = (speckle + np.roll(speckle, 1, axis) + np.roll(speckle, -1, axis)) / 3
     tissue = np.full((rows, columns), 0.36, np.float32)
@@ -167,7 +177,7 @@ def breast(size: tuple[int, int], *, seed: int = 9) -> "Image":
     y, x = np.mgrid[0:rows, 0:columns].astype(np.float32)
     down, out = (y - rows * 0.52) / (rows * 0.42), x / (columns * 0.8)
     inside = np.clip(1 - down**2 - out**2, 0, None)
-    texture = np.zeros((rows, columns), np.float32)
+    texture: Any = np.zeros((rows, columns), np.float32)
     for scale in (4, 8, 16, 32, 64):
         coarse = draw.normal(0, 1, (rows // scale + 2, columns // scale + 2)).astype(np.float32)
         blocks = np.kron(coarse, np.ones((scale, scale), np.float32))
@@ -175,12 +185,13 @@ def breast(size: tuple[int, int], *, seed: int = 9) -> "Image":
             blocks = np.mean([np.roll(blocks, step, axis) for step in range(-scale // 2, scale // 2)], axis=0)
         texture += blocks[:rows, :columns] * scale**0.7
     texture /= np.abs(texture).max()
-    picture = np.sqrt(inside) * (0.5 + 0.35 * np.clip(1 - 1.2 * out, 0, 1) * (1 + texture))
+    picture: Any = np.sqrt(inside) * (0.5 + 0.35 * np.clip(1 - 1.2 * out, 0, 1) * (1 + texture))
     for _ in range(9):
         row, column = rows * 0.46 + draw.normal(0, 14), columns * 0.38 + draw.normal(0, 14)
         picture[(y - row) ** 2 + (x - column) ** 2 < draw.uniform(1, 5)] += 0.3
     picture += draw.normal(0, 0.008, picture.shape)
-    return np.clip(picture * 4095, 0, 4095).astype(np.uint16)
+    shown: Image = np.clip(picture * 4095, 0, 4095).astype(np.uint16)
+    return shown
 
 
 #: where the wheel of nilearn has the average of 152 brains (MNI ICBM 2009a, T1)

@@ -1,4 +1,9 @@
 export const access = {
+  demonstration: {
+    title: 'DEMONSTRATION',
+    help: 'A hospital to try out, with nobody real in it. Everybody’s password is “{{password}}”.',
+    banner: 'DEMONSTRATION: nobody here is real. Not for patients.',
+  },
   signIn: {
     title: 'Sign in',
     name: 'Account name',
