@@ -35,6 +35,12 @@ interface Wanted {
 }
 const NOTHING: Wanted = { who: '', patient: '', study: '', host: '', kinds: [], outcome: null, from: null, to: null }
 
+/** What the address asks for: the bell leads to alerts. */
+function begun(): Wanted {
+  const kind = new URLSearchParams(window.location.search).get('kind')
+  return { ...NOTHING, kinds: KINDS.filter((one) => one === kind) }
+}
+
 function nextDay(day: string): string {
   const at = new Date(`${day}T00:00:00`)
   at.setDate(at.getDate() + 1)
@@ -43,8 +49,8 @@ function nextDay(day: string): string {
 
 export default function Audit() {
   const { t } = useTranslation()
-  const [fields, setFields] = useState<Wanted>(NOTHING)
-  const [wanted, setWanted] = useState<Wanted>(NOTHING)
+  const [fields, setFields] = useState<Wanted>(begun)
+  const [wanted, setWanted] = useState<Wanted>(begun)
   const [more, setMore] = useState(false)
   const [chosen, choose] = useState<string | null>(null)
   const [verifying, setVerifying] = useState(false)

@@ -1549,6 +1549,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/recalls": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Copies that are to come back */
+        get: operations["list_recalls"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/recalls/{delivery}/returned": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A copy has come back */
+        post: operations["copy_returned"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/rejections": {
         parameters: {
             query?: never;
@@ -1669,6 +1703,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/reports/{report}/deliveries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The copies of a report */
+        get: operations["list_copies"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/reports/{report}/diff": {
         parameters: {
             query?: never;
@@ -1714,6 +1765,44 @@ export interface paths {
         put?: never;
         /** The editor is still open */
         post: operations["keep_lock"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/reports/{report}/pdf": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * The report as PDF
+         * @description Without `delivery` what counts now, for looking at it. Characters that no font has are boxes in it, and are
+         *     counted in the header X-Missing-Characters; pictures that are gone in X-Lost-Pictures.
+         */
+        get: operations["show_pdf"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/reports/{report}/print": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Number a copy that is handed out */
+        post: operations["print_copy"];
         delete?: never;
         options?: never;
         head?: never;
@@ -2310,6 +2399,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/studies/{study_uid}/pictures": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The study as pictures in a ZIP archive */
+        get: operations["study_pictures"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/studies/{study_uid}/priors": {
         parameters: {
             query?: never;
@@ -2449,6 +2555,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/system/alarms/seen": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Say that an alarm was seen, until something is newer */
+        post: operations["see_alarm"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/system/alarms/test": {
         parameters: {
             query?: never;
@@ -2494,6 +2617,227 @@ export interface paths {
         put?: never;
         /** Abort an association */
         post: operations["abort_association"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/tasks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Open tasks that are for you */
+        post: operations["list_tasks"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/tasks/{number}/close": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Say what came of a task */
+        post: operations["close_task"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/technologist/exams": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Who waits, who is examined, whose images are not complete */
+        post: operations["list_work"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/technologist/exams/{exam}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** An exam, its images, and what the device told */
+        get: operations["work_page"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/technologist/exams/{exam}/change": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** More images, partial ones accepted, or all again */
+        post: operations["go_on_with_exam"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/technologist/exams/{exam}/discontinue": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** It is stopped */
+        post: operations["stop_exam"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/technologist/exams/{exam}/finish": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** It is made */
+        post: operations["finish_exam"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/technologist/exams/{exam}/reject": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Take images of it out of use */
+        post: operations["reject_images"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/technologist/exams/{exam}/send-back": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Not ready to be read after all */
+        post: operations["send_exam_back"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/technologist/exams/{exam}/start": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** It begins, after it was made sure who it is */
+        post: operations["start_exam"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/technologist/exams/{exam}/verify": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** All images are there, or it goes on without them */
+        post: operations["verify_exam"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/technologist/shift": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** What is left at the end of a shift, and what was done in it */
+        post: operations["shift"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/technologist/shift/end": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Hand the shift over; kept in the audit trail */
+        post: operations["end_shift"];
         delete?: never;
         options?: never;
         head?: never;
@@ -2891,11 +3235,18 @@ export interface components {
             grave: boolean;
             /** Reason */
             reason: string;
+            /** Seen At */
+            seen_at: string | null;
+            /**
+             * Seen By
+             * @description Who has seen it, since nothing newer happened; empty: nobody yet.
+             */
+            seen_by: string;
             /**
              * Why
              * @enum {string}
              */
-            why: "server" | "disk" | "database" | "worker" | "device" | "job" | "certificate" | "quarantine" | "emergency" | "telling";
+            why: "server" | "disk" | "database" | "worker" | "device" | "job" | "certificate" | "quarantine" | "emergency" | "alert" | "telling";
         };
         /**
          * Alarms
@@ -2989,19 +3340,10 @@ export interface components {
             visit_number: string;
         };
         /**
-         * Assigned
-         * @description The exam as it is now, and the entry of the journal.
-         */
-        Assigned: {
-            exam: components["schemas"]["ExamWords"];
-            /** Journal */
-            journal: number;
-        };
-        /**
-         * Assigning
+         * AssigningImages
          * @description Of which exam they are.
          */
-        Assigning: {
+        AssigningImages: {
             /** Exam */
             exam: number;
             /** Reason */
@@ -3222,6 +3564,19 @@ export interface components {
              * @default
              */
             who: string;
+        };
+        /**
+         * Because
+         * @description Why.
+         */
+        Because: {
+            /** Reason */
+            reason: string;
+            /**
+             * Seen
+             * @description The exam's `changes` when it was looked at.
+             */
+            seen?: number | null;
         };
         /**
          * Begun
@@ -3487,10 +3842,10 @@ export interface components {
             seq: number;
         };
         /**
-         * Changing
+         * ChangingPerson
          * @description What is to be otherwise; what is left out stays.
          */
-        Changing: {
+        ChangingPerson: {
             /** Address */
             address?: string | null;
             /** Birth Date */
@@ -3559,6 +3914,14 @@ export interface components {
              * @enum {string}
              */
             stage: "registration" | "exam";
+        };
+        /**
+         * Closing
+         * @description What came of it.
+         */
+        Closing: {
+            /** Outcome */
+            outcome: string;
         };
         /**
          * Closure
@@ -3940,6 +4303,26 @@ export interface components {
             ward: string;
         };
         /**
+         * Decided
+         * @description What a person decided of a job.
+         */
+        Decided: {
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** By */
+            by: string;
+            /** Reason */
+            reason: string;
+            /**
+             * What
+             * @description "cancelled" or "resumed".
+             */
+            what: string;
+        };
+        /**
          * Decision
          * @description Why something is decided; kept with it.
          */
@@ -3949,6 +4332,97 @@ export interface components {
              * @description In words, for who asks later.
              */
             reason: string;
+        };
+        /**
+         * DeliveryList
+         * @description Copies.
+         */
+        DeliveryList: {
+            /** Deliveries */
+            deliveries: components["schemas"]["DeliveryWords"][];
+        };
+        /**
+         * DeliveryWords
+         * @description A numbered copy of a report.
+         */
+        DeliveryWords: {
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** By */
+            by: string;
+            /** Copy Number */
+            copy_number: number;
+            /** Id */
+            id: number;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "print" | "download";
+            /** Report */
+            report: number;
+            /** Revision */
+            revision: number;
+            /**
+             * Status
+             * @enum {string}
+             */
+            status: "out" | "recalled" | "returned";
+        };
+        /**
+         * Demonstration
+         * @description That this is a hospital to try out, and how one gets in.
+         */
+        Demonstration: {
+            /**
+             * Accounts
+             * @description At most 40.
+             */
+            accounts: components["schemas"]["DemonstrationAccount"][];
+            /** Password */
+            password: string;
+        };
+        /**
+         * DemonstrationAccount
+         * @description An account of a demonstration, as which anybody may sign in.
+         */
+        DemonstrationAccount: {
+            /** Account */
+            account: string;
+            /** Name */
+            name: string;
+            role: components["schemas"]["Role"];
+            /** Role En */
+            role_en: string;
+            /** Role Zh */
+            role_zh: string;
+        };
+        /**
+         * DepartmentPlace
+         * @description A site, department, ward or room.
+         */
+        DepartmentPlace: {
+            /** Active */
+            active: boolean;
+            /** Code */
+            code: string;
+            /** Department */
+            department: string;
+            /** Kind */
+            kind: string;
+            /** More */
+            more: {
+                [key: string]: unknown;
+            };
+            /** Name En */
+            name_en: string;
+            /** Name Zh */
+            name_zh: string;
+            /** Site */
+            site: string;
         };
         /**
          * Destination
@@ -4705,6 +5179,33 @@ export interface components {
             language: "zh" | "en";
         };
         /**
+         * Finishing
+         * @description It is made.
+         */
+        Finishing: {
+            /**
+             * Count
+             * @description How many images there are to be.
+             */
+            count?: number | null;
+            /**
+             * Note
+             * @description For whoever reads it.
+             * @default
+             */
+            note: string;
+            /**
+             * Reason
+             * @default
+             */
+            reason: string;
+            /**
+             * Seen
+             * @description The exam's `changes` when it was looked at.
+             */
+            seen?: number | null;
+        };
+        /**
          * FlagPatient
          * @description One side of a doubt.
          */
@@ -4757,12 +5258,30 @@ export interface components {
             following: number;
         };
         /**
-         * Found
+         * FoundPersons
          * @description Persons, those with the very number first.
          */
-        Found: {
+        FoundPersons: {
             /** Persons */
             persons: components["schemas"]["PersonWords"][];
+        };
+        /**
+         * GoingOn
+         * @description More images, partial images accepted, to be repeated.
+         */
+        GoingOn: {
+            /** Reason */
+            reason: string;
+            /**
+             * Seen
+             * @description The exam's `changes` when it was looked at.
+             */
+            seen?: number | null;
+            /**
+             * What
+             * @enum {string}
+             */
+            what: "more" | "accept-partial" | "repeat";
         };
         /**
          * GrantWords
@@ -4796,6 +5315,47 @@ export interface components {
             source: "" | "first" | "oidc";
             /** Until */
             until: string | null;
+        };
+        /**
+         * GreenMatched
+         * @description The exam with its new number, and the entry of the journal.
+         */
+        GreenMatched: {
+            exam: components["schemas"]["ExamWords"];
+            /** Journal */
+            journal: number;
+        };
+        /**
+         * GreenMatching
+         * @description Whose exam it was.
+         */
+        GreenMatching: {
+            /**
+             * Admission Number
+             * @default
+             */
+            admission_number: string;
+            /**
+             * Checked
+             * @description By what the person was recognised; two at least.
+             */
+            checked: ("name" | "birth-date" | "document" | "patient-id" | "phone" | "relative" | "wristband" | "photograph")[];
+            /** Exam Class */
+            exam_class: string;
+            /**
+             * Instead Of
+             * @description An exam that waits for this person and was made in this way.
+             */
+            instead_of?: number | null;
+            /** Person */
+            person: number;
+            /** Reason */
+            reason: string;
+            /**
+             * Visit Number
+             * @default
+             */
+            visit_number: string;
         };
         /**
          * GreenWords
@@ -4883,27 +5443,71 @@ export interface components {
             value: string;
         };
         /**
-         * InTrayWords
-         * @description A study that waits for somebody to say of which exam it is.
+         * IdentityDecided
+         * @description The entry of the journal.
          */
-        InTrayWords: {
-            /**
-             * Exams
-             * @description Under which it came, perhaps by mistake.
-             */
-            exams: components["schemas"]["ExamWords"][];
+        IdentityDecided: {
+            /** Journal */
+            journal: number;
             /** Kind */
             kind: string;
+            /** Person */
+            person: number;
+        };
+        /**
+         * IdentityJournalWords
+         * @description One thing that was done to whom somebody is.
+         */
+        IdentityJournalWords: {
+            /** After */
+            after: string;
             /**
-             * Raised At
+             * At
              * Format: date-time
              */
-            raised_at: string;
-            study: components["schemas"]["StudyWords"];
-            /** Task */
-            task: number;
-            /** Why */
-            why: string;
+            at: string;
+            /**
+             * Before
+             * @description What was before: patient ID, exam numbers.
+             */
+            before: string;
+            /** By */
+            by: string;
+            /**
+             * Exams
+             * @description Exams that were moved by it.
+             */
+            exams: number[];
+            /** Id */
+            id: number;
+            /**
+             * Kind
+             * @enum {string}
+             */
+            kind: "merge" | "link" | "change-id" | "match" | "images";
+            /** Other */
+            other: number | null;
+            /** Other Name */
+            other_name: string;
+            /** Other Patient Id */
+            other_patient_id: string;
+            /** Person */
+            person: number;
+            /** Reason */
+            reason: string;
+            /** Undone At */
+            undone_at: string | null;
+            /** Undone By */
+            undone_by: string;
+        };
+        /**
+         * ImagesAssigned
+         * @description The exam as it is now, and the entry of the journal.
+         */
+        ImagesAssigned: {
+            exam: components["schemas"]["ExamWords"];
+            /** Journal */
+            journal: number;
         };
         /**
          * Inbox
@@ -5026,7 +5630,7 @@ export interface components {
              */
             created_at: string;
             /** Decided */
-            decided: components["schemas"]["filmless__exchange__job_api__Decided"][];
+            decided: components["schemas"]["Decided"][];
             /**
              * Device
              * @description AE title; empty where it is for no device.
@@ -5112,52 +5716,6 @@ export interface components {
             task: {
                 [key: string]: unknown;
             };
-        };
-        /**
-         * JournalWords
-         * @description One thing that was done to whom somebody is.
-         */
-        JournalWords: {
-            /** After */
-            after: string;
-            /**
-             * At
-             * Format: date-time
-             */
-            at: string;
-            /**
-             * Before
-             * @description What was before: patient ID, exam numbers.
-             */
-            before: string;
-            /** By */
-            by: string;
-            /**
-             * Exams
-             * @description Exams that were moved by it.
-             */
-            exams: number[];
-            /** Id */
-            id: number;
-            /**
-             * Kind
-             * @enum {string}
-             */
-            kind: "merge" | "link" | "change-id" | "match" | "images";
-            /** Other */
-            other: number | null;
-            /** Other Name */
-            other_name: string;
-            /** Other Patient Id */
-            other_patient_id: string;
-            /** Person */
-            person: number;
-            /** Reason */
-            reason: string;
-            /** Undone At */
-            undone_at: string | null;
-            /** Undone By */
-            undone_by: string;
         };
         /**
          * JudgedWords
@@ -5383,10 +5941,10 @@ export interface components {
             reason: string;
         };
         /**
-         * Linking
+         * LinkingPersons
          * @description Two persons who belong together.
          */
-        Linking: {
+        LinkingPersons: {
             /** Other */
             other: number;
             /** Person */
@@ -5539,10 +6097,10 @@ export interface components {
             user: components["schemas"]["User"];
         };
         /**
-         * MakingExam
+         * MakingExamForImages
          * @description An exam to be made for them.
          */
-        MakingExam: {
+        MakingExamForImages: {
             /**
              * Admission Number
              * @default
@@ -5578,7 +6136,7 @@ export interface components {
          */
         Master: {
             /** Places */
-            places: components["schemas"]["PlaceWords"][];
+            places: components["schemas"]["DepartmentPlace"][];
             /**
              * Staff
              * @description Only for who keeps master data.
@@ -5588,47 +6146,6 @@ export interface components {
             stations: components["schemas"]["StationFull"][];
             /** Words */
             words: components["schemas"]["WordWords"][];
-        };
-        /**
-         * Matched
-         * @description The exam with its new number, and the entry of the journal.
-         */
-        Matched: {
-            exam: components["schemas"]["ExamWords"];
-            /** Journal */
-            journal: number;
-        };
-        /**
-         * Matching
-         * @description Whose exam it was.
-         */
-        Matching: {
-            /**
-             * Admission Number
-             * @default
-             */
-            admission_number: string;
-            /**
-             * Checked
-             * @description By what the person was recognised; two at least.
-             */
-            checked: ("name" | "birth-date" | "document" | "patient-id" | "phone" | "relative" | "wristband" | "photograph")[];
-            /** Exam Class */
-            exam_class: string;
-            /**
-             * Instead Of
-             * @description An exam that waits for this person and was made in this way.
-             */
-            instead_of?: number | null;
-            /** Person */
-            person: number;
-            /** Reason */
-            reason: string;
-            /**
-             * Visit Number
-             * @default
-             */
-            visit_number: string;
         };
         /**
          * Measured
@@ -5707,10 +6224,10 @@ export interface components {
             left_out: number;
         };
         /**
-         * Merging
+         * MergingPersons
          * @description Two persons who are one.
          */
-        Merging: {
+        MergingPersons: {
             /** Reason */
             reason: string;
             /**
@@ -5746,6 +6263,14 @@ export interface components {
             seen?: number | null;
             /** Station */
             station: string;
+        };
+        /**
+         * NameToRead
+         * @description A name in Chinese.
+         */
+        NameToRead: {
+            /** Name */
+            name: string;
         };
         /**
          * NewCare
@@ -6431,7 +6956,7 @@ export interface components {
              * Journal
              * @description The newest first; for stewards.
              */
-            journal: components["schemas"]["JournalWords"][];
+            journal: components["schemas"]["IdentityJournalWords"][];
             /** Linked */
             linked: components["schemas"]["LinkedWords"][];
             /**
@@ -6656,30 +7181,6 @@ export interface components {
             site: string;
         };
         /**
-         * PlaceWords
-         * @description A site, department, ward or room.
-         */
-        PlaceWords: {
-            /** Active */
-            active: boolean;
-            /** Code */
-            code: string;
-            /** Department */
-            department: string;
-            /** Kind */
-            kind: string;
-            /** More */
-            more: {
-                [key: string]: unknown;
-            };
-            /** Name En */
-            name_en: string;
-            /** Name Zh */
-            name_zh: string;
-            /** Site */
-            site: string;
-        };
-        /**
          * Plain
          * @description Nothing but what was seen.
          */
@@ -6741,6 +7242,18 @@ export interface components {
             series: number;
             /** Studies */
             studies: string[];
+        };
+        /**
+         * PrintIn
+         * @description On paper, or as a file to be taken along.
+         */
+        PrintIn: {
+            /**
+             * Kind
+             * @default print
+             * @enum {string}
+             */
+            kind: "print" | "download";
         };
         /**
          * Prior
@@ -6847,6 +7360,31 @@ export interface components {
              * @description null: not known yet.
              */
             total: number | null;
+        };
+        /**
+         * ProgressWords
+         * @description How far the images of an exam are.
+         */
+        ProgressWords: {
+            /**
+             * Checked
+             * @description It was made sure who lies there.
+             */
+            checked: boolean;
+            /**
+             * Expected
+             * @description Null: nobody said how many.
+             */
+            expected: number | null;
+            /** Missing */
+            missing: number;
+            /** Received */
+            received: number;
+            /**
+             * Steps
+             * @description Performed steps that the device told of.
+             */
+            steps: number;
         };
         /**
          * QuarantineList
@@ -6980,7 +7518,7 @@ export interface components {
          */
         Queue: {
             /** Waiting */
-            waiting: components["schemas"]["filmless__department__api__queue__WaitingWords"][];
+            waiting: components["schemas"]["TicketWords"][];
         };
         /**
          * QueueWish
@@ -7002,14 +7540,6 @@ export interface components {
              * @default []
              */
             stations: string[];
-        };
-        /**
-         * Reading
-         * @description A name in Chinese.
-         */
-        Reading: {
-            /** Name */
-            name: string;
         };
         /**
          * ReadingClaimIn
@@ -7359,6 +7889,15 @@ export interface components {
             objects: number;
         };
         /**
+         * RejectedImages
+         * @description What was taken out of use.
+         */
+        RejectedImages: {
+            exam: components["schemas"]["ExamWords"];
+            /** Objects */
+            objects: number;
+        };
+        /**
          * RejectedWords
          * @description What is hidden by a rejection.
          */
@@ -7373,6 +7912,29 @@ export interface components {
             objects: number;
             /** Reason */
             reason: string;
+        };
+        /**
+         * RejectingImages
+         * @description Images that are of no use: some of the exam's, by themselves or by their series.
+         */
+        RejectingImages: {
+            /** Code */
+            code: string;
+            /**
+             * Reason
+             * @default
+             */
+            reason: string;
+            /**
+             * Series Uids
+             * @default []
+             */
+            series_uids: string[];
+            /**
+             * Sop Uids
+             * @default []
+             */
+            sop_uids: string[];
         };
         /**
          * RejectionDetails
@@ -8438,10 +9000,10 @@ export interface components {
             total: number | null;
         };
         /**
-         * Searching
+         * SearchingPersons
          * @description What is typed: a name in characters or letters, initials, any number, a phone number, a birth date.
          */
-        Searching: {
+        SearchingPersons: {
             /**
              * Limit
              * @default 20
@@ -8455,6 +9017,23 @@ export interface components {
             merged: boolean;
             /** Text */
             text: string;
+        };
+        /**
+         * SeenAlarm
+         * @description An alarm that the one who asks has seen.
+         */
+        SeenAlarm: {
+            /**
+             * About
+             * @description As the alarm says.
+             * @default
+             */
+            about: string;
+            /**
+             * Why
+             * @enum {string}
+             */
+            why: "job" | "alert";
         };
         /**
          * Sending
@@ -8591,6 +9170,90 @@ export interface components {
             shares: components["schemas"]["ShareWords"][];
         };
         /**
+         * ShiftEnd
+         * @description The shift is handed over.
+         */
+        ShiftEnd: {
+            /**
+             * Begins
+             * Format: date-time
+             */
+            begins: string;
+            /**
+             * Ends
+             * Format: date-time
+             */
+            ends: string;
+            /**
+             * Modalities
+             * @default []
+             */
+            modalities: string[];
+            /**
+             * Note
+             * @description What the next shift has to know.
+             * @default
+             */
+            note: string;
+            /**
+             * Stations
+             * @default []
+             */
+            stations: string[];
+        };
+        /**
+         * ShiftWish
+         * @description A shift, and where.
+         */
+        ShiftWish: {
+            /**
+             * Begins
+             * Format: date-time
+             */
+            begins: string;
+            /**
+             * Ends
+             * Format: date-time
+             */
+            ends: string;
+            /**
+             * Modalities
+             * @default []
+             */
+            modalities: string[];
+            /**
+             * Stations
+             * @default []
+             */
+            stations: string[];
+        };
+        /**
+         * ShiftWords
+         * @description What is left at the end of a shift, and what was done in it.
+         */
+        ShiftWords: {
+            /** Discontinued */
+            discontinued: components["schemas"]["WorkRow"][];
+            /** Examined */
+            examined: number;
+            /** Images */
+            images: number;
+            /** Registered */
+            registered: number;
+            /** Running */
+            running: components["schemas"]["WorkRow"][];
+            /** Tasks */
+            tasks: components["schemas"]["TaskWords"][];
+            /** Unsent */
+            unsent: components["schemas"]["WorkRow"][];
+            /** Unverified */
+            unverified: components["schemas"]["WorkRow"][];
+            /** Verified */
+            verified: number;
+            /** Waiting */
+            waiting: components["schemas"]["WorkRow"][];
+        };
+        /**
          * ShownWords
          * @description What somebody showed to say who he is.
          */
@@ -8691,6 +9354,18 @@ export interface components {
             single_sign: boolean;
             /** Title */
             title: string;
+        };
+        /**
+         * Starting
+         * @description It begins.
+         */
+        Starting: {
+            identity?: components["schemas"]["ShownWords"] | null;
+            /**
+             * Seen
+             * @description The exam's `changes` when it was looked at.
+             */
+            seen?: number | null;
         };
         /**
          * StationDay
@@ -8830,6 +9505,24 @@ export interface components {
             site: string;
         };
         /**
+         * Stopping
+         * @description It is stopped: a code of CID 9300 of the department's list, and words.
+         */
+        Stopping: {
+            /** Code */
+            code: string;
+            /**
+             * Reason
+             * @default
+             */
+            reason: string;
+            /**
+             * Seen
+             * @description The exam's `changes` when it was looked at.
+             */
+            seen?: number | null;
+        };
+        /**
          * StudyDetails
          * @description A study with its series, in the order of their numbers.
          */
@@ -8891,17 +9584,6 @@ export interface components {
              * @description HHMMSS; may be empty.
              */
             time: string;
-        };
-        /**
-         * StudyPage
-         * @description A study, the exams that it is attached to, and those that it may be of.
-         */
-        StudyPage: {
-            /** Candidates */
-            candidates: components["schemas"]["CandidateWords"][];
-            /** Exams */
-            exams: components["schemas"]["ExamWords"][];
-            study: components["schemas"]["StudyWords"];
         };
         /**
          * StudyReport
@@ -8978,50 +9660,6 @@ export interface components {
              * Time
              * @description HHMMSS; may be empty.
              */
-            time: string;
-        };
-        /**
-         * StudyWords
-         * @description A study as its images tell it.
-         */
-        StudyWords: {
-            /** Accession */
-            accession: string;
-            /** Birth Date */
-            birth_date: string;
-            /**
-             * Came At
-             * Format: date-time
-             */
-            came_at: string;
-            /** Date */
-            date: string;
-            /** Description */
-            description: string;
-            /** Images */
-            images: number;
-            /** Issuer */
-            issuer: string;
-            /** Modalities */
-            modalities: string[];
-            /** Name */
-            name: string;
-            /** Patient Id */
-            patient_id: string;
-            /** Series */
-            series: number;
-            /**
-             * Several
-             * @description Objects of it are said to be of different patients.
-             */
-            several: boolean;
-            /** Sex */
-            sex: string;
-            /** Sources */
-            sources: string[];
-            /** Study Uid */
-            study_uid: string;
-            /** Time */
             time: string;
         };
         /**
@@ -9107,6 +9745,64 @@ export interface components {
             state: string;
             /** Station */
             station: string;
+        };
+        /**
+         * TaskList
+         * @description Open tasks, urgent ones first, then the oldest; and how many there are of each kind that you may close.
+         */
+        TaskList: {
+            /** Counts */
+            counts: {
+                [key: string]: number;
+            };
+            /** Tasks */
+            tasks: components["schemas"]["TaskWords"][];
+        };
+        /**
+         * TaskWish
+         * @description Which tasks; all where no kind is named.
+         */
+        TaskWish: {
+            /**
+             * Kinds
+             * @default []
+             */
+            kinds: string[];
+            /**
+             * Limit
+             * @default 200
+             */
+            limit: number;
+        };
+        /**
+         * TaskWords
+         * @description A task. `body` says more in words of its kind.
+         */
+        TaskWords: {
+            /** Body */
+            body: {
+                [key: string]: unknown;
+            };
+            /** Exam */
+            exam: number | null;
+            /** Id */
+            id: number;
+            /** Kind */
+            kind: string;
+            /**
+             * Number
+             * @description The exam's number, where there is an exam.
+             */
+            number: string;
+            /**
+             * Raised At
+             * Format: date-time
+             */
+            raised_at: string;
+            /** Study Uid */
+            study_uid: string;
+            /** Urgent */
+            urgent: boolean;
         };
         /**
          * TemplateChoice
@@ -9334,6 +10030,41 @@ export interface components {
             what: "call" | "pass" | "return" | "enter";
         };
         /**
+         * TicketWords
+         * @description Who waits at a station.
+         */
+        TicketWords: {
+            /** Birth Date */
+            birth_date: string;
+            /** Called At */
+            called_at: string | null;
+            /** Calls */
+            calls: number;
+            exam: components["schemas"]["ExamWords"];
+            /** Id */
+            id: number;
+            /**
+             * Made At
+             * Format: date-time
+             */
+            made_at: string;
+            /** Name */
+            name: string;
+            /** Number */
+            number: number;
+            /** Patient Id */
+            patient_id: string;
+            /** Sex */
+            sex: string;
+            /** Station */
+            station: string;
+            /**
+             * Status
+             * @enum {string}
+             */
+            status: "waiting" | "called" | "skipped" | "in-room";
+        };
+        /**
          * TimelineItem
          * @description One thing that happened to the patient.
          */
@@ -9548,12 +10279,160 @@ export interface components {
             study_uid: string;
         };
         /**
-         * Tray
+         * TransferWords
+         * @description What the device made against what has arrived.
+         */
+        TransferWords: {
+            /** Complete */
+            complete: boolean;
+            /** Expected */
+            expected: number | null;
+            /**
+             * Known By
+             * @enum {string}
+             */
+            known_by: "mpps" | "commitment" | "count" | "";
+            /**
+             * Missing
+             * @description SOP Instance UIDs, at most 500.
+             */
+            missing: string[];
+            /** Received */
+            received: number;
+            /** Rejected */
+            rejected: number;
+            /** Short */
+            short: number;
+        };
+        /**
+         * Undoing
+         * @description Why a correction is taken back.
+         */
+        Undoing: {
+            /** Reason */
+            reason: string;
+        };
+        /**
+         * UndoingIdentity
+         * @description Taking back what the journal says.
+         */
+        UndoingIdentity: {
+            /**
+             * Exams
+             * @description Of a merge: the exams that go back; left out: those that came with it.
+             */
+            exams?: number[] | null;
+            /** Reason */
+            reason: string;
+        };
+        /**
+         * UnmatchedGreen
          * @description What waits, the oldest first.
          */
-        Tray: {
+        UnmatchedGreen: {
+            /** More */
+            more: boolean;
             /** Waiting */
-            waiting: components["schemas"]["InTrayWords"][];
+            waiting: components["schemas"]["UnmatchedGreenWords"][];
+        };
+        /**
+         * UnmatchedGreenWords
+         * @description An exam that waits for a match.
+         */
+        UnmatchedGreenWords: {
+            exam: components["schemas"]["ExamWords"];
+            person: components["schemas"]["PersonWords"];
+            /**
+             * Since
+             * Format: date-time
+             */
+            since: string;
+        };
+        /**
+         * UnmatchedStudyPage
+         * @description A study, the exams that it is attached to, and those that it may be of.
+         */
+        UnmatchedStudyPage: {
+            /** Candidates */
+            candidates: components["schemas"]["CandidateWords"][];
+            /** Exams */
+            exams: components["schemas"]["ExamWords"][];
+            study: components["schemas"]["UnmatchedStudyWords"];
+        };
+        /**
+         * UnmatchedStudyWords
+         * @description A study as its images tell it.
+         */
+        UnmatchedStudyWords: {
+            /** Accession */
+            accession: string;
+            /** Birth Date */
+            birth_date: string;
+            /**
+             * Came At
+             * Format: date-time
+             */
+            came_at: string;
+            /** Date */
+            date: string;
+            /** Description */
+            description: string;
+            /** Images */
+            images: number;
+            /** Issuer */
+            issuer: string;
+            /** Modalities */
+            modalities: string[];
+            /** Name */
+            name: string;
+            /** Patient Id */
+            patient_id: string;
+            /** Series */
+            series: number;
+            /**
+             * Several
+             * @description Objects of it are said to be of different patients.
+             */
+            several: boolean;
+            /** Sex */
+            sex: string;
+            /** Sources */
+            sources: string[];
+            /** Study Uid */
+            study_uid: string;
+            /** Time */
+            time: string;
+        };
+        /**
+         * UnmatchedTray
+         * @description What waits, the oldest first.
+         */
+        UnmatchedTray: {
+            /** Waiting */
+            waiting: components["schemas"]["UnmatchedWords"][];
+        };
+        /**
+         * UnmatchedWords
+         * @description A study that waits for somebody to say of which exam it is.
+         */
+        UnmatchedWords: {
+            /**
+             * Exams
+             * @description Under which it came, perhaps by mistake.
+             */
+            exams: components["schemas"]["ExamWords"][];
+            /** Kind */
+            kind: string;
+            /**
+             * Raised At
+             * Format: date-time
+             */
+            raised_at: string;
+            study: components["schemas"]["UnmatchedStudyWords"];
+            /** Task */
+            task: number;
+            /** Why */
+            why: string;
         };
         /**
          * User
@@ -9656,6 +10535,24 @@ export interface components {
             value: number;
         };
         /**
+         * Verifying
+         * @description All is there: by a count, or in spite of it with a reason.
+         */
+        Verifying: {
+            /** Count */
+            count?: number | null;
+            /**
+             * Reason
+             * @default
+             */
+            reason: string;
+            /**
+             * Seen
+             * @description The exam's `changes` when it was looked at.
+             */
+            seen?: number | null;
+        };
+        /**
          * Voided
          * @description The exam as it is now, and what has to be called back.
          */
@@ -9694,16 +10591,6 @@ export interface components {
             second: string;
         };
         /**
-         * WaitingOnes
-         * @description What waits, the oldest first.
-         */
-        WaitingOnes: {
-            /** More */
-            more: boolean;
-            /** Waiting */
-            waiting: components["schemas"]["filmless__department__identity__api__green__WaitingWords"][];
-        };
-        /**
          * WantedWords
          * @description A procedure that is asked for.
          */
@@ -9722,6 +10609,8 @@ export interface components {
          * @description How one may sign in here.
          */
         Ways: {
+            /** @description Null: patients are treated here. */
+            demonstration: components["schemas"]["Demonstration"] | null;
             /**
              * Idle Minutes
              * @description Minutes without a request after which a session ends.
@@ -9865,6 +10754,123 @@ export interface components {
             name_zh: string;
         };
         /**
+         * WorkList
+         * @description What is before a technologist; urgent ones first.
+         */
+        WorkList: {
+            /** Rows */
+            rows: components["schemas"]["WorkRow"][];
+        };
+        /**
+         * WorkPage
+         * @description All that a technologist needs of an exam.
+         */
+        WorkPage: {
+            /** Cautions */
+            cautions: {
+                [key: string]: unknown;
+            };
+            /** Diagnosis */
+            diagnosis: string;
+            /** History */
+            history: string;
+            /**
+             * Identity
+             * @description Whether who it is must be checked: required, document, recorded, none.
+             */
+            identity: string;
+            /**
+             * Note
+             * @description For whoever reads it.
+             */
+            note: string;
+            /**
+             * Override
+             * @description Why it was verified although images were missing.
+             */
+            override: string;
+            /** Purpose */
+            purpose: string;
+            row: components["schemas"]["WorkRow"];
+            /** Series */
+            series: components["schemas"]["WorkSeries"][];
+            /** Steps */
+            steps: components["schemas"]["WorkStep"][];
+            transfer: components["schemas"]["TransferWords"];
+        };
+        /**
+         * WorkRow
+         * @description An exam with the progress of its images and the kinds of its open tasks.
+         */
+        WorkRow: {
+            listed: components["schemas"]["ListedWords"];
+            progress: components["schemas"]["ProgressWords"];
+            /** Tasks */
+            tasks: string[];
+        };
+        /**
+         * WorkSeries
+         * @description A series of an exam.
+         */
+        WorkSeries: {
+            /** Description */
+            description: string;
+            /** Images */
+            images: number;
+            /**
+             * Last At
+             * Format: date-time
+             */
+            last_at: string;
+            /** Modality */
+            modality: string;
+            /** Number */
+            number: string;
+            /** Series Uid */
+            series_uid: string;
+            /** Study Uid */
+            study_uid: string;
+        };
+        /**
+         * WorkStep
+         * @description What a device told of: a performed step.
+         */
+        WorkStep: {
+            /** Device */
+            device: string;
+            /** Ends At */
+            ends_at: string | null;
+            /** Objects */
+            objects: number;
+            /** Reason */
+            reason: string;
+            /** Starts At */
+            starts_at: string | null;
+            /** Status */
+            status: string;
+        };
+        /**
+         * WorkWish
+         * @description Which exams.
+         */
+        WorkWish: {
+            /**
+             * Day
+             * @description A day of the server's time zone; null is today.
+             */
+            day?: string | null;
+            /**
+             * Modalities
+             * @default []
+             */
+            modalities: string[];
+            /**
+             * Stations
+             * @default []
+             */
+            stations: string[];
+        };
+        /**
          * NewPassword
          * @description The own password, changed.
          */
@@ -9913,14 +10919,6 @@ export interface components {
              * @description Which of several persons under the ID.
              */
             variant?: number | null;
-        };
-        /**
-         * Undoing
-         * @description Why a correction is taken back.
-         */
-        filmless__archive__api__corrections__Undoing: {
-            /** Reason */
-            reason: string;
         };
         /**
          * Change
@@ -10018,79 +11016,6 @@ export interface components {
             stage: string;
         };
         /**
-         * WaitingWords
-         * @description Who waits at a station.
-         */
-        filmless__department__api__queue__WaitingWords: {
-            /** Birth Date */
-            birth_date: string;
-            /** Called At */
-            called_at: string | null;
-            /** Calls */
-            calls: number;
-            exam: components["schemas"]["ExamWords"];
-            /** Id */
-            id: number;
-            /**
-             * Made At
-             * Format: date-time
-             */
-            made_at: string;
-            /** Name */
-            name: string;
-            /** Number */
-            number: number;
-            /** Patient Id */
-            patient_id: string;
-            /** Sex */
-            sex: string;
-            /** Station */
-            station: string;
-            /**
-             * Status
-             * @enum {string}
-             */
-            status: "waiting" | "called" | "skipped" | "in-room";
-        };
-        /**
-         * Decided
-         * @description The entry of the journal.
-         */
-        filmless__department__identity__api__deciding__Decided: {
-            /** Journal */
-            journal: number;
-            /** Kind */
-            kind: string;
-            /** Person */
-            person: number;
-        };
-        /**
-         * Undoing
-         * @description Taking back what the journal says.
-         */
-        filmless__department__identity__api__deciding__Undoing: {
-            /**
-             * Exams
-             * @description Of a merge: the exams that go back; left out: those that came with it.
-             */
-            exams?: number[] | null;
-            /** Reason */
-            reason: string;
-        };
-        /**
-         * WaitingWords
-         * @description An exam that waits for a match.
-         */
-        filmless__department__identity__api__green__WaitingWords: {
-            exam: components["schemas"]["ExamWords"];
-            person: components["schemas"]["PersonWords"];
-            /**
-             * Since
-             * Format: date-time
-             */
-            since: string;
-        };
-        /**
          * CheckWords
          * @description Whether a device answers.
          */
@@ -10108,26 +11033,6 @@ export interface components {
              * @description In words; empty where it answers.
              */
             reason: string;
-        };
-        /**
-         * Decided
-         * @description What a person decided of a job.
-         */
-        filmless__exchange__job_api__Decided: {
-            /**
-             * At
-             * Format: date-time
-             */
-            at: string;
-            /** By */
-            by: string;
-            /** Reason */
-            reason: string;
-            /**
-             * What
-             * @description "cancelled" or "resumed".
-             */
-            what: string;
         };
     };
     responses: never;
@@ -10973,7 +11878,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["filmless__archive__api__corrections__Undoing"];
+                "application/json": components["schemas"]["Undoing"];
             };
         };
         responses: {
@@ -15086,7 +15991,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["WaitingOnes"];
+                    "application/json": components["schemas"]["UnmatchedGreen"];
                 };
             };
             /** @description The request cannot be done as it is. */
@@ -15193,7 +16098,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["Matching"];
+                "application/json": components["schemas"]["GreenMatching"];
             };
         };
         responses: {
@@ -15203,7 +16108,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Matched"];
+                    "application/json": components["schemas"]["GreenMatched"];
                 };
             };
             /** @description The request cannot be done as it is. */
@@ -15424,7 +16329,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["filmless__department__identity__api__deciding__Undoing"];
+                "application/json": components["schemas"]["UndoingIdentity"];
             };
         };
         responses: {
@@ -15434,7 +16339,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["filmless__department__identity__api__deciding__Decided"];
+                    "application/json": components["schemas"]["IdentityDecided"];
                 };
             };
             /** @description The request cannot be done as it is. */
@@ -18625,7 +19530,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["Linking"];
+                "application/json": components["schemas"]["LinkingPersons"];
             };
         };
         responses: {
@@ -18635,7 +19540,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["filmless__department__identity__api__deciding__Decided"];
+                    "application/json": components["schemas"]["IdentityDecided"];
                 };
             };
             /** @description The request cannot be done as it is. */
@@ -18739,7 +19644,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["Merging"];
+                "application/json": components["schemas"]["MergingPersons"];
             };
         };
         responses: {
@@ -18749,7 +19654,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["filmless__department__identity__api__deciding__Decided"];
+                    "application/json": components["schemas"]["IdentityDecided"];
                 };
             };
             /** @description The request cannot be done as it is. */
@@ -18853,7 +19758,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["Reading"];
+                "application/json": components["schemas"]["NameToRead"];
             };
         };
         responses: {
@@ -18967,7 +19872,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["Searching"];
+                "application/json": components["schemas"]["SearchingPersons"];
             };
         };
         responses: {
@@ -18977,7 +19882,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Found"];
+                    "application/json": components["schemas"]["FoundPersons"];
                 };
             };
             /** @description The request cannot be done as it is. */
@@ -19197,7 +20102,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["Changing"];
+                "application/json": components["schemas"]["ChangingPerson"];
             };
         };
         responses: {
@@ -19555,7 +20460,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["filmless__department__identity__api__deciding__Decided"];
+                    "application/json": components["schemas"]["IdentityDecided"];
                 };
             };
             /** @description The request cannot be done as it is. */
@@ -20666,6 +21571,174 @@ export interface operations {
             };
         };
     };
+    list_recalls: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeliveryList"];
+                };
+            };
+            /** @description The request cannot be done as it is. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing, or it is not for this account. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It is not possible as the exam or the report is now. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is not understood. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not now; try again later. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    copy_returned: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                delivery: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeliveryWords"];
+                };
+            };
+            /** @description The request cannot be done as it is. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing, or it is not for this account. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It is not possible as the exam or the report is now. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is not understood. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not now; try again later. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     list_rejections: {
         parameters: {
             query?: {
@@ -21367,6 +22440,91 @@ export interface operations {
             };
         };
     };
+    list_copies: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                report: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeliveryList"];
+                };
+            };
+            /** @description The request cannot be done as it is. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing, or it is not for this account. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It is not possible as the exam or the report is now. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is not understood. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not now; try again later. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     show_diff: {
         parameters: {
             query: {
@@ -21607,6 +22765,185 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ReportStale"];
+                };
+            };
+            /** @description The request is not understood. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not now; try again later. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    show_pdf: {
+        parameters: {
+            query?: {
+                /** @description Of a numbered copy. */
+                delivery?: number | null;
+                /** @description What is being written, marked as a draft. */
+                draft?: boolean;
+            };
+            header?: never;
+            path: {
+                report: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The printed report. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/pdf": unknown;
+                };
+            };
+            /** @description The request cannot be done as it is. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing, or it is not for this account. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It is not possible as the exam or the report is now. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is not understood. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not now; try again later. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    print_copy: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                report: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PrintIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeliveryWords"];
+                };
+            };
+            /** @description The request cannot be done as it is. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing, or it is not for this account. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It is not possible as the exam or the report is now. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description The request is not understood. */
@@ -25498,6 +26835,97 @@ export interface operations {
             };
         };
     };
+    study_pictures: {
+        parameters: {
+            query?: {
+                /** @description mp4: of what moves only. */
+                form?: "png" | "jpeg" | "mp4";
+                /** @description Series Instance UID: of that series only. */
+                series?: string | null;
+            };
+            header?: never;
+            path: {
+                /** @description Study Instance UID. */
+                study_uid: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/zip": unknown;
+                };
+            };
+            /** @description The request cannot be done as it is. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing, or it is not for this account. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nothing in it can be shown like this. */
+            406: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is not understood. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not now; try again later. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     study_priors: {
         parameters: {
             query?: {
@@ -26690,6 +28118,118 @@ export interface operations {
             };
         };
     };
+    see_alarm: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["SeenAlarm"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The request cannot be done as it is. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in, or the name, password or code is wrong. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account may not do this, or has to change its password first. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It clashes with what is there. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is no JSON. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is not understood. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many attempts. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not now; try again later. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     test_alarms: {
         parameters: {
             query?: never;
@@ -26932,6 +28472,1508 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+            /** @description The request cannot be done as it is. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in, or the name, password or code is wrong. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account may not do this, or has to change its password first. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It clashes with what is there. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is no JSON. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is not understood. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many attempts. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not now; try again later. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_tasks: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["TaskWish"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TaskList"];
+                };
+            };
+            /** @description The request cannot be done as it is. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in, or the name, password or code is wrong. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account may not do this, or has to change its password first. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It clashes with what is there. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is no JSON. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is not understood. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many attempts. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not now; try again later. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    close_task: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                number: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Closing"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The request cannot be done as it is. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in, or the name, password or code is wrong. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account may not do this, or has to change its password first. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It clashes with what is there. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is no JSON. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is not understood. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many attempts. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not now; try again later. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_work: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["WorkWish"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WorkList"];
+                };
+            };
+            /** @description The request cannot be done as it is. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in, or the name, password or code is wrong. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account may not do this, or has to change its password first. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It clashes with what is there. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is no JSON. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is not understood. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many attempts. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not now; try again later. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    work_page: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Number of the exam's row. */
+                exam: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["WorkPage"];
+                };
+            };
+            /** @description The request cannot be done as it is. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in, or the name, password or code is wrong. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account may not do this, or has to change its password first. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It clashes with what is there. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is no JSON. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is not understood. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many attempts. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not now; try again later. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    go_on_with_exam: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Number of the exam's row. */
+                exam: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["GoingOn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExamWords"];
+                };
+            };
+            /** @description The request cannot be done as it is. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in, or the name, password or code is wrong. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account may not do this, or has to change its password first. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It clashes with what is there. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is no JSON. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is not understood. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many attempts. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not now; try again later. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    stop_exam: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Number of the exam's row. */
+                exam: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Stopping"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExamWords"];
+                };
+            };
+            /** @description The request cannot be done as it is. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in, or the name, password or code is wrong. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account may not do this, or has to change its password first. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It clashes with what is there. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is no JSON. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is not understood. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many attempts. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not now; try again later. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    finish_exam: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Number of the exam's row. */
+                exam: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Finishing"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExamWords"];
+                };
+            };
+            /** @description The request cannot be done as it is. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in, or the name, password or code is wrong. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account may not do this, or has to change its password first. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It clashes with what is there. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is no JSON. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is not understood. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many attempts. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not now; try again later. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    reject_images: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Number of the exam's row. */
+                exam: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RejectingImages"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RejectedImages"];
+                };
+            };
+            /** @description The request cannot be done as it is. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in, or the name, password or code is wrong. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account may not do this, or has to change its password first. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It clashes with what is there. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is no JSON. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is not understood. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many attempts. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not now; try again later. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    send_exam_back: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Number of the exam's row. */
+                exam: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Because"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExamWords"];
+                };
+            };
+            /** @description The request cannot be done as it is. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in, or the name, password or code is wrong. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account may not do this, or has to change its password first. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It clashes with what is there. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is no JSON. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is not understood. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many attempts. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not now; try again later. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    start_exam: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Number of the exam's row. */
+                exam: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Starting"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExamWords"];
+                };
+            };
+            /** @description The request cannot be done as it is. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in, or the name, password or code is wrong. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account may not do this, or has to change its password first. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It clashes with what is there. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is no JSON. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is not understood. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many attempts. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not now; try again later. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    verify_exam: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Number of the exam's row. */
+                exam: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Verifying"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExamWords"];
+                };
+            };
+            /** @description The request cannot be done as it is. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in, or the name, password or code is wrong. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account may not do this, or has to change its password first. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It clashes with what is there. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is no JSON. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is not understood. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many attempts. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not now; try again later. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    shift: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ShiftWish"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ShiftWords"];
+                };
+            };
+            /** @description The request cannot be done as it is. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in, or the name, password or code is wrong. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account may not do this, or has to change its password first. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It clashes with what is there. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is no JSON. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is not understood. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many attempts. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not now; try again later. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    end_shift: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ShiftEnd"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ShiftWords"];
+                };
             };
             /** @description The request cannot be done as it is. */
             400: {
@@ -27377,7 +30419,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Tray"];
+                    "application/json": components["schemas"]["UnmatchedTray"];
                 };
             };
             /** @description The request cannot be done as it is. */
@@ -27490,7 +30532,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["StudyPage"];
+                    "application/json": components["schemas"]["UnmatchedStudyPage"];
                 };
             };
             /** @description The request cannot be done as it is. */
@@ -27597,7 +30639,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["Assigning"];
+                "application/json": components["schemas"]["AssigningImages"];
             };
         };
         responses: {
@@ -27607,7 +30649,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Assigned"];
+                    "application/json": components["schemas"]["ImagesAssigned"];
                 };
             };
             /** @description The request cannot be done as it is. */
@@ -27714,7 +30756,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["MakingExam"];
+                "application/json": components["schemas"]["MakingExamForImages"];
             };
         };
         responses: {
@@ -27724,7 +30766,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Assigned"];
+                    "application/json": components["schemas"]["ImagesAssigned"];
                 };
             };
             /** @description The request cannot be done as it is. */

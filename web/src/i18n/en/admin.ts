@@ -4,6 +4,7 @@ export const admin = {
   reason: 'Why? It is kept with the change.',
   reasonOptional: 'Why (kept with the change)',
   sections: {
+    department: 'Department',
     users: 'Users',
     devices: 'Devices',
     jobs: 'Background jobs',
@@ -33,6 +34,9 @@ export const admin = {
     ended: 'The certificate has ended.',
     quarantine: 'Objects waiting in quarantine: {{number}}.',
     emergency: 'Break-glass accesses to review: {{number}}.',
+    alert: 'Security alerts in the audit trail: {{number}}.',
+    see: 'I have seen it',
+    seen: 'Seen by {{by}}, {{at}}',
     telling: 'Alarms cannot be told {{about}}.',
   },
   told: {

@@ -7,6 +7,7 @@ export const admin: Words<typeof english> = {
   reason: '原因(将随本次操作保存)',
   reasonOptional: '原因(可选,将随本次操作保存)',
   sections: {
+    department: '科室设置',
     users: '用户',
     devices: '设备',
     jobs: '后台任务',
@@ -36,6 +37,9 @@ export const admin: Words<typeof english> = {
     ended: '证书已过期。',
     quarantine: '隔离区待处理对象:{{number}} 个。',
     emergency: '待复核的紧急访问:{{number}} 次。',
+    alert: '审计日志中的安全警报:{{number}} 条。',
+    see: '我已知悉',
+    seen: '{{by}} 已于 {{at}} 知悉',
     telling: '告警无法通过{{about}}发出。',
   },
   told: {
