@@ -87,4 +87,4 @@ locks: | $(BIN)/python
 		--custom-compile-command "make locks" --extra test -c requirements.lock pyproject.toml -o requirements-test.lock
 
 clean:
-	rm -rf web/node_modules tests/web/node_modules src/filmless/app/static $(VENV) $(TRIAL) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf web/node_modules tests/web/node_modules src/filmless/app/static src/filmless/reporting/press/fonts $(VENV) $(TRIAL) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

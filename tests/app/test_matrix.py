@@ -173,6 +173,7 @@ def _call(
         "note_uid": NOTHING,
         "sop_instance_uid": NOTHING,
         "number": "999999999",
+        "delivery": "999999999",
         "template": "999999999",
         "critical": "999999999",
         "person": "999999999",

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
+from pydicom.dataset import Dataset
 from sqlalchemy import Engine, insert, update
 from starlette.testclient import TestClient
+from tests import made as dicom
 from tests.department import hospital as made
 from tests.department.hospital import Hospital
 from tests.trails import trail_of
+from tests.viewing.conftest import images as pictures
 
 from filmless.access import accounts, grants, sessions
 from filmless.access.acting import Acting
@@ -22,14 +26,19 @@ from filmless.access.settings import AccessSettings
 from filmless.app.settings import load
 from filmless.app.site import assemble
 from filmless.archive.codecs import Codecs, CodecSettings
+from filmless.archive.model import ArchiveSettings, Arrival, Kind, Source
 from filmless.archive.store import Archive
 from filmless.archive.web.context import ArchiveWeb
 from filmless.db.work import reading, writing
-from filmless.department.tables import exams, orders
+from filmless.department.tables import exam_numbers, exam_studies, exams, orders
 from filmless.kit import clock
 from filmless.kit.ids import new_uid
 from filmless.net.http.model import HttpSettings
+from filmless.patients.tables import persons
 from filmless.reporting import api
+from filmless.reporting.documents import Documents
+from filmless.reporting.press.service import Shelf
+from filmless.reporting.settings import ReportingSettings
 
 PASSWORD = "correct horse battery"
 ORIGIN = "http://filmless.example"
@@ -109,7 +118,41 @@ class Room:
                 "person": person,
                 "state": state,
             }
-            return connection.execute(insert(exams).values(**values).returning(exams.c.id)).scalar_one()
+            made_exam: int = connection.execute(
+                insert(exams).values(**values).returning(exams.c.id)
+            ).scalar_one()
+            connection.execute(
+                insert(exam_numbers).values(number=values["number"], exam=made_exam, given_at=now, alias="")
+            )
+            return made_exam
+
+    def images(self, exam: int, **about: Any) -> list[Dataset]:
+        """Two slices of the exam's study in the archive, and attached to it."""
+        with reading(self.engine) as connection:
+            row = connection.execute(exams.select().where(exams.c.id == exam)).one()
+            whose = connection.execute(persons.select().where(persons.c.id == row.person)).one()
+        found = pictures(2, name=about.pop("name", "Wang^Xiaodong=王^小东"))
+        archive = Archive(self.engine, self.context.store, ArchiveSettings(), self.context.codecs)
+        archive.start()
+        try:
+            for one in found:
+                one.StudyInstanceUID = row.study_uid
+                one.SeriesInstanceUID = f"{row.study_uid}.1"
+                one.SOPInstanceUID = f"{row.study_uid}.1.{one.InstanceNumber}"
+                one.PatientID, one.IssuerOfPatientID = whose.patient_id, whose.issuer
+                one.AccessionNumber = row.number
+                arrival = Arrival(
+                    str(one.SOPClassUID), str(one.SOPInstanceUID), "1.2.840.10008.1.2.1", Source("import")
+                )
+                outcome = archive.store_blocking(arrival, [dicom.data_set(dicom.part10(one))])
+                assert outcome.kind is Kind.STORED
+        finally:
+            archive.stop()
+        with writing(self.engine) as connection:
+            connection.execute(
+                insert(exam_studies).values(exam=exam, study_uid=row.study_uid, by="uid", at=clock.now())
+            )
+        return found
 
     def column(self, exam: int, **values: Any) -> None:
         """Change a row, as time would."""
@@ -147,3 +190,23 @@ def room(engine: Engine, tmp_path: Path) -> Iterator[Room]:
         for one in found.browsers.values():
             one.close()
         codecs.close()
+
+
+@pytest.fixture
+def documents(room: Room) -> Iterator[Documents]:
+    """What makes DICOM of released reports, as the worker runs it."""
+    context = room.context
+
+    @contextmanager
+    def way_in() -> Iterator[Archive]:
+        archive = Archive(
+            context.engine, context.store, load(room.home, environment={}).archive, context.codecs
+        )
+        archive.start()
+        try:
+            yield archive
+        finally:
+            archive.stop()
+
+    shelf = Shelf(context.engine, context.store, context.codecs, room.home / "scratch")
+    yield Documents(shelf, ReportingSettings(hospital_zh="示范医院"), way_in, "https://pacs.example")

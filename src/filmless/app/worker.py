@@ -55,6 +55,9 @@ from filmless.exchange import journal
 from filmless.exchange.jobs import ExchangeJobs, Wish, notifications
 from filmless.kit import clock
 from filmless.kit.errors import Conflict, FilmlessError
+from filmless.reporting.documents import Documents
+from filmless.reporting.press.service import Shelf
+from filmless.reporting.upkeep import Upkeep
 
 # by its name, also where it is run as __main__
 log = logging.getLogger("filmless.app.worker")
@@ -325,6 +328,11 @@ def work(settings: Settings, stop: threading.Event, *, poll: float = 1.0) -> Non
             follower = Follower(engine, settings.store, trail, partial(_way_in, engine, settings, codecs))
             stack.enter_context(_repeatedly("identity", poll, follower.run_once, stop))
             stack.enter_context(_repeatedly("green", 60.0, follower.watch_once, stop))
+            shelf = Shelf(engine, settings.store, codecs, settings.home / "scratch")
+            way_in = partial(_way_in, engine, settings, codecs)
+            documents = Documents(shelf, settings.reporting, way_in, settings.http.public_url.rstrip("/"))
+            stack.enter_context(_repeatedly("documents", max(2.0, poll), documents.run_once, stop))
+            stack.enter_context(_repeatedly("reports", 5.0, Upkeep(engine, trail).run_once, stop))
         if settings.devices.check_interval > 0:
             every = min(5.0, settings.devices.check_interval)
             stack.enter_context(_repeatedly("check", every, Checker(engine, settings).run_once, stop))

@@ -307,7 +307,8 @@ def listed(
         .where(for_reader(who))
         .order_by(
             criticals.c.closed_at.is_not(None),
-            func.coalesce(criticals.c.due_at, clock.now()),
+            criticals.c.due_at.is_(None),
+            criticals.c.due_at,
             criticals.c.id.desc(),
         )
         .limit(limit)

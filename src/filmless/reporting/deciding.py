@@ -17,7 +17,7 @@ from filmless.department.states import State
 from filmless.department.tables import staff, words
 from filmless.kit import clock
 from filmless.kit.errors import Conflict, Refused
-from filmless.reporting import checks, find, writing
+from filmless.reporting import checks, documents, find, writing
 from filmless.reporting.model import ADDENDUM, LOCK, RELEASED, Locked, Report, Stale, Status, has_text
 from filmless.reporting.signing import Keys, sign_revision
 from filmless.reporting.tables import deliveries
@@ -421,7 +421,11 @@ def reopen(connection: Connection, exam_id: int, acting: Acting) -> Exam:
 
 
 def _told(connection: Connection, report: Report, kind: str) -> None:
-    """Into the event log: what is made of it (documents, notices) follows from there."""
+    """What is made of it (documents) is written down, and others hear of it from the event log."""
+    if kind == "retraction":
+        documents.withdraw(connection, report)
+    else:
+        documents.want(connection, report)
     body = {"report": report.id, "revision": report.revision, "kind": kind}
     events.record(connection, [("report-released", body)])
 

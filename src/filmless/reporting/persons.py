@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, func, insert, or_, select, update
 
 from filmless.access.model import Action, Principal, may
 from filmless.department.exams import Exam
@@ -80,8 +80,6 @@ def timeline(
 
 
 def _when() -> Any:
-    from sqlalchemy import func
-
     return func.coalesce(
         exams.c.finished_at, exams.c.started_at, exams.c.arrived_at, exams.c.starts_at, exams.c.ordered_at
     )

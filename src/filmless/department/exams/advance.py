@@ -82,6 +82,8 @@ _ALSO: Final = frozenset(
 _BELONGS_ANEW: Final = frozenset({"T04", "T30A", "T32"})
 #: two persons who between them have all of these roles
 _BETWEEN_THEM: Final[Mapping[str, frozenset[Role]]] = {"T31": frozenset({Role.CHF, Role.PAD})}
+#: transition -> roles of the person who agrees, where they are other ones than those of the person who acts
+_AGREES: Final[Mapping[str, frozenset[Role]]] = {"T26": frozenset({Role.ATT, Role.CHF})}
 #: until a report is due, where the procedure does not say
 _DUE: Final = {"CT": 24 * 60, "MR": 24 * 60, "DX": 120, "CR": 120, "US": 30}
 _DUE_STAT, _DUE_OTHERS = 30, 48 * 60
@@ -273,7 +275,10 @@ def _grants(who: Principal) -> list[Any]:
 
 def may_go(connection: Connection, name: str, who: Principal, exam: Exam) -> bool:
     """Whether `who` has a role of this way, in a scope that has the exam; the state aside."""
-    way = TRANSITIONS[name]
+    return _may_go(connection, TRANSITIONS[name], who, exam)
+
+
+def _may_go(connection: Connection, way: Transition, who: Principal, exam: Exam) -> bool:
     if not _roles(who, way):
         return False
     # what a device tells has happened, whoever the patient is
@@ -284,7 +289,7 @@ def may_go(connection: Connection, name: str, who: Principal, exam: Exam) -> boo
 
 
 def _check_who(connection: Connection, way: Transition, who: Principal, exam: Exam) -> None:
-    if not may_go(connection, way.name, who, exam):
+    if not _may_go(connection, way, who, exam):
         _refuse(way)
 
 
@@ -297,7 +302,7 @@ def _check_second(
 ) -> None:
     if second is None or (second.kind, second.name) == (first.kind, first.name):
         raise Refused(f"{way.what.capitalize()}: a second person has to agree.", code="second-person")
-    _check_who(connection, way, second, exam)
+    _check_who(connection, replace(way, roles=_AGREES.get(way.name, way.roles)), second, exam)
     wanted = _BETWEEN_THEM.get(way.name)
     if wanted is None or first.unlimited or second.unlimited:
         return

@@ -6,6 +6,7 @@ from filmless.archive.web.context import ArchiveWeb
 from filmless.reporting.api import (
     critical_routes,
     person_routes,
+    print_routes,
     reading_routes,
     report_routes,
     template_routes,
@@ -18,6 +19,13 @@ def router(context: ArchiveWeb | None, settings: ReportingSettings | None = None
     """All routes of reporting/. Without what they work with they can only be described."""
     made = APIRouter(tags=["reporting"])
     desk = Desk(context, settings or ReportingSettings())
-    for part in (reading_routes, report_routes, template_routes, critical_routes, person_routes):
+    for part in (
+        reading_routes,
+        report_routes,
+        template_routes,
+        critical_routes,
+        person_routes,
+        print_routes,
+    ):
         made.include_router(part.router(desk))
     return made

@@ -1,7 +1,7 @@
 """From rooms' words to those of the API."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import date, datetime
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, select
@@ -13,12 +13,14 @@ from filmless.kit import clock
 from filmless.patients.tables import persons
 from filmless.reporting import criticals, find, signing, templates, writing
 from filmless.reporting import persons as of_persons
+from filmless.reporting.ages import age
 from filmless.reporting.allowed import allowed
 from filmless.reporting.api import words as w
 from filmless.reporting.canonical import digest
 from filmless.reporting.find import Released
 from filmless.reporting.model import Report, Revision, whole
 from filmless.reporting.persons import Happened
+from filmless.reporting.verify import altered
 
 
 def person_words(row: Any, at: datetime | None) -> w.ReportPerson:
@@ -33,23 +35,6 @@ def person_words(row: Any, at: datetime | None) -> w.ReportPerson:
         patient_id=row.patient_id,
         vip=row.vip,
     )
-
-
-def age(birth_date: str, at: datetime | None) -> str:
-    """The age at a moment as DICOM writes it without its zeros ("66Y", "5M", "12D"); "" where it is not known."""
-    if len(birth_date) < 4 or not birth_date.isdigit():
-        return ""
-    day = (at or clock.now()).astimezone().date()
-    try:
-        born = date(int(birth_date[:4]), int(birth_date[4:6] or 7), int(birth_date[6:8] or 1))
-    except ValueError:
-        return ""
-    if born > day:
-        return ""
-    months = (day.year - born.year) * 12 + day.month - born.month - (day.day < born.day)
-    if months >= 36 or len(birth_date) < 6:
-        return f"{months // 12}Y"
-    return f"{months}M" if months >= 2 else f"{(day - born).days}D"
 
 
 _EXAM = (
@@ -234,8 +219,8 @@ def signature_list(
         if revision is None:
             why = "text-altered"
         else:
-            altered = digest(revision.canonical) != revision.hash
-            why = "text-altered" if altered else signing.holds(one, revision.canonical, keys)
+            changed_since = digest(revision.canonical) != revision.hash or altered(revision)
+            why = "text-altered" if changed_since else signing.holds(one, revision.canonical, keys)
         made.append(
             w.ReportSignature(
                 revision=one.revision,
