@@ -21,6 +21,12 @@ const ReadingList = lazy(() => import('../reporting/ReadingList'))
 const Workplace = lazy(() => import('../reporting/Workplace'))
 const Inbox = lazy(() => import('../reporting/Inbox'))
 const Criticals = lazy(() => import('../reporting/Criticals'))
+const Desk = lazy(() => import('../department/Desk'))
+const Registration = lazy(() => import('../department/Registration'))
+const ExamSheet = lazy(() => import('../department/ExamSheet'))
+const Slip = lazy(() => import('../department/Slip'))
+const Booking = lazy(() => import('../department/Booking'))
+const Triage = lazy(() => import('../department/Triage'))
 const Viewer = lazy(() => import('../viewing/Viewer'))
 
 export function Waiting() {
@@ -65,6 +71,12 @@ export function App() {
               <Route path="/studies" component={StudyList} />
               <Route path="/timeline/:study" component={Timeline} />
               <Route path="/view/:study" component={Viewer} />
+              <Route path="/registration" component={Desk} />
+              <Route path="/registration/new" component={Registration} />
+              <Route path="/exams/:exam" component={ExamSheet} />
+              <Route path="/slips/:exam" component={Slip} />
+              <Route path="/booking/:exam?" component={Booking} />
+              <Route path="/queue" component={Triage} />
               <Route path="/admin/*?" component={Administration} />
               <Route path="/reading" component={ReadingList} />
               <Route path="/reports/:report/:part?" component={Workplace} />

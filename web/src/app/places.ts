@@ -1,4 +1,4 @@
-import { IconBolt, IconChartBar, IconInbox, IconListSearch, IconReportMedical, IconSettings, type Icon } from '@tabler/icons-react'
+import { IconBolt, IconCalendarEvent, IconClipboardPlus, IconChartBar, IconInbox, IconListSearch, IconReportMedical, IconSettings, IconUsersGroup, type Icon } from '@tabler/icons-react'
 
 import type { Action } from '../access/session'
 import { inCharge } from './sections'
@@ -6,14 +6,17 @@ import { inCharge } from './sections'
 /** The pages that are reached from the bar at the top. */
 export interface Place {
   path: string
-  word: 'studies' | 'reading' | 'criticals' | 'inbox' | 'statistics' | 'administration'
+  word: 'registration' | 'booking' | 'queue' | 'studies' | 'reading' | 'criticals' | 'inbox' | 'statistics' | 'administration'
   icon: Icon
   /** Any of these actions; everybody where none is named. */
   needs?: Action[]
 }
 
 export const places: Place[] = [
+  { path: '/registration', word: 'registration', icon: IconClipboardPlus, needs: ['register'] },
+  { path: '/booking', word: 'booking', icon: IconCalendarEvent, needs: ['book'] },
   { path: '/studies', word: 'studies', icon: IconListSearch, needs: ['search'] },
+  { path: '/queue', word: 'queue', icon: IconUsersGroup, needs: ['queue'] },
   { path: '/reading', word: 'reading', icon: IconReportMedical, needs: ['report'] },
   { path: '/criticals', word: 'criticals', icon: IconBolt, needs: ['raise-critical'] },
   { path: '/inbox', word: 'inbox', icon: IconInbox, needs: ['answer-critical'] },

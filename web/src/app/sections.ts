@@ -1,5 +1,6 @@
 import {
   IconAlertTriangle,
+  IconBuildingHospital,
   IconDeviceDesktop,
   IconEraser,
   IconFileAlert,
@@ -30,6 +31,7 @@ export interface Place {
 export const sections: Place[] = [
   { path: '/admin/users', word: 'users', icon: IconUsers, needs: ['users', 'access-review'], page: lazy(() => import('../access/Users')) },
   { path: '/admin/devices', word: 'devices', icon: IconDeviceDesktop, needs: ['devices'], page: lazy(() => import('../devices/Devices')) },
+  { path: '/admin/department', word: 'department', icon: IconBuildingHospital, needs: ['master-data'], page: lazy(() => import('../department/master/MasterData')) },
   { path: '/admin/jobs', word: 'jobs', icon: IconHourglass, needs: ['jobs'], page: lazy(() => import('../exchange/Jobs')) },
   { path: '/admin/quarantine', word: 'quarantine', icon: IconFileAlert, needs: ['quarantine'], page: lazy(() => import('../archive/Quarantine')) },
   { path: '/admin/doubts', word: 'doubts', icon: IconAlertTriangle, needs: ['flags'], page: lazy(() => import('../archive/Doubts')) },

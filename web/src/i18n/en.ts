@@ -3,6 +3,7 @@ import { admin } from './en/admin'
 import { app } from './en/app'
 import { archive } from './en/archive'
 import { audit } from './en/audit'
+import { department } from './en/department'
 import { devices } from './en/devices'
 import { hanging } from './en/hanging'
 import { insight } from './en/insight'
@@ -14,7 +15,7 @@ import { measuring } from './en/viewing-measure'
 import { why } from './en/why'
 
 /** Every word on the screens; zh.ts has the same keys, which the compiler checks. */
-export const en = { app, access, archive, viewing, measuring, admin, audit, devices, hanging, insight, reporting, people, stewards, why }
+export const en = { app, access, archive, viewing, measuring, admin, audit, department, devices, hanging, insight, reporting, people, stewards, why }
 
 /** The shape of a language: the same keys, any words. */
 export type Words<T> = { readonly [K in keyof T]: T[K] extends string ? string : Words<T[K]> }

@@ -4,6 +4,7 @@ import { admin } from './zh/admin'
 import { app } from './zh/app'
 import { archive } from './zh/archive'
 import { audit } from './zh/audit'
+import { department } from './zh/department'
 import { devices } from './zh/devices'
 import { hanging } from './zh/hanging'
 import { insight } from './zh/insight'
@@ -14,4 +15,4 @@ import { viewing } from './zh/viewing'
 import { measuring } from './zh/viewing-measure'
 import { why } from './zh/why'
 
-export const zh: Words<typeof en> = { app, access, archive, viewing, measuring, admin, audit, devices, hanging, insight, reporting, people, stewards, why }
+export const zh: Words<typeof en> = { app, access, archive, viewing, measuring, admin, audit, department, devices, hanging, insight, reporting, people, stewards, why }

@@ -14,7 +14,7 @@ from filmless.department.api.words import ExamWords
 from filmless.department.model import Desk
 
 
-class WaitingWords(BaseModel):
+class TicketWords(BaseModel):
     """Who waits at a station."""
 
     id: int
@@ -42,7 +42,7 @@ class QueueWish(In):
 class Queue(BaseModel):
     """Tickets, station by station, in the order in which they are called."""
 
-    waiting: list[WaitingWords]
+    waiting: list[TicketWords]
 
 
 class TicketAct(In):
@@ -66,10 +66,10 @@ def router(_given: Desk | None) -> APIRouter:
                 station_codes=body.stations,
                 limit=body.limit,
             )
-        plain = WaitingWords.model_fields.keys() - {"exam"}
+        plain = TicketWords.model_fields.keys() - {"exam"}
         return Queue(
             waiting=[
-                WaitingWords(
+                TicketWords(
                     exam=ExamWords.of(one.exam),
                     **{name: getattr(one, name) for name in plain},
                 )

@@ -1,6 +1,9 @@
 export const app = {
   name: 'Filmless',
   nav: {
+    registration: 'Registration',
+    booking: 'Bookings',
+    queue: 'Triage',
     studies: 'Studies',
     administration: 'Administration',
     statistics: 'Statistics',

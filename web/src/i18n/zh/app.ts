@@ -4,6 +4,9 @@ import type { app as english } from '../en/app'
 export const app: Words<typeof english> = {
   name: 'Filmless',
   nav: {
+    registration: '登记',
+    booking: '预约',
+    queue: '分诊',
     studies: '检查列表',
     statistics: '统计',
     reading: '阅片报告',

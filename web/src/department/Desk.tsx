@@ -1,0 +1,271 @@
+/** The registration desk: whoever is expected, here, examined and finished today; scan, register, green channel. */
+import { ActionIcon, Button, Drawer, MultiSelect, SegmentedControl, Text, TextInput, Tooltip } from '@mantine/core'
+import { useDebouncedValue, useMediaQuery } from '@mantine/hooks'
+import { keepPreviousData, useQuery, useQueryClient } from '@tanstack/react-query'
+import { IconAmbulance, IconBarcode, IconChevronLeft, IconChevronRight, IconPlus, IconX } from '@tabler/icons-react'
+import { useMemo, useRef, useState } from 'react'
+import { useTranslation } from 'react-i18next'
+import { useLocation } from 'wouter'
+
+import { useMay } from '../access/session'
+import { ErrorNote, showError } from '../app/errors'
+import { count, moment } from '../app/format'
+import { Grid, type Column } from '../app/Grid'
+import { usePreference } from '../app/preferences'
+import { useShortcuts } from '../app/shortcuts'
+import classes from './Department.module.css'
+import { ExamPanel } from './ExamPanel'
+import { GreenChannel } from './GreenChannel'
+import { ageOf, dayAfter, findExams, today, useMaster, wordsOfKind, type Listed, type View } from './model'
+import { Procedure, Stat, State } from './State'
+
+const VIEWS: View[] = ['expected', 'registered', 'examined', 'finished']
+
+export default function Desk() {
+  const { t } = useTranslation()
+  const may = useMay()
+  const [, navigate] = useLocation()
+  const client = useQueryClient()
+  const master = useMaster()
+  const [view, setView] = useState<View>('registered')
+  const [day, setDay] = useState(today())
+  const [typed, setTyped] = useState('')
+  const [text] = useDebouncedValue(typed.trim(), 250)
+  const [modalities, setModalities] = usePreference<string[]>('desk.modalities', [])
+  const [widths, setWidths] = usePreference<Record<string, number>>('columns.desk', {})
+  const [chosen, choose] = useState<number | null>(null)
+  const [green, setGreen] = useState(false)
+  const narrow = useMediaQuery('(max-width: 62em)', false, { getInitialValueInEffect: false })
+  const box = useRef<HTMLInputElement>(null)
+
+  // what is typed is looked for everywhere, not only in the list of a day
+  const wish = { view: text ? ('all' as View) : view, day: text ? null : day, text, modalities, limit: 300 }
+  const query = useQuery({
+    queryKey: ['exams', wish],
+    queryFn: () => findExams(wish),
+    placeholderData: keepPreviousData,
+    refetchInterval: 10_000,
+  })
+  // the counts of the day stay in sight while something is looked for
+  const counts = useQuery({
+    queryKey: ['exams', 'totals', day, modalities],
+    queryFn: () => findExams({ day, modalities, limit: 1 }),
+    placeholderData: keepPreviousData,
+    refetchInterval: 10_000,
+  })
+  const rows = useMemo(() => query.data?.exams ?? [], [query.data])
+  const totals = counts.data?.totals
+  const changed = () => void client.invalidateQueries({ queryKey: ['exams'] })
+
+  const scan = async () => {
+    const wanted = typed.trim()
+    if (!wanted) return
+    try {
+      const found = await findExams({ text: wanted, limit: 2 })
+      if (found.exams.length === 1) {
+        choose(found.exams[0]!.exam.id)
+        box.current?.select()
+      }
+    } catch (error) {
+      showError(error)
+    }
+  }
+
+  useShortcuts(t('department.desk.title'), [
+    { keys: '/', words: t('department.desk.scan'), run: () => box.current?.select() },
+    { keys: 'n', words: t('department.desk.new'), run: () => may('register') && navigate('/registration/new') },
+    { keys: 'g', words: t('department.green.title'), run: () => may('green-channel') && setGreen(true) },
+    ...VIEWS.map((one, at) => ({
+      keys: String(at + 1),
+      words: t(`department.views.${one}`),
+      run: () => {
+        setTyped('')
+        setView(one)
+      },
+    })),
+    { keys: 'Escape', words: t('admin.closeDetails'), run: () => choose(null) },
+  ])
+
+  const columns = useMemo<Column<Listed>[]>(
+    () => [
+      {
+        id: 'number',
+        title: t('department.number'),
+        width: 150,
+        cell: ({ exam }) => (
+          <span className={classes.number}>
+            <Stat exam={exam} />
+            {exam.number || '—'}
+          </span>
+        ),
+      },
+      { id: 'name', title: t('department.name'), width: 130, cell: (row) => <span className={classes.name}>{row.name}</span> },
+      {
+        id: 'sex',
+        title: t('department.sexAge'),
+        width: 84,
+        cell: (row) => [row.sex && t(`department.sex.${row.sex as 'M'}`), ageOf(row.birth_date)].filter(Boolean).join(' '),
+      },
+      { id: 'procedure', title: t('department.procedure'), width: 210, cell: ({ exam }) => <Procedure exam={exam} /> },
+      { id: 'state', title: t('department.state'), width: 122, cell: ({ exam }) => <State state={exam.state} /> },
+      { id: 'station', title: t('department.station'), width: 80, cell: ({ exam }) => exam.station },
+      {
+        id: 'time',
+        title: t('department.time'),
+        width: 128,
+        cell: ({ exam }) => moment(timeOf(exam, text ? 'all' : view)),
+      },
+      { id: 'class', title: t('department.patientClass'), width: 72, cell: (row) => t(`department.patientClasses.${row.patient_class as 'O'}`) },
+      { id: 'who', title: t('department.requester'), width: 150, cell: (row) => [row.order_department, row.ward, row.requester].filter(Boolean).join(' · ') },
+      { id: 'patient', title: t('department.patientId'), width: 130, cell: (row) => <span className={classes.number}>{row.patient_id}</span> },
+    ],
+    [t, view, text],
+  )
+
+  const panel = chosen !== null && (
+    <ExamPanel key={chosen} exam={chosen} changed={changed} close={narrow ? undefined : () => choose(null)} open={choose} />
+  )
+  return (
+    <div className={classes.page} data-details={(chosen !== null && !narrow) || undefined}>
+      <div className={classes.tools} role="search">
+        <TextInput
+          ref={box}
+          className={classes.scan}
+          aria-label={t('department.desk.scan')}
+          placeholder={t('department.desk.scan')}
+          leftSection={<IconBarcode size={15} />}
+          rightSection={
+            typed && (
+              <ActionIcon variant="subtle" color="gray" size="sm" aria-label={t('app.actions.clear')} onClick={() => setTyped('')}>
+                <IconX size={14} />
+              </ActionIcon>
+            )
+          }
+          autoFocus
+          autoComplete="off"
+          spellCheck={false}
+          maxLength={100}
+          value={typed}
+          onChange={(event) => setTyped(event.currentTarget.value)}
+          onKeyDown={(event) => {
+            if (event.key === 'Escape') setTyped('')
+            if (event.key === 'Enter') void scan()
+            if (event.key === 'ArrowDown') document.querySelector<HTMLElement>('[role=grid]')?.focus()
+          }}
+        />
+        <SegmentedControl
+          aria-label={t('department.desk.lists')}
+          value={text ? '' : view}
+          onChange={(value) => {
+            setTyped('')
+            setView(value as View)
+          }}
+          data={VIEWS.map((one) => ({
+            value: one,
+            label: (
+              <span>
+                {t(`department.views.${one}`)}{' '}
+                <b className={classes.number}>{totals ? count(totals[one as 'expected']) : '·'}</b>
+              </span>
+            ),
+          }))}
+        />
+        <div style={{ display: 'flex', alignItems: 'center', gap: 2 }}>
+          <ActionIcon variant="subtle" color="gray" aria-label={t('department.dayBefore')} onClick={() => setDay(dayAfter(day, -1))}>
+            <IconChevronLeft size={15} />
+          </ActionIcon>
+          <TextInput type="date" w={128} aria-label={t('department.day')} value={day} onChange={(event) => event.currentTarget.value && setDay(event.currentTarget.value)} />
+          <ActionIcon variant="subtle" color="gray" aria-label={t('department.dayNext')} onClick={() => setDay(dayAfter(day, 1))}>
+            <IconChevronRight size={15} />
+          </ActionIcon>
+        </div>
+        <MultiSelect
+          w={150}
+          aria-label={t('department.modality')}
+          placeholder={modalities.length ? '' : t('department.allModalities')}
+          data={[...new Set(wordsOfKind(master.data, 'procedure').map((one) => String(one.more.modality ?? '')))].filter(Boolean)}
+          value={modalities}
+          onChange={setModalities}
+          clearable
+        />
+        <div className={classes.end}>
+          {may('register') && (
+            <Button leftSection={<IconPlus size={14} />} onClick={() => navigate('/registration/new')}>
+              {t('department.desk.new')}
+            </Button>
+          )}
+          {may('green-channel') && (
+            <Tooltip label={t('department.green.help')}>
+              <Button color="red" leftSection={<IconAmbulance size={15} />} onClick={() => setGreen(true)}>
+                {t('department.green.title')}
+              </Button>
+            </Tooltip>
+          )}
+        </div>
+      </div>
+      <div className={classes.list}>
+        {query.isError ? (
+          <div style={{ padding: '0.75rem' }}>
+            <ErrorNote error={query.error} again={() => void query.refetch()} />
+          </div>
+        ) : (
+          <Grid
+            label={t('department.desk.title')}
+            columns={columns}
+            rows={rows}
+            rowId={(row) => String(row.exam.id)}
+            selected={chosen === null ? undefined : new Set([String(chosen)])}
+            onSelect={(ids) => choose(Number([...ids].at(-1)) || null)}
+            onOpen={(row) => navigate(`/exams/${row.exam.id}`)}
+            widths={widths}
+            onWidths={setWidths}
+            empty={
+              query.isPending ? null : (
+                <Text size="sm" c="dimmed">
+                  {text ? t('department.desk.nothingFound') : t(`department.desk.none.${view}`)}
+                </Text>
+              )
+            }
+          />
+        )}
+      </div>
+      {chosen !== null && !narrow && (
+        <aside className={classes.details} aria-label={t('admin.details')}>
+          {panel}
+        </aside>
+      )}
+      {narrow && (
+        <Drawer opened={chosen !== null} onClose={() => choose(null)} position="right" size="100%" title={t('admin.details')}>
+          {panel}
+        </Drawer>
+      )}
+      {green && (
+        <GreenChannel
+          close={() => setGreen(false)}
+          done={(exam) => {
+            changed()
+            setTyped('')
+            setView('registered')
+            setDay(today())
+            choose(exam)
+          }}
+        />
+      )}
+    </div>
+  )
+}
+
+function timeOf(exam: Listed['exam'], view: View): string | null {
+  switch (view) {
+    case 'expected':
+      return exam.starts_at ?? exam.ordered_at
+    case 'registered':
+      return exam.arrived_at
+    case 'examined':
+      return exam.finished_at
+    case 'finished':
+      return exam.final_at
+    default:
+      return exam.arrived_at ?? exam.starts_at ?? exam.ordered_at
+  }
+}

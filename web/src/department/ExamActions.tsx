@@ -1,0 +1,178 @@
+/** What can be done with an exam now, by whoever looks at it. */
+import { Button, Menu, Select, Stack } from '@mantine/core'
+import { IconDots } from '@tabler/icons-react'
+import { useState } from 'react'
+import { useTranslation } from 'react-i18next'
+import { Link, useLocation } from 'wouter'
+
+import { useMay } from '../access/session'
+import { api, data } from '../api/client'
+import { Ask } from '../app/Ask'
+import { showError } from '../app/errors'
+import { ChangeProcedure } from './ChangeProcedure'
+import classes from './Department.module.css'
+import { nameOf, stationOptions, useMaster, wordsOfKind, type ExamPage } from './model'
+import { RegisterExam } from './RegisterExam'
+
+type Asking = 'register' | 'cancel' | 'hold' | 'move' | 'procedure' | 'leave'
+
+export function ExamActions({ page, changed }: { page: ExamPage; changed: () => void }) {
+  const { t } = useTranslation()
+  const may = useMay()
+  const [, navigate] = useLocation()
+  const [asking, setAsking] = useState<Asking | null>(null)
+  const { exam } = page
+  const can = (way: string) => page.may.includes(way)
+  const path = { params: { path: { exam: exam.id } } }
+
+  const at = async (work: () => Promise<unknown>) => {
+    try {
+      await work()
+      changed()
+    } catch (error) {
+      showError(error)
+    }
+  }
+  const done = () => changed()
+  const registers = may('register') && (can('T04') || can('T30A'))
+  const books = may('book') && (can('T03') || can('T30') || (exam.state === 'E20' && can('T08')))
+  const waits = ['E00', 'E05', 'E10', 'E20', 'E30'].includes(exam.state)
+
+  const more = [
+    may('queue') && exam.state === 'E30' && can('T08') && { word: t('department.act.move'), run: () => setAsking('move') },
+    (may('register') || may('perform')) && waits && { word: t('department.act.procedure'), run: () => setAsking('procedure') },
+    may('hold') && can('T06') && { word: t('department.act.hold'), run: () => setAsking('hold') },
+    may('queue') && can('T07') && { word: t('department.act.leave'), run: () => setAsking('leave') },
+    may('register') &&
+      can('T29') && {
+        word: t('department.act.noShow'),
+        run: () => void at(() => data(api.POST('/exams/{exam}/no-show', { ...path, body: { reason: '' } }))),
+      },
+    may('cancel') && can('T28') && { word: t('department.act.cancel'), run: () => setAsking('cancel'), grave: true },
+  ].filter((one) => one !== false)
+
+  return (
+    <div className={classes.actions}>
+      {registers && <Button onClick={() => setAsking('register')}>{t('department.act.register')}</Button>}
+      {books && (
+        <Button variant={registers ? 'default' : 'filled'} onClick={() => navigate(`/booking/${exam.id}`)}>
+          {exam.state === 'E20' ? t('department.act.rebook') : t('department.act.book')}
+        </Button>
+      )}
+      {can('T06R') && may('hold') && (
+        <Button onClick={() => void at(() => data(api.POST('/exams/{exam}/release', { ...path, body: { reason: '' } })))}>
+          {t('department.act.release')}
+        </Button>
+      )}
+      {exam.number && may('register') && (
+        <Button variant="default" component={Link} href={`/slips/${exam.id}`}>
+          {t('department.act.slip')}
+        </Button>
+      )}
+      {page.images > 0 && may('view') && (
+        <Button variant="default" component={Link} href={`/view/${page.studies[0]}`}>
+          {t('department.act.images')}
+        </Button>
+      )}
+      {more.length > 0 && (
+        <Menu position="bottom-start" shadow="md">
+          <Menu.Target>
+            <Button variant="default" rightSection={<IconDots size={14} />}>
+              {t('app.actions.more')}
+            </Button>
+          </Menu.Target>
+          <Menu.Dropdown>
+            {more.map((one) => (
+              <Menu.Item key={one.word} color={'grave' in one ? 'red' : undefined} onClick={one.run}>
+                {one.word}
+              </Menu.Item>
+            ))}
+          </Menu.Dropdown>
+        </Menu>
+      )}
+      {asking === 'register' && <RegisterExam page={page} close={() => setAsking(null)} done={done} />}
+      {asking === 'procedure' && <ChangeProcedure page={page} close={() => setAsking(null)} done={done} />}
+      {(asking === 'cancel' || asking === 'hold') && (
+        <Because
+          what={asking}
+          close={() => setAsking(null)}
+          act={async (code, reason) => {
+            await data(api.POST(asking === 'cancel' ? '/exams/{exam}/cancel' : '/exams/{exam}/hold', { ...path, body: { code, reason, seen: exam.changes } }))
+            done()
+          }}
+        />
+      )}
+      {asking === 'leave' && (
+        <Ask
+          title={t('department.act.leave')}
+          text={t('department.leaveText')}
+          word={t('department.act.leave')}
+          reason="wanted"
+          close={() => setAsking(null)}
+          act={async (reason) => {
+            await data(api.POST('/exams/{exam}/leave', { ...path, body: { reason } }))
+            done()
+          }}
+        />
+      )}
+      {asking === 'move' && <Move page={page} close={() => setAsking(null)} done={done} />}
+    </div>
+  )
+}
+
+function Because({ what, close, act }: { what: 'cancel' | 'hold'; close: () => void; act: (code: string, reason: string) => Promise<unknown> }) {
+  const { t } = useTranslation()
+  const master = useMaster()
+  const [code, setCode] = useState('')
+  return (
+    <Ask
+      title={t(`department.act.${what}`)}
+      text={t(`department.${what}Text`)}
+      word={t(`department.act.${what}`)}
+      grave={what === 'cancel'}
+      reason="wanted"
+      ready={Boolean(code)}
+      close={close}
+      act={(reason) => act(code, reason)}
+    >
+      <Select
+        label={t('department.reason')}
+        data={wordsOfKind(master.data, `reason-${what}`).map((one) => ({ value: one.code, label: nameOf(one, one.code) }))}
+        value={code || null}
+        onChange={(value) => setCode(value ?? '')}
+        data-autofocus
+      />
+    </Ask>
+  )
+}
+
+function Move({ page, close, done }: { page: ExamPage; close: () => void; done: () => void }) {
+  const { t } = useTranslation()
+  const master = useMaster()
+  const [station, setStation] = useState('')
+  const { exam } = page
+  return (
+    <Ask
+      title={t('department.act.move')}
+      text={t('department.moveText')}
+      word={t('department.act.move')}
+      reason="none"
+      ready={Boolean(station)}
+      close={close}
+      act={async () => {
+        await data(api.POST('/exams/{exam}/move', { params: { path: { exam: exam.id } }, body: { station, seen: exam.changes } }))
+        done()
+      }}
+    >
+      <Stack>
+        <Select
+          label={t('department.station')}
+          data={stationOptions(master.data?.stations ?? [], exam.modality).filter((one) => one.value !== exam.station)}
+          value={station || null}
+          onChange={(value) => setStation(value ?? '')}
+          data-autofocus
+        />
+      </Stack>
+    </Ask>
+  )
+}

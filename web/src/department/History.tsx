@@ -1,0 +1,53 @@
+import { useTranslation } from 'react-i18next'
+
+import { moment } from '../app/format'
+import classes from './Department.module.css'
+import type { ExamPage } from './model'
+
+type Entry = ExamPage['history'][number]
+
+/** What happened to an exam, the newest first. */
+export function History({ entries }: { entries: Entry[] }) {
+  const { t, i18n } = useTranslation()
+  const what = (one: Entry) => {
+    const key = one.transition ? `department.transitions.${one.transition}` : `department.notes.${one.what}`
+    return i18n.exists(key) ? t(key as 'department.transitions.T04') : one.what
+  }
+  return (
+    <ol className={classes.history}>
+      {[...entries].reverse().map((one) => (
+        <li key={one.seq}>
+          <time dateTime={one.at}>{moment(one.at)}</time>
+          <span>
+            <b>{what(one)}</b>
+            {one.from_state !== one.to_state && one.from_state && (
+              <span className={classes.dim}>
+                {' '}
+                {t(`department.states.${one.from_state}`)} → {t(`department.states.${one.to_state}`)}
+              </span>
+            )}
+            <br />
+            <span className={classes.dim}>
+              {[one.by, t(`department.sources.${one.source as 'screen'}`), told(one)].filter(Boolean).join(' · ')}
+            </span>
+            {one.reason && (
+              <>
+                <br />
+                {one.reason}
+              </>
+            )}
+          </span>
+        </li>
+      ))}
+    </ol>
+  )
+}
+
+/** What of the details a person understands: numbers and stations, from and to. */
+function told(entry: Entry): string {
+  const detail = entry.detail as Record<string, unknown>
+  const said = (name: string) => (typeof detail[name] === 'string' || typeof detail[name] === 'number' ? String(detail[name]) : '')
+  const to = said('to') || said('station') || said('number')
+  const from = said('from') || said('before')
+  return from && to ? `${from} → ${to}` : to
+}

@@ -1,0 +1,87 @@
+/** Who it is: by which document it was checked, and what to do where it does not fit. */
+import { Alert, Select, SimpleGrid, TextInput } from '@mantine/core'
+import { IconAlertTriangle } from '@tabler/icons-react'
+import { useTranslation } from 'react-i18next'
+
+import { useMay } from '../access/session'
+import { DOCUMENTS, nameOf, useMaster, wordsOfKind, type Document } from './model'
+
+export interface Identity {
+  document: Document | ''
+  number: string
+  despite: string
+}
+
+export const NOT_CHECKED: Identity = { document: '', number: '', despite: '' }
+
+/** As the API wants it; undefined where nothing was checked. */
+export function identityBody(identity: Identity) {
+  return identity.document
+    ? { document: identity.document, number: identity.number.trim(), fits: true, despite: identity.despite.trim() }
+    : undefined
+}
+
+interface Props {
+  identity: Identity
+  set: (identity: Identity) => void
+  /** What the server said of the last attempt. */
+  failed?: { code: string; words: string }
+  /** A scanner ends what it reads with Enter. */
+  onScanned?: () => void
+}
+
+export function IdentityFields({ identity, set, failed, onScanned }: Props) {
+  const { t } = useTranslation()
+  const may = useMay()
+  const master = useMaster()
+  const numbered = identity.document !== '' && identity.document !== 'two-identifiers'
+  const stopped = failed && ['identity-failed', 'document-elsewhere', 'not-permitted'].includes(failed.code)
+  return (
+    <>
+      <SimpleGrid cols={{ base: 1, xs: 2 }} spacing="sm">
+        <Select
+          label={t('department.identity.how')}
+          placeholder={t('department.identity.none')}
+          data={DOCUMENTS.map((one) => ({ value: one, label: t(`department.identity.${one}`) }))}
+          value={identity.document || null}
+          onChange={(value) => set({ ...NOT_CHECKED, document: (value as Document) ?? '' })}
+          clearable
+        />
+        {numbered && (
+          <TextInput
+            label={t('department.identity.number')}
+            placeholder={t('department.identity.scan')}
+            maxLength={64}
+            autoComplete="off"
+            spellCheck={false}
+            autoFocus
+            value={identity.number}
+            onChange={(event) => set({ ...identity, number: event.currentTarget.value })}
+            onKeyDown={(event) => {
+              if (event.key === 'Enter') {
+                event.preventDefault()
+                onScanned?.()
+              }
+            }}
+          />
+        )}
+      </SimpleGrid>
+      {stopped && (
+        <Alert color={failed.code === 'document-elsewhere' ? 'red' : 'yellow'} variant="light" p="xs" mt="sm" icon={<IconAlertTriangle size={16} />} role="alert">
+          {failed.words}
+          {may('override-identity') ? (
+            <Select
+              mt="xs"
+              label={t('department.identity.despite')}
+              data={wordsOfKind(master.data, 'reason-override').map((one) => ({ value: nameOf(one, one.code), label: nameOf(one, one.code) }))}
+              value={identity.despite || null}
+              onChange={(value) => set({ ...identity, despite: value ?? '' })}
+            />
+          ) : (
+            <div>{t('department.identity.askHead')}</div>
+          )}
+        </Alert>
+      )}
+    </>
+  )
+}

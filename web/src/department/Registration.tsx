@@ -1,0 +1,214 @@
+/** Registration without an order from elsewhere: for whom, what, who asked, who it is; one page, by keyboard. */
+import { Alert, Button, Checkbox, Select, Textarea, TextInput } from '@mantine/core'
+import { notifications } from '@mantine/notifications'
+import { useQueryClient } from '@tanstack/react-query'
+import { useState } from 'react'
+import { useTranslation } from 'react-i18next'
+import { useLocation } from 'wouter'
+
+import { useMay } from '../access/session'
+import { api, data } from '../api/client'
+import { Problem } from '../api/problem'
+import { wordsOf } from '../app/errors'
+import { useShortcuts } from '../app/shortcuts'
+import classes from './Department.module.css'
+import { identityBody, IdentityFields, NOT_CHECKED, type Identity } from './IdentityFields'
+import { nameOf, PATIENT_CLASSES, PRIORITIES, stationOptions, useMaster, wordsOfKind, type Person } from './model'
+import { PersonPick } from './PersonPick'
+import { Procedures, type WantedProcedure } from './Procedures'
+
+const EMPTY = {
+  patient_class: 'O' as (typeof PATIENT_CLASSES)[number],
+  priority: 'routine' as (typeof PRIORITIES)[number],
+  visit_number: '',
+  admission_number: '',
+  requester: '',
+  department: '',
+  ward: '',
+  bed: '',
+  diagnosis: '',
+  history: '',
+  purpose: '',
+  pregnancy: '',
+  allergies: '',
+  implants: '',
+}
+
+export default function Registration() {
+  const { t } = useTranslation()
+  const may = useMay()
+  const [, navigate] = useLocation()
+  const client = useQueryClient()
+  const master = useMaster()
+  const [person, setPerson] = useState<Person | null>(null)
+  const [wanted, setWanted] = useState<WantedProcedure[]>([])
+  const [fields, setFields] = useState(EMPTY)
+  const [identity, setIdentity] = useState<Identity>({ ...NOT_CHECKED, document: 'two-identifiers' })
+  const [here, setHere] = useState(may('register'))
+  const [station, setStation] = useState('')
+  const [failed, setFailed] = useState<{ code: string; words: string }>()
+  const [busy, setBusy] = useState(false)
+  const set = (part: Partial<typeof EMPTY>) => setFields((before) => ({ ...before, ...part }))
+  const inpatient = fields.patient_class === 'I'
+  const words = wordsOfKind(master.data, 'procedure')
+  const modalities = new Set(wanted.map((one) => words.find((word) => word.code === one.procedure)?.more.modality))
+  const modality = modalities.size === 1 ? String([...modalities][0]) : ''
+  const sided = wanted.every((one) => one.side || !words.find((word) => word.code === one.procedure)?.more.sides)
+  const ready = person !== null && wanted.length > 0 && sided && !busy
+
+  const places = (kind: string) =>
+    (master.data?.places ?? [])
+      .filter((one) => one.kind === kind && one.active)
+      .map((one) => ({ value: one.code, label: nameOf(one, one.code) }))
+
+  const submit = async () => {
+    if (!ready) return
+    setBusy(true)
+    setFailed(undefined)
+    const { pregnancy, allergies, implants, ...plain } = fields
+    const cautions = Object.fromEntries(Object.entries({ pregnancy, allergies, implants }).filter(([, value]) => value.trim()))
+    try {
+      const made = await data(
+        api.POST('/orders', {
+          body: {
+            ...plain,
+            person: person.id,
+            placer_number: '',
+            procedures: wanted,
+            cautions,
+            arrival: here ? { exam_class: '', visit_number: '', admission_number: '', station: modality ? station : '', identity: identityBody(identity) } : undefined,
+          },
+        }),
+      )
+      const numbers = made.exams.map((one) => one.number).filter(Boolean)
+      notifications.show({
+        message: here ? t('department.registered', { number: numbers.join(', ') }) : t('department.ordered', { count: made.exams.length }),
+        color: 'teal',
+      })
+      void client.invalidateQueries({ queryKey: ['exams'] })
+      navigate(`/exams/${made.exams[0]!.id}`)
+    } catch (error) {
+      setFailed({ code: error instanceof Problem ? error.code : '', words: wordsOf(error) })
+    } finally {
+      setBusy(false)
+    }
+  }
+
+  useShortcuts(t('department.desk.new'), [
+    { keys: 'ctrl+Enter', words: t('department.act.register'), run: () => void submit(), inText: true },
+    { keys: 'Escape', words: t('app.actions.back'), run: () => navigate('/registration') },
+  ])
+
+  const text = (name: 'requester' | 'bed' | 'visit_number' | 'admission_number' | 'allergies' | 'implants', span: string, label: string, most = 64) => (
+    <TextInput data-span={span} label={label} maxLength={most} value={fields[name]} onChange={(event) => set({ [name]: event.currentTarget.value })} />
+  )
+  const shown = failed && !['identity-failed', 'document-elsewhere'].includes(failed.code)
+  return (
+    <div className={classes.sheet}>
+      <div className={classes.sheetInner}>
+        <div className={classes.head}>
+          <h1 className={classes.title}>{t('department.desk.new')}</h1>
+        </div>
+        <div className={classes.columns}>
+          <div style={{ display: 'grid', gap: '0.75rem' }}>
+            <PersonPick person={person} pick={setPerson} />
+            <Procedures wanted={wanted} set={setWanted} />
+            <section className={classes.block}>
+              <h2 className={classes.blockTitle}>
+                {t('department.arrival')}
+                {may('register') && <Checkbox label={t('department.isHere')} checked={here} onChange={(event) => setHere(event.currentTarget.checked)} />}
+              </h2>
+              {here ? (
+                <>
+                  <IdentityFields identity={identity} set={setIdentity} failed={failed} onScanned={() => void submit()} />
+                  {modality && (
+                    <Select
+                      mt="sm"
+                      label={t('department.station')}
+                      placeholder={t('department.anyStation')}
+                      data={stationOptions(master.data?.stations ?? [], modality)}
+                      value={station || null}
+                      onChange={(value) => setStation(value ?? '')}
+                      clearable
+                    />
+                  )}
+                </>
+              ) : (
+                <span className={classes.dim} style={{ fontSize: '0.8125rem' }}>
+                  {t('department.notHere')}
+                </span>
+              )}
+            </section>
+          </div>
+          <section className={classes.block}>
+            <h2 className={classes.blockTitle}>{t('department.order')}</h2>
+            <div className={classes.form}>
+              <Select
+                data-span="3"
+                label={t('department.patientClass')}
+                data={PATIENT_CLASSES.map((one) => ({ value: one, label: t(`department.patientClasses.${one}`) }))}
+                value={fields.patient_class}
+                onChange={(value) => set({ patient_class: (value as 'O') ?? 'O' })}
+                allowDeselect={false}
+              />
+              {inpatient ? text('admission_number', '3', t('department.admissionNumber')) : text('visit_number', '3', t('department.visitNumber'))}
+              <Select
+                data-span="3"
+                label={t('department.priority')}
+                data={PRIORITIES.map((one) => ({ value: one, label: t(`department.priorities.${one}`) }))}
+                value={fields.priority}
+                onChange={(value) => set({ priority: (value as 'routine') ?? 'routine' })}
+                allowDeselect={false}
+              />
+              {text('requester', '3', t('department.requesterName'), 200)}
+              <Select data-span="3" label={t('department.requestingDepartment')} data={places('department')} value={fields.department || null} onChange={(value) => set({ department: value ?? '' })} searchable clearable />
+              {inpatient && (
+                <>
+                  <Select data-span="2" label={t('department.ward')} data={places('ward')} value={fields.ward || null} onChange={(value) => set({ ward: value ?? '' })} searchable clearable />
+                  {text('bed', '2', t('department.bed'), 16)}
+                </>
+              )}
+              {(['diagnosis', 'history', 'purpose'] as const).map((name) => (
+                <Textarea
+                  key={name}
+                  data-span="6"
+                  label={t(`department.${name === 'history' ? 'clinicalHistory' : name}`)}
+                  autosize
+                  minRows={name === 'history' ? 2 : 1}
+                  maxLength={4000}
+                  value={fields[name]}
+                  onChange={(event) => set({ [name]: event.currentTarget.value })}
+                />
+              ))}
+              {person?.sex !== 'M' && (
+                <Select
+                  data-span="2"
+                  label={t('department.cautions.pregnancy')}
+                  data={(['no', 'possible', 'yes', 'unknown'] as const).map((one) => ({ value: one, label: t(`department.pregnancies.${one}`) }))}
+                  value={fields.pregnancy || null}
+                  onChange={(value) => set({ pregnancy: value ?? '' })}
+                  clearable
+                />
+              )}
+              {text('allergies', '2', t('department.cautions.allergies'), 200)}
+              {text('implants', '2', t('department.cautions.implants'), 200)}
+            </div>
+          </section>
+        </div>
+        <div className={classes.bar}>
+          {shown && (
+            <Alert color="red" variant="light" p="xs" role="alert" style={{ flex: 1 }}>
+              {failed.words}
+            </Alert>
+          )}
+          <Button variant="default" onClick={() => navigate('/registration')}>
+            {t('app.actions.cancel')}
+          </Button>
+          <Button onClick={() => void submit()} loading={busy} disabled={!ready}>
+            {here ? t('department.act.register') : t('department.act.order')}
+          </Button>
+        </div>
+      </div>
+    </div>
+  )
+}
