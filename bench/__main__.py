@@ -2,7 +2,7 @@
 
     python -m bench                 everything, some 15 minutes on two cores
     python -m bench --quick         the same with few images, for development: figures mean little
-    python -m bench --only store    one part (store, find, retrieve, mixed, web)
+    python -m bench --only store    one part (store, find, retrieve, mixed, web, viewer)
 
 The sides take turns within each round, so that a machine that others use too slows all of them; figures are
 medians over the rounds. Compare within one run only.
@@ -20,6 +20,7 @@ from tests.peers import missing_tools
 from bench.parts import Plan, find_part, mixed_part, retrieve_part, store_part, wanted
 from bench.report import Report
 from bench.sides import DURABILITY
+from bench.viewer import viewer_part
 from bench.web import web_part
 
 PARTS = {
@@ -28,6 +29,7 @@ PARTS = {
     "retrieve": retrieve_part,
     "mixed": mixed_part,
     "web": web_part,
+    "viewer": viewer_part,
 }
 
 

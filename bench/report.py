@@ -75,20 +75,21 @@ class Report:
             "",
             "| side | durability when it answers |",
             "|---|---|",
-            *(f"| {side} | {DURABILITY[side]} |" for side in self.sides),
+            *(f"| {side} | {DURABILITY[side]} |" for side in self.sides if side in DURABILITY),
         ]
         for part in dict.fromkeys(key[0] for key in self.figures):
             sides = [
                 side for side in self.sides if any(key[0] == part and key[2] == side for key in self.figures)
             ]
-            ratios = "Filmless" in sides and "Orthanc" in sides
+            peer = next((side for side in ("Orthanc", "OHIF") if side in sides), "")
+            ratios = "Filmless" in sides and peer != ""
             lines += ["", f"### {part}", ""]
-            lines.append("| | " + " | ".join(sides) + (" | Filmless : Orthanc |" if ratios else " |"))
+            lines.append("| | " + " | ".join(sides) + (f" | Filmless : {peer} |" if ratios else " |"))
             lines.append("|---" * (len(sides) + 1 + ratios) + "|")
             for row in dict.fromkeys(key[1] for key in self.figures if key[0] == part):
                 cells = [self._cell(part, row, side) for side in sides]
                 if ratios:
-                    ours, theirs = self.median(part, row, "Filmless"), self.median(part, row, "Orthanc")
+                    ours, theirs = self.median(part, row, "Filmless"), self.median(part, row, peer)
                     cells.append(f"{ours / theirs:.2f}" if ours and theirs else "")
                 lines.append(f"| {row} | " + " | ".join(cells) + " |")
         if wanted:

@@ -89,7 +89,7 @@ function Images({ pane, index, viewing, spot }: { pane: Pane; index: number; vie
         opened = made
         if (pane.start?.window) made.window(pane.start.window.center, pane.start.window.width)
         if (pane.start?.invert) made.invert()
-        viewing.views.set(pane.id, made)
+        viewing.opened(pane.id, made)
         setView(made)
       })
       .catch((error: unknown) => {

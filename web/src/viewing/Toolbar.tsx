@@ -10,6 +10,8 @@ import {
   IconBrightnessAuto,
   IconBrightnessHalf,
   IconCheck,
+  IconChevronDown,
+  IconChevronUp,
   IconCircleDashed,
   IconCircleHalf2,
   IconColorPicker,
@@ -82,9 +84,10 @@ interface Props {
   stacks: Stack[]
   study: string
   hanging: Hanging
+  around: { next?: () => void; previous?: () => void }
 }
 
-export function Toolbar({ viewing, model, stacks, study, hanging }: Props) {
+export function Toolbar({ viewing, model, stacks, study, hanging, around }: Props) {
   const { t } = useTranslation()
   const [screen, setScreen] = useState(false)
   const view = () => viewing.view()
@@ -193,6 +196,13 @@ export function Toolbar({ viewing, model, stacks, study, hanging }: Props) {
         />
       )}
       <LayoutMenu viewing={viewing} model={model} stacks={stacks} study={study} hanging={hanging} />
+      {(around.previous || around.next) && (
+        <>
+          <span className={classes.part} />
+          <Button label={t('viewing.previousStudy')} hint="Shift+PgUp" disabled={!around.previous} onClick={() => around.previous?.()} icon={IconChevronUp} />
+          <Button label={t('viewing.nextStudy')} hint="Shift+PgDn" disabled={!around.next} onClick={() => around.next?.()} icon={IconChevronDown} />
+        </>
+      )}
       {screen && (
         <MeasureScreen
           close={() => setScreen(false)}
@@ -210,11 +220,12 @@ interface ButtonProps {
   label: string
   hint?: string
   pressed?: boolean
+  disabled?: boolean
   onClick: () => void
   icon: Icon
 }
 
-function Button({ label, hint, pressed, onClick, icon: Drawn }: ButtonProps) {
+function Button({ label, hint, pressed, disabled, onClick, icon: Drawn }: ButtonProps) {
   return (
     <Tooltip label={hint ? `${label} (${hintOf(hint)})` : label}>
       <ActionIcon
@@ -223,6 +234,7 @@ function Button({ label, hint, pressed, onClick, icon: Drawn }: ButtonProps) {
         size={32}
         aria-label={label}
         aria-pressed={pressed}
+        disabled={disabled}
         onClick={onClick}
         style={{ flex: 'none' }}
       >

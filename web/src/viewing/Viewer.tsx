@@ -11,6 +11,7 @@ import { chooseTool, referenceLines } from './engine/tools'
 import { useBridge } from './bridge'
 import { useHanging } from './hanging/useHanging'
 import { useModel, Viewing } from './model'
+import { useNext, useWarmUp } from './next'
 import { OtherStudy } from './OtherStudy'
 import { PaneView } from './PaneView'
 import { Toolbar } from './Toolbar'
@@ -28,7 +29,7 @@ export default function Viewer() {
 }
 
 /** A study in the viewer; priors beside it where the address names them. */
-export function OneStudy({ study }: { study: string }) {
+export function OneStudy({ study, beside = false }: { study: string; beside?: boolean }) {
   const { t } = useTranslation()
   const [search] = useSearchParams()
   const [viewing] = useState(() => new Viewing())
@@ -47,7 +48,9 @@ export function OneStudy({ study }: { study: string }) {
   const source = model.lines && model.panes.length > 1 && !model.maximised ? model.panes[model.active]!.id : null
   useEffect(() => referenceLines(source), [source])
   usePointing(viewing)
-  useKeys({ viewing, model, stacks, volume, hanging })
+  const around = useNext(study)
+  useWarmUp(study, model.shown)
+  useKeys({ viewing, model, stacks, volume, hanging, around })
 
   if (details.isPending) return <Centre><Loader size="sm" /></Centre>
   if (details.isError) {
@@ -69,7 +72,7 @@ export function OneStudy({ study }: { study: string }) {
   const patients = new Set(model.panes.flatMap((pane) => (pane.stack ? [patientOf(pane.stack)] : [])))
   return (
     <div className={classes.page} data-study={study}>
-      <Toolbar viewing={viewing} model={model} stacks={stacks} study={study} hanging={hanging} />
+      <Toolbar viewing={viewing} model={model} stacks={stacks} study={study} hanging={hanging} around={around} />
       <nav className={classes.series} aria-label={t('viewing.seriesList')}>
         <Heading study={details.data!} />
         {content.map((one, at) => (
@@ -107,7 +110,7 @@ export function OneStudy({ study }: { study: string }) {
           </div>
         )}
       </main>}
-      <Measurements viewing={viewing} studies={open} />
+      <Measurements viewing={viewing} studies={open} beside={beside} />
     </div>
   )
 }

@@ -51,6 +51,8 @@ export interface Model {
   windows: boolean
   zooms: boolean
   spot: Spot | null
+  /** Whether something is on the screen. */
+  shown: boolean
   /** Studies that are open, the one that is read first. */
   known: Known[]
 }
@@ -65,7 +67,7 @@ function pane(stack: Stack | null = null): Pane {
 }
 
 export class Viewing {
-  private state: Model = { rows: 1, columns: 1, panes: [pane()], active: 0, tool: 'window', maximised: false, volume: null, linked: false, lines: true, playing: false, windows: false, zooms: false, spot: null, known: [] }
+  private state: Model = { rows: 1, columns: 1, panes: [pane()], active: 0, tool: 'window', maximised: false, volume: null, linked: false, lines: true, playing: false, windows: false, zooms: false, spot: null, shown: false, known: [] }
   private readonly listeners = new Set<() => void>()
   /** Open viewports by pane. */
   readonly views = new Map<string, StackView>()
@@ -192,6 +194,12 @@ export class Viewing {
   play(): void {
     const view = this.view()
     if (view) this.set({ playing: view.play() })
+  }
+
+  /** The images of a pane are open. */
+  opened(id: string, view: StackView): void {
+    this.views.set(id, view)
+    if (!this.state.shown) this.set({ shown: true })
   }
 
   /** An image was drawn in a pane. */

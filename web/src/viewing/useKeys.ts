@@ -16,12 +16,14 @@ interface Wish {
   stacks: Stack[]
   volume: VolumeView | null
   hanging: Hanging
+  /** To the studies around this one in its list. */
+  around: { next?: () => void; previous?: () => void }
 }
 
 /** Layouts that have a key. */
 export const GRID_KEYS: Record<string, [number, number]> = { 'alt+1': [1, 1], 'alt+2': [1, 2], 'alt+3': [1, 3], 'alt+4': [2, 2], 'alt+6': [2, 3], 'alt+9': [3, 3] }
 
-export function useKeys({ viewing, model, stacks, volume, hanging }: Wish): void {
+export function useKeys({ viewing, model, stacks, volume, hanging, around }: Wish): void {
   const { t } = useTranslation()
   const view = () => viewing.view()
   const step = (by: number) => {
@@ -45,6 +47,8 @@ export function useKeys({ viewing, model, stacks, volume, hanging }: Wish): void
     { keys: 'End', words: t('viewing.lastImage'), run: () => view()?.jumpTo(Infinity) },
     { keys: 'PageDown', words: t('viewing.nextSeries'), run: () => step(1) },
     { keys: 'PageUp', words: t('viewing.previousSeries'), run: () => step(-1) },
+    { keys: 'shift+PageDown', words: t('viewing.nextStudy'), run: () => around.next?.() },
+    { keys: 'shift+PageUp', words: t('viewing.previousStudy'), run: () => around.previous?.() },
     { keys: 'ArrowRight', words: t('viewing.nextPane'), run: () => pane(1) },
     { keys: 'ArrowLeft', words: t('viewing.previousPane'), run: () => pane(-1) },
     { keys: 'Enter', words: t('viewing.maximise'), run: () => viewing.maximise() },

@@ -17,16 +17,18 @@ import { Questions } from './Questions'
 import type { Annotation, Measured } from './shapes'
 
 interface Props {
+  /** Beside a report, which needs the room. */
+  beside?: boolean
   viewing: Viewing
   /** The study that is read, then those beside it, with what is known of their stacks. */
   studies: { study: string; title: string; stacks: Stack[] }[]
 }
 
 /** What is measured in the studies that are open: one's own, kept by itself, and what reports say. */
-export function Measurements({ viewing, studies }: Props) {
+export function Measurements({ viewing, studies, beside = false }: Props) {
   const { t } = useTranslation()
   const wide = useMediaQuery('(min-width: 62em)', true, { getInitialValueInEffect: false })
-  const [kept, keep] = usePreference('viewing.measurements', true)
+  const [kept, keep] = usePreference(beside ? 'reading.measurements' : 'viewing.measurements', !beside)
   // on a narrow screen it lies over the image: there only for as long as it is asked for
   const [over, setOver] = useState(false)
   const [open, setOpen] = wide ? [kept, keep] : [over, setOver]

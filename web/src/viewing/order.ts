@@ -1,0 +1,19 @@
+/** In which order the studies of a list are read; the viewer itself comes while the list is looked at. */
+
+/** After what the list itself needs; milliseconds. */
+const QUIET = 800
+
+let list: string[] = []
+
+/** To be called when a study of a list is opened. */
+export function readInOrder(studies: string[]): void {
+  list = studies
+}
+
+/** The study so many places behind this one, undefined where there is none. */
+export function neighbour(study: string, by: number): string | undefined {
+  const at = list.indexOf(study)
+  return at < 0 ? undefined : list[at + by]
+}
+
+setTimeout(() => void import('./Viewer').catch(() => undefined), QUIET)
