@@ -21,6 +21,9 @@ const ReadingList = lazy(() => import('../reporting/ReadingList'))
 const Workplace = lazy(() => import('../reporting/Workplace'))
 const Inbox = lazy(() => import('../reporting/Inbox'))
 const Criticals = lazy(() => import('../reporting/Criticals'))
+const WorkList = lazy(() => import('../department/work/WorkList'))
+const Shift = lazy(() => import('../department/work/Shift'))
+const Tasks = lazy(() => import('../department/work/Tasks'))
 const Desk = lazy(() => import('../department/Desk'))
 const Registration = lazy(() => import('../department/Registration'))
 const ExamSheet = lazy(() => import('../department/ExamSheet'))
@@ -82,6 +85,9 @@ export function App() {
               <Route path="/reports/:report/:part?" component={Workplace} />
               <Route path="/inbox" component={Inbox} />
               <Route path="/criticals" component={Criticals} />
+              <Route path="/work" component={WorkList} />
+              <Route path="/work/shift" component={Shift} />
+              <Route path="/tasks" component={Tasks} />
               <Route path="/statistics" component={Statistics} />
               <Route path="/account" component={Security} />
               <Route component={NotFound} />

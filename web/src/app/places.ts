@@ -1,4 +1,4 @@
-import { IconBolt, IconCalendarEvent, IconClipboardPlus, IconChartBar, IconInbox, IconListSearch, IconReportMedical, IconSettings, IconUsersGroup, type Icon } from '@tabler/icons-react'
+import { IconBolt, IconCalendarEvent, IconClipboardPlus, IconChartBar, IconInbox, IconHeartRateMonitor, IconListCheck, IconListSearch, IconReportMedical, IconSettings, IconUsersGroup, type Icon } from '@tabler/icons-react'
 
 import type { Action } from '../access/session'
 import { inCharge } from './sections'
@@ -6,7 +6,7 @@ import { inCharge } from './sections'
 /** The pages that are reached from the bar at the top. */
 export interface Place {
   path: string
-  word: 'registration' | 'booking' | 'queue' | 'studies' | 'reading' | 'criticals' | 'inbox' | 'statistics' | 'administration'
+  word: 'registration' | 'booking' | 'queue' | 'studies' | 'reading' | 'criticals' | 'inbox' | 'work' | 'tasks' | 'statistics' | 'administration'
   icon: Icon
   /** Any of these actions; everybody where none is named. */
   needs?: Action[]
@@ -17,9 +17,16 @@ export const places: Place[] = [
   { path: '/booking', word: 'booking', icon: IconCalendarEvent, needs: ['book'] },
   { path: '/studies', word: 'studies', icon: IconListSearch, needs: ['search'] },
   { path: '/queue', word: 'queue', icon: IconUsersGroup, needs: ['queue'] },
+  { path: '/work', word: 'work', icon: IconHeartRateMonitor, needs: ['perform'] },
   { path: '/reading', word: 'reading', icon: IconReportMedical, needs: ['report'] },
   { path: '/criticals', word: 'criticals', icon: IconBolt, needs: ['raise-critical'] },
   { path: '/inbox', word: 'inbox', icon: IconInbox, needs: ['answer-critical'] },
+  {
+    path: '/tasks',
+    word: 'tasks',
+    icon: IconListCheck,
+    needs: ['perform', 'match-images', 'register', 'override-identity', 'report', 'review', 'hand-out', 'match', 'answer-critical'],
+  },
   { path: '/statistics', word: 'statistics', icon: IconChartBar, needs: ['statistics'] },
   { path: '/admin', word: 'administration', icon: IconSettings, needs: inCharge },
 ]

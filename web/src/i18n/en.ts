@@ -13,9 +13,10 @@ import { stewards } from './en/stewards'
 import { viewing } from './en/viewing'
 import { measuring } from './en/viewing-measure'
 import { why } from './en/why'
+import { tasks, work } from './en/work'
 
 /** Every word on the screens; zh.ts has the same keys, which the compiler checks. */
-export const en = { app, access, archive, viewing, measuring, admin, audit, department, devices, hanging, insight, reporting, people, stewards, why }
+export const en = { app, access, archive, viewing, measuring, admin, audit, department, devices, hanging, insight, reporting, people, stewards, why, work, tasks }
 
 /** The shape of a language: the same keys, any words. */
 export type Words<T> = { readonly [K in keyof T]: T[K] extends string ? string : Words<T[K]> }

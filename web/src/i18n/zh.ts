@@ -14,5 +14,6 @@ import { stewards } from './zh/stewards'
 import { viewing } from './zh/viewing'
 import { measuring } from './zh/viewing-measure'
 import { why } from './zh/why'
+import { tasks, work } from './zh/work'
 
-export const zh: Words<typeof en> = { app, access, archive, viewing, measuring, admin, audit, department, devices, hanging, insight, reporting, people, stewards, why }
+export const zh: Words<typeof en> = { app, access, archive, viewing, measuring, admin, audit, department, devices, hanging, insight, reporting, people, stewards, why, work, tasks }

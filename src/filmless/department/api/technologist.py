@@ -84,7 +84,7 @@ class WorkList(BaseModel):
     rows: list[WorkRow]
 
 
-class SeriesWords(BaseModel):
+class WorkSeries(BaseModel):
     """A series of an exam."""
 
     study_uid: str
@@ -96,7 +96,7 @@ class SeriesWords(BaseModel):
     last_at: datetime
 
 
-class StepWords(BaseModel):
+class WorkStep(BaseModel):
     """What a device told of: a performed step."""
 
     device: str
@@ -124,8 +124,8 @@ class WorkPage(BaseModel):
 
     row: WorkRow
     transfer: TransferWords
-    series: list[SeriesWords]
-    steps: list[StepWords]
+    series: list[WorkSeries]
+    steps: list[WorkStep]
     identity: str = Field(
         description="Whether who it is must be checked: required, document, recorded, none."
     )
@@ -176,13 +176,13 @@ class Because(In):
     seen: Seen = None
 
 
-class Changing(Because):
+class GoingOn(Because):
     """More images, partial images accepted, to be repeated."""
 
     what: Literal["more", "accept-partial", "repeat"]
 
 
-class Rejecting(In):
+class RejectingImages(In):
     """Images that are of no use: some of the exam's, by themselves or by their series."""
 
     code: Annotated[Code, StringConstraints(min_length=1)]
@@ -191,7 +191,7 @@ class Rejecting(In):
     sop_uids: list[Uid] = Field([], max_length=2000)
 
 
-class Rejected(BaseModel):
+class RejectedImages(BaseModel):
     """What was taken out of use."""
 
     objects: int
@@ -328,7 +328,7 @@ def router(given: Desk | None, context: ArchiveWeb | None) -> APIRouter:
         )
 
     @made.post("/exams/{exam}/change", summary="More images, partial ones accepted, or all again")
-    def go_on_with_exam(exam: ExamId, body: Changing, who: Who, at: At, host: Host) -> ExamWords:
+    def go_on_with_exam(exam: ExamId, body: GoingOn, who: Who, at: At, host: Host) -> ExamWords:
         name = _WAYS[body.what]
         return do(
             at,
@@ -341,7 +341,7 @@ def router(given: Desk | None, context: ArchiveWeb | None) -> APIRouter:
         )
 
     @made.post("/exams/{exam}/reject", summary="Take images of it out of use")
-    def reject_images(exam: ExamId, body: Rejecting, who: Who, at: At, host: Host) -> Rejected:
+    def reject_images(exam: ExamId, body: RejectingImages, who: Who, at: At, host: Host) -> RejectedImages:
         if context is None or context.archive is None:
             raise Defect("These routes have no archive.", code="no-archive")
         principal, rejecting = permit(who, Action.PERFORM), permit(who, Action.REJECT)
@@ -362,7 +362,7 @@ def router(given: Desk | None, context: ArchiveWeb | None) -> APIRouter:
         with writing(at.engine) as connection:
             detail = {"code": body.code, "objects": len(uids)}
             now = exams.note(connection, exam, "images rejected", acting, reason=reason, detail=detail)
-            return Rejected(objects=len(uids), exam=ExamWords.of(now))
+            return RejectedImages(objects=len(uids), exam=ExamWords.of(now))
 
     @made.post("/shift", summary="What is left at the end of a shift, and what was done in it")
     def shift(body: ShiftWish, who: Who, at: At) -> ShiftWords:
@@ -409,8 +409,8 @@ def _page(connection: Connection, principal: Principal, exam_id: int) -> WorkPag
     return WorkPage(
         row=WorkRow.of(row),
         transfer=told,
-        series=[SeriesWords(**one) for one in made_of.series_of(connection, exam)],
-        steps=[StepWords(**one) for one in made_of.steps_of(connection, exam)],
+        series=[WorkSeries(**one) for one in made_of.series_of(connection, exam)],
+        steps=[WorkStep(**one) for one in made_of.steps_of(connection, exam)],
         identity=str(policy),
         history=asked.history,
         diagnosis=asked.diagnosis,

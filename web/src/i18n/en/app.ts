@@ -10,6 +10,8 @@ export const app = {
     reading: 'Reading',
     criticals: 'Critical results',
     inbox: 'Inbox',
+    work: 'Examination',
+    tasks: 'Tasks',
     patients: 'Patients',
     devices: 'Devices',
     jobs: 'Jobs',

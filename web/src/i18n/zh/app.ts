@@ -12,6 +12,8 @@ export const app: Words<typeof english> = {
     reading: '阅片报告',
     criticals: '危急值',
     inbox: '收件箱',
+    work: '检查工作台',
+    tasks: '待办',
     administration: '管理',
     patients: '患者',
     devices: '设备',

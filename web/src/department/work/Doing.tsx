@@ -1,0 +1,218 @@
+/** The windows in which a technologist says what is done with an exam. */
+import { Alert, Checkbox, NumberInput, Select, Textarea, TextInput } from '@mantine/core'
+import { notifications } from '@mantine/notifications'
+import { useState } from 'react'
+import { useTranslation } from 'react-i18next'
+
+import { api, data } from '../../api/client'
+import { Ask } from '../../app/Ask'
+import { day } from '../../app/format'
+import { DOCUMENTS, nameOf, useMaster, wordsOfKind, type Document } from '../model'
+import type { Page } from './model'
+import classes from './Work.module.css'
+
+type Series = Page['series'][number]
+export type Plain = 'start' | 'finish' | 'stop' | 'verify' | 'sendBack' | 'more' | 'repeat' | 'acceptPartial'
+export type Deed = { what: Plain } | { what: 'reject'; series: Series }
+
+interface Props {
+  page: Page
+  close: () => void
+  done: () => void
+}
+
+export function Doing({ deed, ...props }: Props & { deed: Deed }) {
+  switch (deed.what) {
+    case 'start':
+      return <Start {...props} />
+    case 'finish':
+      return <Finish {...props} />
+    case 'stop':
+      return <Stop {...props} />
+    case 'verify':
+      return <Verify {...props} />
+    case 'reject':
+      return <Reject {...props} series={deed.series} />
+    default:
+      return <Because {...props} what={deed.what} />
+  }
+}
+
+function useTell(done: () => void) {
+  const { t } = useTranslation()
+  return (what: 'start' | 'finish' | 'stop' | 'verify' | 'change' | 'reject') => {
+    notifications.show({ message: t(`work.done.${what}`), autoClose: 3_000 })
+    done()
+  }
+}
+
+function Start({ page, close, done }: Props) {
+  const { t } = useTranslation()
+  const tell = useTell(done)
+  const [document, setDocument] = useState<Document>('two-identifiers')
+  const [number, setNumber] = useState('')
+  const [fits, setFits] = useState(false)
+  const [despite, setDespite] = useState('')
+  const { listed } = page.row
+  const { exam } = listed
+  const numbered = document !== 'two-identifiers'
+  const act = async () => {
+    const identity = { document, number: number.trim(), fits: fits || numbered, despite: despite.trim() }
+    await data(
+      api.POST('/technologist/exams/{exam}/start', { params: { path: { exam: exam.id } }, body: { identity, seen: exam.changes } }),
+    )
+    tell('start')
+  }
+  const ready = numbered ? number.trim() !== '' || despite.trim() !== '' : fits || despite.trim() !== ''
+  return (
+    <Ask title={t('work.startTitle')} text={t('work.startText')} word={t('work.startNow')} reason="none" ready={ready} close={close} act={act}>
+      <div className={classes.identity}>
+        <div className={classes.identityName}>{listed.name}</div>
+        <div>{listed.name_alphabetic.replace('^', ' ')}</div>
+        <div>
+          {[listed.sex && t(`department.sex.${listed.sex as 'M'}`), day(listed.birth_date), listed.patient_id].filter(Boolean).join(' · ')}
+        </div>
+      </div>
+      <Select
+        label={t('work.identity')}
+        data={DOCUMENTS.map((one) => ({ value: one, label: t(`work.documents.${one}`) }))}
+        value={document}
+        allowDeselect={false}
+        onChange={(value) => setDocument(value as Document)}
+      />
+      {numbered ? (
+        <TextInput label={t('work.documentNumber')} autoComplete="off" value={number} data-autofocus onChange={(event) => setNumber(event.currentTarget.value)} />
+      ) : (
+        <Checkbox label={t('work.fits')} checked={fits} data-autofocus onChange={(event) => setFits(event.currentTarget.checked)} />
+      )}
+      <TextInput label={t('work.despite')} maxLength={400} value={despite} onChange={(event) => setDespite(event.currentTarget.value)} />
+    </Ask>
+  )
+}
+
+function Finish({ page, close, done }: Props) {
+  const { t } = useTranslation()
+  const tell = useTell(done)
+  const [count, setCount] = useState<number | string>('')
+  const [note, setNote] = useState(page.note)
+  const { exam } = page.row.listed
+  const none = page.transfer.received === 0
+  const act = async (reason: string) => {
+    const body = { count: typeof count === 'number' ? count : null, note: note.trim(), reason, seen: exam.changes }
+    await data(api.POST('/technologist/exams/{exam}/finish', { params: { path: { exam: exam.id } }, body }))
+    tell('finish')
+  }
+  return (
+    <Ask title={t('work.finishTitle')} word={t('work.finish')} reason={none ? 'needed' : 'none'} close={close} act={act}>
+      {none && (
+        <Alert color="yellow" variant="light" p="xs">
+          {t('work.noImagesYet')}
+        </Alert>
+      )}
+      <NumberInput label={t('work.countLabel')} description={t('work.countText')} min={0} max={100000} allowDecimal={false} value={count} onChange={setCount} data-autofocus />
+      <Textarea label={t('work.noteToReader')} autosize minRows={2} maxLength={2000} value={note} onChange={(event) => setNote(event.currentTarget.value)} />
+    </Ask>
+  )
+}
+
+function Reasons({ kind, label, value, onChange }: { kind: string; label: string; value: string | null; onChange: (value: string | null) => void }) {
+  const master = useMaster()
+  const data = wordsOfKind(master.data, kind).map((one) => ({ value: one.code, label: nameOf(one, one.code) }))
+  return <Select label={label} data={data} value={value} onChange={onChange} data-autofocus />
+}
+
+function Stop({ page, close, done }: Props) {
+  const { t } = useTranslation()
+  const tell = useTell(done)
+  const [code, setCode] = useState<string | null>(null)
+  const { exam } = page.row.listed
+  const act = async () => {
+    await data(
+      api.POST('/technologist/exams/{exam}/discontinue', { params: { path: { exam: exam.id } }, body: { code: code ?? '', reason: '', seen: exam.changes } }),
+    )
+    tell('stop')
+  }
+  return (
+    <Ask title={t('work.stopTitle')} word={t('work.stop')} grave reason="none" ready={code !== null} close={close} act={act}>
+      <Reasons kind="reason-stop" label={t('work.stopReason')} value={code} onChange={setCode} />
+      {code === '110514' && (
+        <Alert color="yellow" variant="light" p="xs">
+          {t('work.wrongEntry')}
+        </Alert>
+      )}
+    </Ask>
+  )
+}
+
+function Verify({ page, close, done }: Props) {
+  const { t } = useTranslation()
+  const tell = useTell(done)
+  const { exam } = page.row.listed
+  const { expected, received, complete } = page.transfer
+  const known = expected !== null
+  const [all, setAll] = useState(false)
+  const [reason, setReason] = useState('')
+  const act = async () => {
+    const body = { count: known || !all ? null : received, reason: reason.trim(), seen: exam.changes }
+    await data(api.POST('/technologist/exams/{exam}/verify', { params: { path: { exam: exam.id } }, body }))
+    tell('verify')
+  }
+  const met = complete || (!known && all)
+  return (
+    <Ask
+      title={t('work.verifyTitle')}
+      text={known ? t('work.verifyCount', { expected, received }) : t('work.verifyUnknown', { received })}
+      word={t(met ? 'work.verify' : 'work.verifyDespite')}
+      grave={!met}
+      reason="none"
+      ready={met || reason.trim() !== ''}
+      close={close}
+      act={act}
+    >
+      {!known && received > 0 && (
+        <Checkbox label={t('work.verifyAll')} checked={all} onChange={(event) => setAll(event.currentTarget.checked)} data-autofocus />
+      )}
+      {!met && (
+        <TextInput label={t('work.verifyReason')} maxLength={400} value={reason} onChange={(event) => setReason(event.currentTarget.value)} />
+      )}
+    </Ask>
+  )
+}
+
+function Reject({ page, close, done, series }: Props & { series: Series }) {
+  const { t } = useTranslation()
+  const tell = useTell(done)
+  const [code, setCode] = useState<string | null>(null)
+  const { exam } = page.row.listed
+  const act = async () => {
+    await data(
+      api.POST('/technologist/exams/{exam}/reject', {
+        params: { path: { exam: exam.id } },
+        body: { code: code ?? '', reason: '', series_uids: [series.series_uid], sop_uids: [] },
+      }),
+    )
+    tell('reject')
+  }
+  return (
+    <Ask title={t('work.rejectTitle')} text={t('work.rejectText', { count: series.images })} word={t('work.reject')} grave reason="none" ready={code !== null} close={close} act={act}>
+      <Reasons kind="reason-reject" label={t('work.why')} value={code} onChange={setCode} />
+    </Ask>
+  )
+}
+
+function Because({ page, close, done, what }: Props & { what: 'sendBack' | 'more' | 'repeat' | 'acceptPartial' }) {
+  const { t } = useTranslation()
+  const tell = useTell(done)
+  const { exam } = page.row.listed
+  const path = { exam: exam.id }
+  const act = async (reason: string) => {
+    if (what === 'sendBack') {
+      await data(api.POST('/technologist/exams/{exam}/send-back', { params: { path }, body: { reason, seen: exam.changes } }))
+    } else {
+      const name = what === 'acceptPartial' ? ('accept-partial' as const) : what
+      await data(api.POST('/technologist/exams/{exam}/change', { params: { path }, body: { what: name, reason, seen: exam.changes } }))
+    }
+    tell('change')
+  }
+  return <Ask title={t(`work.${what}Title`)} word={t(`work.${what}`)} grave={what === 'sendBack'} close={close} act={act} />
+}

@@ -1,0 +1,20 @@
+import { useTranslation } from 'react-i18next'
+
+import type { Task } from './model'
+
+const WHY = ['patient', 'unknown', 'none', 'state'] as const
+
+/** What a task says beyond its kind, in a few words. */
+export function TaskBody({ task }: { task: Task }) {
+  const { t } = useTranslation()
+  const body = task.body
+  const said: string[] = []
+  if (typeof body.short === 'number' && typeof body.expected === 'number') said.push(t('tasks.body.missing', { short: body.short, expected: body.expected }))
+  else if (task.kind === 'images-missing' && body.received === 0) said.push(t('tasks.body.noImages'))
+  if (typeof body.count === 'number') said.push(t('tasks.body.count', { count: body.count }))
+  const why = WHY.find((one) => one === body.why)
+  if (why) said.push(t(`tasks.body.${why}`))
+  if (typeof body.device === 'string') said.push(t('tasks.body.device', { device: body.device }))
+  if (Array.isArray(body.numbers)) said.push(t('tasks.body.numbers', { numbers: body.numbers.join(', ') }))
+  return <>{said.join(' · ')}</>
+}
