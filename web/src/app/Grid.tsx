@@ -67,6 +67,8 @@ export function Grid<Row>(props: Props<Row>) {
     estimateSize: () => rowHeight,
     overscan: 12,
   })
+  // sizes are kept until they are measured again
+  useEffect(() => virtual.measure(), [virtual, rowHeight])
   const items = virtual.getVirtualItems()
 
   const last = items.at(-1)?.index ?? -1

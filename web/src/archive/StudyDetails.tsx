@@ -1,5 +1,5 @@
 import { Alert, Anchor, Button, Group, Loader, Menu, Stack, Text } from '@mantine/core'
-import { IconDownload, IconDots, IconEye, IconFileZip, IconTimeline } from '@tabler/icons-react'
+import { IconDownload, IconDots, IconEye, IconFileZip, IconMovie, IconPhoto, IconTimeline } from '@tabler/icons-react'
 import { useQuery } from '@tanstack/react-query'
 import { useState } from 'react'
 import { useTranslation } from 'react-i18next'
@@ -16,7 +16,13 @@ import { SendStudy } from './SendStudy'
 import { ShareStudy } from './ShareStudy'
 import classes from './StudyList.module.css'
 
-type Series = components['schemas']['SeriesWords']
+const PICTURES = [
+  ['png', 'png', IconPhoto],
+  ['jpeg', 'jpeg', IconPhoto],
+  ['mp4', 'mp4', IconMovie],
+] as const
+
+type Series = components['schemas']['StudyDetails']['content'][number]
 
 interface Props {
   study: string
@@ -125,6 +131,19 @@ export function StudyDetails({ study, changed, timeline = true }: Props) {
               >
                 {t('archive.study.zip')}
               </Menu.Item>
+              <Menu.Divider />
+              <Menu.Label>{t('archive.study.pictures')}</Menu.Label>
+              {PICTURES.map(([form, word, Icon]) => (
+                <Menu.Item
+                  key={form}
+                  component="a"
+                  href={`/api/studies/${study}/pictures?form=${form}`}
+                  download
+                  leftSection={<Icon size={15} />}
+                >
+                  {t(`archive.study.${word}`)}
+                </Menu.Item>
+              ))}
             </Menu.Dropdown>
           </Menu>
         )}

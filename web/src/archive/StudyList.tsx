@@ -3,10 +3,6 @@ import {
   Button,
   Checkbox,
   Drawer,
-  Group,
-  Menu,
-  Modal,
-  MultiSelect,
   Popover,
   SegmentedControl,
   Stack,
@@ -16,7 +12,6 @@ import {
 } from '@mantine/core'
 import { useDebouncedValue, useMediaQuery } from '@mantine/hooks'
 import {
-  IconBookmark,
   IconColumns3,
   IconLayoutSidebarRightCollapse,
   IconLayoutSidebarRightExpand,
@@ -30,15 +25,17 @@ import { useLocation } from 'wouter'
 
 import { useMay } from '../access/session'
 import { ErrorNote } from '../app/errors'
-import { count } from '../app/format'
 import { Grid } from '../app/Grid'
 import { usePreference } from '../app/preferences'
 import { useShortcuts } from '../app/shortcuts'
-import { studyColumns, USUAL_COLUMNS, type StudyRow } from './columns'
+import { narrowColumn, studyColumns, USUAL_COLUMNS, type StudyRow } from './columns'
+import { Facet, MoreFilters, SPANS, type Facets } from './Filters'
 import { StudyDetails } from './StudyDetails'
+import { readInOrder } from '../viewing/order'
 import classes from './StudyList.module.css'
 import { WhyButton } from './why/WhyButton'
 import { FIRST, useArrivals, useStudies, type Order, type Wanted } from './useStudies'
+import { Views } from './Views'
 
 interface Layout {
   columns: string[]
@@ -46,15 +43,9 @@ interface Layout {
   details: boolean
 }
 
-interface View {
-  name: string
-  wanted: Wanted
-}
-
 const USUAL: Layout = { columns: USUAL_COLUMNS, widths: {}, details: true }
 /** One word with a digit, no longer than a number is. */
 const NUMBER = /^(?=.*\d)\S{1,64}$/
-const SPANS = { anyTime: 0, today: 1, days3: 3, days7: 7, days30: 30, year: 365 } as const
 
 export default function StudyList() {
   const { t } = useTranslation()
@@ -77,7 +68,9 @@ export default function StudyList() {
   const rows = useMemo(() => query.data?.pages.flatMap((page) => page?.studies ?? []) ?? [], [query.data])
   const first = query.data?.pages[0]
   const all = studyColumns(t)
-  const columns = layout.columns.flatMap((id) => all.find((column) => column.id === id) ?? [])
+  const wider = useMediaQuery('(min-width: 36em)', true, { getInitialValueInEffect: false })
+  const columns = wider ? layout.columns.flatMap((id) => all.find((column) => column.id === id) ?? []) : [narrowColumn(t)]
+  const rowHeight = !wider ? 52 : layout.columns.includes('picture') ? 46 : 30
 
   const refresh = () => {
     forgetArrived()
@@ -85,7 +78,11 @@ export default function StudyList() {
   }
   // rows of the search before: shown until the new ones are there, but nobody opens one of them by mistake
   const stale = query.isPlaceholderData || text !== typed
-  const open = (row: StudyRow) => !stale && may('view') && navigate(`/view/${row.study_uid}`)
+  const open = (row: StudyRow) => {
+    if (stale || !may('view')) return
+    readInOrder(rows.map((one) => one.study_uid))
+    navigate(`/view/${row.study_uid}`)
+  }
   const { hasNextPage, isFetchingNextPage, fetchNextPage } = query
   const more = useCallback(() => {
     if (hasNextPage && !isFetchingNextPage) void fetchNextPage()
@@ -98,16 +95,12 @@ export default function StudyList() {
     { keys: 'r', words: t('app.actions.refresh'), run: refresh },
   ])
 
-  const facet = (name: string) =>
-    (first?.facets?.[name as keyof typeof first.facets] as { value: string; studies: number }[] | undefined) ?? []
-  const options = (name: string, chosen: string[]) => {
-    // of very many studies only the newest are looked at: there are at least so many
-    const more = first?.facets_complete === false ? '+' : ''
-    const found = facet(name).map((one) => ({ value: one.value, label: `${one.value} (${count(one.studies)}${more})` }))
-    const missing = chosen.filter((value) => !found.some((one) => one.value === value))
-    return [...found, ...missing.map((value) => ({ value, label: value }))].filter((one) => one.value)
+  const facets: Facets = {
+    values: (first?.facets ?? {}) as Facets['values'],
+    // of very many studies only the newest are looked at
+    complete: first?.facets_complete !== false,
   }
-  const filtered = asked.text !== '' || wanted.modalities.length > 0 || wanted.stations.length > 0 || wanted.days > 0
+  const filtered = JSON.stringify({ ...asked, order: FIRST.order, descending: FIRST.descending }) !== JSON.stringify(FIRST)
   const total = first?.total
   const found =
     total === null || total === undefined
@@ -148,35 +141,33 @@ export default function StudyList() {
         />
         <SegmentedControl
           visibleFrom="sm"
+          aria-label={t('archive.column.date')}
           data={Object.entries(SPANS).map(([word, value]) => ({
             value: String(value),
             label: t(`archive.studies.${word as keyof typeof SPANS}`),
           }))}
-          value={String(wanted.days)}
-          onChange={(value) => setWanted({ ...wanted, days: Number(value) })}
+          value={wanted.from || wanted.to ? '' : String(wanted.days)}
+          onChange={(value) => setWanted({ ...wanted, days: Number(value), from: '', to: '' })}
         />
-        <MultiSelect
+        <Facet
+          name="modality"
+          label={t('archive.studies.modality')}
+          chosen={wanted.modalities}
+          facets={facets}
+          set={(modalities) => setWanted({ ...wanted, modalities })}
           w={170}
-          aria-label={t('archive.studies.modality')}
-          placeholder={wanted.modalities.length ? '' : t('archive.studies.modality')}
-          data={options('modality', wanted.modalities)}
-          value={wanted.modalities}
-          onChange={(modalities) => setWanted({ ...wanted, modalities })}
-          clearable
         />
-        <MultiSelect
-          w={170}
-          visibleFrom="md"
-          aria-label={t('archive.studies.station')}
-          placeholder={wanted.stations.length ? '' : t('archive.studies.station')}
-          data={options('station', wanted.stations)}
-          value={wanted.stations}
-          onChange={(stations) => setWanted({ ...wanted, stations })}
-          searchable
-          clearable
+        <MoreFilters wanted={wanted} set={setWanted} facets={facets} />
+        <Views
+          wanted={asked}
+          columns={layout.columns}
+          choose={(view) => {
+            setWanted({ ...FIRST, ...view.wanted })
+            setTyped(view.wanted.text)
+            if (view.columns) setLayout({ ...layout, columns: view.columns })
+          }}
         />
-        <Views wanted={asked} choose={(view) => { setWanted(view); setTyped(view.text) }} />
-        <ColumnMenu layout={layout} setLayout={setLayout} />
+        {wider && <ColumnMenu layout={layout} setLayout={setLayout} />}
         <Tooltip label={besides ? t('archive.studies.hideDetails') : t('archive.studies.showDetails')}>
           <ActionIcon
             variant="default"
@@ -202,6 +193,7 @@ export default function StudyList() {
             columns={columns}
             rows={rows}
             rowId={(row) => row.study_uid}
+            rowHeight={rowHeight}
             count={total ?? undefined}
             order={{ by: wanted.order ?? 'date', descending: wanted.descending ?? true }}
             onOrder={(order) => setWanted({ ...wanted, order: order.by as Order, descending: order.descending })}
@@ -214,7 +206,7 @@ export default function StudyList() {
             onOpen={open}
             onEnd={more}
             widths={layout.widths}
-            onWidths={(widths) => setLayout({ ...layout, widths })}
+            onWidths={wider ? (widths) => setLayout({ ...layout, widths }) : undefined}
             empty={
               query.isPending ? (
                 t('app.loading')
@@ -297,76 +289,5 @@ function ColumnMenu({ layout, setLayout }: { layout: Layout; setLayout: (layout:
         </Stack>
       </Popover.Dropdown>
     </Popover>
-  )
-}
-
-function Views({ wanted, choose }: { wanted: Wanted; choose: (wanted: Wanted) => void }) {
-  const { t } = useTranslation()
-  const [views, setViews] = usePreference<View[]>('studies.views', [])
-  const [naming, setNaming] = useState(false)
-  const [name, setName] = useState('')
-  const save = () => {
-    setViews([...views.filter((view) => view.name !== name.trim()), { name: name.trim(), wanted }])
-    setNaming(false)
-    setName('')
-  }
-  return (
-    <>
-      <Menu position="bottom-end" shadow="md">
-        <Menu.Target>
-          <Tooltip label={t('archive.studies.views')}>
-            <ActionIcon variant="default" size={30} aria-label={t('archive.studies.views')}>
-              <IconBookmark size={16} />
-            </ActionIcon>
-          </Tooltip>
-        </Menu.Target>
-        <Menu.Dropdown>
-          {views.map((view) => (
-            <Group key={view.name} gap={0} wrap="nowrap">
-              <Menu.Item style={{ flex: 1 }} onClick={() => choose(view.wanted)}>
-                {view.name}
-              </Menu.Item>
-              <ActionIcon
-                variant="subtle"
-                color="gray"
-                size="sm"
-                aria-label={t('archive.studies.deleteView', { name: view.name })}
-                onClick={() => setViews(views.filter((one) => one.name !== view.name))}
-              >
-                <IconX size={12} />
-              </ActionIcon>
-            </Group>
-          ))}
-          {views.length > 0 && <Menu.Divider />}
-          <Menu.Item onClick={() => setNaming(true)}>{t('archive.studies.saveView')}</Menu.Item>
-        </Menu.Dropdown>
-      </Menu>
-      <Modal opened={naming} onClose={() => setNaming(false)} title={t('archive.studies.saveView')} size="sm">
-        <form
-          onSubmit={(event) => {
-            event.preventDefault()
-            if (name.trim()) save()
-          }}
-        >
-          <Stack gap="sm">
-            <TextInput
-              label={t('archive.studies.viewName')}
-              maxLength={60}
-              data-autofocus
-              value={name}
-              onChange={(event) => setName(event.currentTarget.value)}
-            />
-            <Group justify="flex-end">
-              <Button variant="default" onClick={() => setNaming(false)}>
-                {t('app.actions.cancel')}
-              </Button>
-              <Button type="submit" disabled={!name.trim()}>
-                {t('app.actions.save')}
-              </Button>
-            </Group>
-          </Stack>
-        </form>
-      </Modal>
-    </>
   )
 }

@@ -2,6 +2,7 @@ import { Tooltip } from '@mantine/core'
 import { IconLock } from '@tabler/icons-react'
 import type { TFunction } from 'i18next'
 
+import { useMay } from '../access/session'
 import type { components } from '../api/schema'
 import { age, clock, count, day, moment, names } from '../app/format'
 import type { Column } from '../app/Grid'
@@ -19,9 +20,53 @@ export function PatientName({ patient }: { patient: StudyRow['patient'] }) {
   )
 }
 
+function Picture({ study }: { study: string }) {
+  const may = useMay()
+  if (!may('view')) return null
+  return (
+    <img
+      className={classes.small}
+      src={`/dicom-web/studies/${study}/thumbnail?viewport=80,80`}
+      alt=""
+      loading="lazy"
+      width={40}
+      height={40}
+    />
+  )
+}
+
+/** Everything in one column, for a screen that has room for one. */
+export function narrowColumn(t: TFunction): Column<StudyRow> {
+  return {
+    id: 'narrow',
+    title: t('archive.column.patient'),
+    width: Math.max(280, window.innerWidth),
+    order: 'date',
+    cell: (row) => (
+      <div className={classes.narrow}>
+        <div>
+          {row.sensitive && <IconLock size={12} aria-label={t('archive.column.sensitive')} className={classes.lock} />}
+          <PatientName patient={row.patient} />
+          <span className={classes.narrowEnd}>{day(row.date)}</span>
+        </div>
+        <div className={classes.narrowMore}>
+          <span className={classes.modality}>{row.modalities.join(' ')}</span>{' '}
+          {[row.description, row.patient.id, row.accession_number].filter(Boolean).join(' · ')}
+        </div>
+      </div>
+    ),
+  }
+}
+
 /** All columns that there are; a person chooses among them. */
 export function studyColumns(t: TFunction): Column<StudyRow>[] {
   return [
+    {
+      id: 'picture',
+      title: t('archive.column.picture'),
+      width: 60,
+      cell: (row) => <Picture study={row.study_uid} />,
+    },
     {
       id: 'patient',
       title: t('archive.column.patient'),

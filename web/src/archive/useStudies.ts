@@ -12,13 +12,32 @@ export interface Wanted {
   text: string
   modalities: string[]
   stations: string[]
+  institutions: string[]
+  bodyParts: string[]
   /** Days back from today, 1 is today alone; 0 is any time. */
   days: number
+  /** YYYY-MM-DD, both inclusive; empty where open. */
+  from: string
+  to: string
+  /** Names that sound alike, too. */
+  fuzzy: boolean
   order: Order
   descending: boolean
 }
 
-export const FIRST: Wanted = { text: '', modalities: [], stations: [], days: 0, order: 'date', descending: true }
+export const FIRST: Wanted = {
+  text: '',
+  modalities: [],
+  stations: [],
+  institutions: [],
+  bodyParts: [],
+  days: 0,
+  from: '',
+  to: '',
+  fuzzy: false,
+  order: 'date',
+  descending: true,
+}
 const PAGE = 100
 
 function daysBack(days: number): string | undefined {
@@ -41,13 +60,17 @@ export function useStudies(wanted: Wanted) {
             text: wanted.text,
             modalities: wanted.modalities,
             stations: wanted.stations,
-            first_day: daysBack(wanted.days) ?? '',
+            institutions: wanted.institutions,
+            body_parts: wanted.bodyParts,
+            fuzzy: wanted.fuzzy,
+            first_day: daysBack(wanted.days) ?? wanted.from,
+            last_day: wanted.to,
             order: wanted.order,
             descending: wanted.descending,
             after: pageParam,
             limit: PAGE,
             count: pageParam === '',
-            facets: pageParam === '' ? ['modality', 'station'] : [],
+            facets: pageParam === '' ? ['modality', 'station', 'institution', 'body_part'] : [],
           } as Search,
         }),
       ),

@@ -9,6 +9,7 @@ from filmless.archive.api import (
     corrections,
     explain,
     flags,
+    pictures,
     quarantine,
     rejections,
     studies,
@@ -27,6 +28,7 @@ def router(context: ArchiveWeb | None, timeline_sources: Sequence[Source] = ()) 
     # before what has a study in its address
     made.include_router(changes.router(context))
     made.include_router(studies.router(context))
+    made.include_router(pictures.router(context))
     for part in (quarantine, rejections, flags, corrections, explain):
         made.include_router(part.router(context))
     made.include_router(timeline.router(context, timeline_sources))
