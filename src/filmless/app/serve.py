@@ -193,6 +193,7 @@ def welcome(running: Running, password: str | None = None) -> str:
             f"  web     {'https' if running.settings.http.tls else 'http'}://{host}:{running.http_port}/",
             f"  data    {home}",
             *_first_words(password),
+            *_demonstration_words(running.settings),
             "",
             "What to do next, in another terminal. With dcmtk's tools (apt-get install dcmtk), or any others:",
             f"  dcmsend -v -nh -aec {server.aet} +sd +r {to} FOLDER_WITH_IMAGES",
@@ -218,6 +219,16 @@ def _first_words(password: str | None) -> list[str]:
         "Sign in on the web as    admin",
         f"with the password        {password}",
         "It is shown this once, and is to be changed at the first sign-in.",
+    ]
+
+
+def _demonstration_words(settings: Settings) -> list[str]:
+    if not settings.access.demonstration:
+        return []
+    return [
+        "",
+        "A DEMONSTRATION: a hospital in which nobody is real. Its sign-in page lets you in as anybody who works there.",
+        "For a server of your own: filmless serve --home ANOTHER_FOLDER. It starts empty.",
     ]
 
 

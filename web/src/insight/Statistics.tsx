@@ -59,7 +59,7 @@ export default function Statistics() {
   const nameOf = (row: Line) => valueWords(t, group, row) || t('insight.nothing')
 
   const columns: Column<Line>[] = [
-    { id: 'name', title: group ? t(`insight.groups.${group}`) : '', width: 200, cell: nameOf },
+    { id: 'name', title: <span className={classes.capital}>{group ? t(`insight.groups.${group}`) : ''}</span>, width: 200, cell: nameOf },
     {
       id: 'bar',
       title: t(`insight.figures.${first}`),

@@ -91,7 +91,7 @@ export default function ReadingList() {
       {
         id: 'flags',
         title: '',
-        width: 76,
+        width: 64,
         cell: (row) => (
           <span className={classes.flags}>
             {row.stat && (
@@ -112,11 +112,11 @@ export default function ReadingList() {
           </span>
         ),
       },
-      { id: 'due', title: t('reporting.due'), width: 92, end: true, cell: (row) => <Due at={row.due_at} done={row.final_at} now={now} /> },
+      { id: 'due', title: t('reporting.due'), width: 76, end: true, cell: (row) => <Due at={row.due_at} done={row.final_at} now={now} /> },
       {
         id: 'name',
         title: t('reporting.patient'),
-        width: 190,
+        width: 170,
         cell: (row) => {
           const [first, second] = personNames(row.person)
           return (
@@ -129,13 +129,13 @@ export default function ReadingList() {
       { id: 'age', title: t('reporting.age'), width: 78, cell: (row) => [row.person.sex && t(`reporting.sex.${row.person.sex}`), age(row.person.age)].filter(Boolean).join(' ') },
       { id: 'number', title: t('reporting.number'), width: 118, cell: (row) => row.number },
       { id: 'modality', title: t('reporting.modality'), width: 52, cell: (row) => row.modality },
-      { id: 'procedure', title: t('reporting.procedure'), width: 190, cell: (row) => [procedure(row), row.side && t(`reporting.side.${row.side}`)].filter(Boolean).join(' · ') },
-      { id: 'diagnosis', title: t('reporting.diagnosis'), width: 170, cell: (row) => row.diagnosis },
+      { id: 'procedure', title: t('reporting.procedure'), width: 180, cell: (row) => [procedure(row), row.side && t(`reporting.side.${row.side}`)].filter(Boolean).join(' · ') },
+      { id: 'diagnosis', title: t('reporting.diagnosis'), width: 160, cell: (row) => row.diagnosis },
       { id: 'finished', title: t('reporting.finished'), width: 124, cell: (row) => moment(row.finished_at) },
-      { id: 'state', title: t('reporting.state'), width: 104, cell: (row) => t(`reporting.states.${row.returned ? 'returned' : row.state}`) },
-      { id: 'people', title: t('reporting.people'), width: 150, cell: (row) => [row.author, row.reviewer].filter(Boolean).join(' → ') },
+      { id: 'state', title: t('reporting.state'), width: 88, cell: (row) => t(`reporting.states.${row.returned ? 'returned' : row.state}`) },
+      { id: 'people', title: t('reporting.people'), width: 120, cell: (row) => [row.author, row.reviewer].filter(Boolean).join(' → ') },
       { id: 'priors', title: t('reporting.priors'), width: 62, end: true, cell: (row) => row.priors || '' },
-      { id: 'source', title: t('reporting.source'), width: 130, cell: (row) => [row.asked_by, row.ward, row.bed].filter(Boolean).join(' ') },
+      { id: 'source', title: t('reporting.source'), width: 110, cell: (row) => [row.asked_by, row.ward, row.bed].filter(Boolean).join(' ') },
     ],
     [t, now, session.account.name],
   )

@@ -4,8 +4,8 @@ import type { access as english } from '../en/access'
 export const access: Words<typeof english> = {
   demonstration: {
     title: '演示系统',
-    help: '供试用的医院,其中没有真实的人。所有账号的密码都是“{{password}}”。',
-    banner: '演示系统:此处没有真实的患者,不得用于诊疗。',
+    help: '供试用的医院，其中没有真实的人。所有账号的密码都是“{{password}}”。',
+    banner: '演示系统：此处没有真实的患者，不得用于诊疗。',
   },
   signIn: {
     title: '登录',

@@ -17,7 +17,7 @@ export const insight: Words<typeof en> = {
   end: '截止日期',
   save: '导出',
   none: '该时间范围内没有检查。',
-  nothing: '(未填写)',
+  nothing: '（未填写）',
   whichExams: '构成该数字的检查',
   all: '全部',
   counted: '计入的',
