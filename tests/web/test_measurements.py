@@ -3,6 +3,7 @@ seen by another person."""
 
 import io
 import math
+import os
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -23,7 +24,8 @@ from tests.web.conftest import Site
 if TYPE_CHECKING:
     from playwright.sync_api import Page
 
-BRAIN = Path(__file__).parents[3] / "shared" / "data" / "mri-brain"
+#: samples are optional
+BRAIN = Path(os.environ.get("FILMLESS_SAMPLES", "/no/samples"), "mri-brain")
 
 
 @dataclass
@@ -44,18 +46,21 @@ class Study:
         return httpx.Client(base_url=f"{self.site.base}/api/studies/{self.uid}", headers=headers, timeout=30)
 
 
-@pytest.fixture(scope="module")
-def study(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Study:
-    """Twenty slices of a brain; made ones where those are not there. A study of their own: others look at the whole."""
-    files = tmp_path_factory.mktemp("slices")
-    brain = sorted(BRAIN.rglob("*.dcm"))[150:170]
-    slices = [pydicom.dcmread(path) for path in brain] or images(20, side=256)
+def imported(site: Site, files: Path, first: int, count: int) -> Study:
+    """Slices of a brain; made ones where those are not there. A study of their own: others look at the whole."""
+    brain = sorted(BRAIN.rglob("*.dcm"))[first : first + count]
+    slices = [pydicom.dcmread(path) for path in brain] or images(count, side=256)
     uid, series_uid = generate_uid(), generate_uid()
     for number, one in enumerate(slices):
         one.StudyInstanceUID, one.SeriesInstanceUID, one.SOPInstanceUID = uid, series_uid, generate_uid()
         (files / f"{number}.dcm").write_bytes(made.part10(one))
     site.server.cli("import", files)
-    return Study(site, slices)
+    return Study(site, [pydicom.dcmread(files / f"{number}.dcm") for number in range(count)])
+
+
+@pytest.fixture(scope="module")
+def study(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Study:
+    return imported(site, tmp_path_factory.mktemp("slices"), 150, 20)
 
 
 def on_screen(page: "Page") -> "Page":

@@ -11,16 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pydicom
 import pytest
 from pydicom.dataset import Dataset
-from pydicom.uid import generate_uid
 
 from filmless.access.model import Role
-from tests import made, peers
-from tests.viewing.conftest import images
+from tests import peers
 from tests.web.conftest import Site
-from tests.web.test_measurements import BRAIN, Study, entries, on_screen, status
+from tests.web.test_measurements import Study, entries, imported, on_screen, status
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -30,15 +27,8 @@ Place = tuple[float, float]
 
 @pytest.fixture(scope="module")
 def study(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Study:
-    """Slices of a brain, made ones where those are not there; each tool gets one of its own."""
-    files = tmp_path_factory.mktemp("tools")
-    slices = [pydicom.dcmread(path) for path in sorted(BRAIN.rglob("*.dcm"))[160:175]] or images(15, side=256)
-    uid, series = generate_uid(), generate_uid()
-    for number, one in enumerate(slices):
-        one.StudyInstanceUID, one.SeriesInstanceUID, one.SOPInstanceUID = uid, series, generate_uid()
-        (files / f"{number}.dcm").write_bytes(made.part10(one))
-    site.server.cli("import", files)
-    return Study(site, slices)
+    """Each tool gets a slice of its own."""
+    return imported(site, tmp_path_factory.mktemp("tools"), 160, 15)
 
 
 def pane(page: Page) -> dict[str, float]:
