@@ -206,6 +206,10 @@ def test_a_final_report_is_appended_to_amended_and_retracted(room: Room) -> None
     report = do(head, report, "retract")
     assert (room.state(exam), report["status"], report["released"]) == ("E75", "preliminary", 0)
     assert doctor.get(f"/api/reports/{report['id']}").status_code == 404
+    # who has read it is told that it was taken back
+    (arrived,) = done(doctor.post("/api/inbox", json={}))["reports"]
+    assert arrived["withdrawn"]
+    done(doctor.post(f"/api/inbox/{report['id']}/seen"), 204)
     assert done(doctor.post("/api/inbox", json={"unread": False}))["reports"] == []
     kinds = [one["kind"] for one in done(head.get(f"/api/reports/{report['id']}"))["revisions"]]
     assert kinds == ["submitted", "final", "addendum", "submitted", "correction", "retraction"]

@@ -56,6 +56,7 @@ from filmless.exchange.jobs import ExchangeJobs, Wish, notifications
 from filmless.kit import clock
 from filmless.kit.errors import Conflict, FilmlessError
 from filmless.reporting.documents import Documents
+from filmless.reporting.following import Follower as ReportFollower
 from filmless.reporting.press.service import Shelf
 from filmless.reporting.upkeep import Upkeep
 
@@ -332,7 +333,8 @@ def work(settings: Settings, stop: threading.Event, *, poll: float = 1.0) -> Non
             way_in = partial(_way_in, engine, settings, codecs)
             documents = Documents(shelf, settings.reporting, way_in, settings.http.public_url.rstrip("/"))
             stack.enter_context(_repeatedly("documents", max(2.0, poll), documents.run_once, stop))
-            stack.enter_context(_repeatedly("reports", 5.0, Upkeep(engine, trail).run_once, stop))
+            stack.enter_context(_repeatedly("reports", poll, ReportFollower(engine, trail).run_once, stop))
+            stack.enter_context(_repeatedly("upkeep", 5.0, Upkeep(engine, trail).run_once, stop))
         if settings.devices.check_interval > 0:
             every = min(5.0, settings.devices.check_interval)
             stack.enter_context(_repeatedly("check", every, Checker(engine, settings).run_once, stop))

@@ -7,6 +7,7 @@ from typing import Any, Final
 
 from sqlalchemy import Connection
 
+from filmless.department import tasks
 from filmless.department.exams import Exam
 from filmless.kit.errors import Refused
 from filmless.reporting import find
@@ -24,6 +25,9 @@ class Warning:
     words: str
     blocks: bool = False
 
+
+#: tasks that say that the images are not those that were read any more
+IMAGES_CHANGED: Final = ("late-images", "images-rejected")
 
 #: organs that only one sex has: "F" words in a report of a man, and the other way round
 _ORGANS: Final[Mapping[str, re.Pattern[str]]] = {
@@ -141,7 +145,12 @@ def of_report(
     exams = find.exams_of(connection, report.id)
     person = find.person_row(connection, exams[0].person)
     template = by_key(connection, report.template)
-    return warnings(content, exams, person.sex, template.content if template else None, priors=priors)
+    found = warnings(content, exams, person.sex, template.content if template else None, priors=priors)
+    for one in exams:
+        for task in tasks.open_tasks(connection, exam=one.id):
+            if task.kind in IMAGES_CHANGED:
+                found.append(Warning("late-images", "", str(task.body.get("count", ""))))
+    return found
 
 
 def require_complete(connection: Connection, report: Report, content: Mapping[str, Any]) -> None:

@@ -24,6 +24,8 @@ class Status(StrEnum):
     FINAL = "final"
     #: signed again, or appended to: E92
     CORRECTED = "corrected"
+    #: of an exam that became void
+    WITHDRAWN = "withdrawn"
 
 
 #: may be read by who reads final reports

@@ -129,8 +129,9 @@ def priors(connection: Connection, who: Principal, exam: Exam, *, limit: int = 5
 
 
 def note_read(connection: Connection, report: Report, who: Principal) -> None:
-    """That an account has seen the revision that counts: what is corrected later is told to it."""
-    if who.kind != "user" or not who.account or not report.released:
+    """That an account has seen the revision that counts, or that none does any more: what is corrected later is told to
+    it."""
+    if who.kind != "user" or not who.account:
         return
     now = clock.now()
     mine = and_(report_reads.c.report == report.id, report_reads.c.account == who.name)
@@ -150,6 +151,11 @@ class Arrived:
     row: Row[Any]
     #: the revision that this account has read, 0 for none
     read: int
+
+    @property
+    def withdrawn(self) -> bool:
+        """What this account has read does not count any more, and nothing does in its place."""
+        return not self.row.released
 
 
 def inbox(
@@ -187,12 +193,19 @@ def inbox(
         .join(orders, orders.c.id == exams.c.order_id)
         .join(report_exams, report_exams.c.exam == exams.c.id)
         .join(reports, reports.c.id == report_exams.c.report)
-        .where(seen(who, Action.READ_REPORTS), reports.c.released > 0, reports.c.changed_at >= since)
+        .where(
+            seen(who, Action.READ_REPORTS),
+            # what was taken back is told to those who have read it
+            or_(reports.c.released > 0, seen_revision > 0),
+            reports.c.changed_at >= since,
+        )
         .order_by(reports.c.changed_at.desc(), exams.c.id.desc())
         .limit(limit)
     )
     if unread:
-        query = query.where(or_(seen_revision.is_(None), seen_revision < reports.c.released))
+        query = query.where(
+            or_(seen_revision.is_(None), seen_revision < reports.c.released, reports.c.released == 0)
+        )
     return [Arrived(row, row.seen_revision or 0) for row in connection.execute(query)]
 
 

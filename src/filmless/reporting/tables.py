@@ -10,7 +10,7 @@ reports = Table(
     "reports",
     metadata,
     Column("id", Id, primary_key=True, autoincrement=True),
-    #: "draft", "preliminary", "in-review", "final", "corrected", "retracted"
+    #: "draft", "preliminary", "in-review", "final", "corrected", "withdrawn"
     Column("status", String(16), nullable=False),
     #: number of the newest revision, 0 before the first
     Column("revision", Integer, nullable=False, default=0),
@@ -59,7 +59,7 @@ report_revisions = Table(
     metadata,
     Column("report", Id, ForeignKey(reports.c.id), primary_key=True),
     Column("number", Integer, primary_key=True, autoincrement=False),
-    #: "draft", "submitted", "returned", "final", "addendum", "correction", "retraction"
+    #: "draft", "submitted", "returned", "final", "addendum", "correction", "retraction", "identity" (who it is about)
     Column("kind", String(16), nullable=False),
     #: {"findings", "impression", "advice", "technique", "comparison", "fields": {...}, "links": [...], "images": [...]}
     Column("content", Json, nullable=False),

@@ -19,7 +19,6 @@ from filmless.reporting.model import (
     ADDENDUM,
     LOCK,
     SECTIONS,
-    WHOLE,
     Locked,
     Report,
     Stale,
@@ -170,7 +169,7 @@ def scratch(
     connection: Connection, report_id: int, acting: Acting, content: Mapping[str, Any], *, seen: int
 ) -> Report:
     """Keep what was typed, as it is typed. Raises Stale, Locked, Conflict "not-yours", Refused "too-large"."""
-    report = _to_write(connection, report_id, acting, seen)
+    report = to_write(connection, report_id, acting, seen)
     return change(
         connection,
         report,
@@ -193,7 +192,7 @@ def style(
     seen: int,
 ) -> Report:
     """Choose the language and the template (its key). Raises Refused "not-found"; as `scratch` does."""
-    report = _to_write(connection, report_id, acting, seen)
+    report = to_write(connection, report_id, acting, seen)
     values: dict[str, Any] = {}
     if language is not None:
         values["language"] = language
@@ -213,14 +212,15 @@ def save(
     seen: int,
 ) -> Report:
     """A revision that stays, of `content` or what was typed last. Raises as `scratch` does; "nothing"."""
-    report = _to_write(connection, report_id, acting, seen)
+    report = to_write(connection, report_id, acting, seen)
     text = whole(content) if content is not None else current(connection, report)
     if not has_text(text):
         raise Refused("There is nothing to be saved.", code="nothing")
     return revise(connection, report, acting, "draft", text)
 
 
-def _to_write(connection: Connection, report_id: int, acting: Acting, seen: int) -> Report:
+def to_write(connection: Connection, report_id: int, acting: Acting, seen: int) -> Report:
+    """The report, to be written by who acts, as he saw it. Raises Stale, Locked, Conflict "not-yours"."""
     report = find.get(connection, report_id, to_write=True)
     _may_write(report, acting)
     if report.locked(clock.now(), against=acting.who.name):
@@ -234,12 +234,18 @@ def current(connection: Connection, report: Report) -> dict[str, Any]:
     """What stands in the editor: what was typed since the newest revision, else that one, else nothing."""
     if report.scratch is not None:
         return whole(report.scratch.get("content"))
-    # an addendum begins empty: its newest revision is what it is to
-    if report.pending == ADDENDUM and report.revision <= report.released:
+    query = (
+        select(report_revisions.c.kind, report_revisions.c.content)
+        # who the report is about was said anew: nobody has written that
+        .where(report_revisions.c.report == report.id, report_revisions.c.kind != "identity")
+        .order_by(report_revisions.c.number.desc())
+        .limit(1)
+    )
+    row = connection.execute(query).first()
+    # an addendum begins empty: what was signed is what it is to
+    if row is None or (report.pending == ADDENDUM and row.kind != "draft"):
         return empty_content()
-    if not report.revision:
-        return empty_content()
-    return whole(find.revision(connection, report.id, report.revision).content)
+    return whole(row.content)
 
 
 def revise(
@@ -315,14 +321,3 @@ def revise(
 def searched(content: Mapping[str, Any]) -> str:
     """The words of a content by which it is found."""
     return "\n".join(str(content.get(name, "")) for name in SECTIONS if content.get(name)).casefold()
-
-
-def newest_kind(connection: Connection, report: Report) -> str:
-    """The kind of the newest revision, "" where there is none."""
-    query = select(report_revisions.c.kind).where(
-        report_revisions.c.report == report.id, report_revisions.c.number == report.revision
-    )
-    return connection.scalar(query) or ""
-
-
-__all__ = ["WHOLE", "change", "claim", "current", "heartbeat", "lock", "release", "revise", "save", "scratch"]

@@ -5,6 +5,7 @@ from fastapi import APIRouter
 from filmless.archive.web.context import ArchiveWeb
 from filmless.reporting.api import (
     critical_routes,
+    looking_routes,
     person_routes,
     print_routes,
     reading_routes,
@@ -21,6 +22,7 @@ def router(context: ArchiveWeb | None, settings: ReportingSettings | None = None
     desk = Desk(context, settings or ReportingSettings())
     for part in (
         reading_routes,
+        looking_routes,
         report_routes,
         template_routes,
         critical_routes,

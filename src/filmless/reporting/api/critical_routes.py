@@ -142,6 +142,18 @@ def router(desk: Desk) -> APIRouter:
 
         return await desk.read(work)
 
+    @made.post(
+        "/inbox/{report}/seen", status_code=204, summary="Say that a report, or its withdrawal, was seen"
+    )
+    async def see_report(principal: Caller, report: Key) -> None:
+        who = permit(principal, Action.READ_REPORTS)
+
+        def work(connection: Connection) -> None:
+            find.for_whom(connection, who, Action.READ_REPORTS, report)
+            persons.note_read(connection, find.get(connection, report), principal)
+
+        await desk.write(work)
+
     return made
 
 
@@ -169,4 +181,5 @@ def _arrived(one: persons.Arrived) -> InboxReport:
         changed_at=row.report_changed_at,
         read=one.read >= row.released,
         corrected=0 < one.read < row.released,
+        withdrawn=one.withdrawn,
     )

@@ -5,20 +5,18 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, Field, StringConstraints
 
-from filmless.reporting.api.words import (
+from filmless.reporting.api.content_words import (
     Code,
     CriticalWords,
     In,
     Line,
-    ReportExam,
-    ReportFinal,
-    ReportPerson,
     Short,
     TemplateContent,
     TemplateTexts,
     TemplateWords,
     _text,
 )
+from filmless.reporting.api.words import ReportExam, ReportFinal, ReportPerson
 
 Level = Literal["red", "orange", "yellow"]
 
@@ -160,6 +158,7 @@ class InboxReport(BaseModel):
     changed_at: datetime
     read: bool
     corrected: bool = Field(description="Another text than the one that this account has read counts now.")
+    withdrawn: bool = Field(description="What this account has read was taken back; tell that it is seen.")
 
 
 class Inbox(BaseModel):

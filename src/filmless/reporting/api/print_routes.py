@@ -13,8 +13,8 @@ from filmless.access.web import host_of
 from filmless.kit.errors import Refused
 from filmless.net.http.origin import base_url
 from filmless.reporting import deliveries, find, persons
+from filmless.reporting.api.content_words import In
 from filmless.reporting.api.desk import DECIDED, Caller, Desk, Key, acting_of, permit_any
-from filmless.reporting.api.words import In
 from filmless.reporting.press.gather import Gathered, draft_sheet, released_sheet
 from filmless.reporting.press.service import Shelf, print_report
 
@@ -142,7 +142,7 @@ def router(desk: Desk) -> APIRouter:
         return await desk.write(work)
 
     @made.get("/reports/{report}/deliveries", summary="The copies of a report")
-    async def list_copies(principal: Caller, report: Key) -> DeliveryList:
+    async def list_deliveries(principal: Caller, report: Key) -> DeliveryList:
         action = permit_any(principal, Action.HAND_OUT, Action.REPORT)
         who = permit(principal, action)
 

@@ -10,15 +10,15 @@ from filmless.access.web import host_of
 from filmless.reporting import deciding, find, reading, writing
 from filmless.reporting.api import telling
 from filmless.reporting.api.desk import DECIDED, WRITTEN, Caller, Desk, Key, acting_of, clash, person_only
-from filmless.reporting.api.words import (
+from filmless.reporting.api.reading_words import (
     ReadingClaimIn,
     ReadingList,
     ReadingNext,
     ReadingNextIn,
     ReadingReasonIn,
     ReadingSearch,
-    ReportClaimed,
 )
+from filmless.reporting.api.words import ReportClaimed
 from filmless.reporting.model import Locked, Report, Stale
 
 

@@ -1,4 +1,4 @@
-"""One report: read, written, handed on, signed."""
+"""One report: written, handed on, signed."""
 
 from collections.abc import Callable
 from typing import Annotated, Any
@@ -12,9 +12,9 @@ from filmless.access.model import Action, Principal, permit
 from filmless.access.sign_in import check_password
 from filmless.access.web import gate_of, host_of, signed_in_of
 from filmless.kit.errors import Refused
-from filmless.reporting import checks, deciding, diff, find, writing
-from filmless.reporting import persons as of_persons
+from filmless.reporting import deciding, finals, find, grouping, sign_off, writing
 from filmless.reporting.api import telling
+from filmless.reporting.api.content_words import ReportContent
 from filmless.reporting.api.desk import (
     WRITTEN,
     Caller,
@@ -22,28 +22,19 @@ from filmless.reporting.api.desk import (
     Key,
     acting_of,
     clash,
-    permit_any,
     person_only,
 )
 from filmless.reporting.api.words import (
     ReportChanged,
-    ReportCheckIn,
-    ReportContent,
     ReportContentIn,
-    ReportDiff,
-    ReportDiffPart,
-    ReportDiffSection,
+    ReportExamIn,
     ReportReasonIn,
     ReportRetractIn,
     ReportReviewIn,
-    ReportRevision,
     ReportScratchIn,
     ReportSeen,
     ReportSignIn,
     ReportStyleIn,
-    ReportWarning,
-    ReportWarnings,
-    ReportWords,
 )
 from filmless.reporting.model import Locked, Report, Stale
 
@@ -79,35 +70,6 @@ def router(desk: Desk) -> APIRouter:
         except (Stale, Locked) as error:
             found = error
         return await desk.read(lambda connection: clash(connection, found, principal))
-
-    @made.get("", summary="A report, its exams, priors, revisions, signatures")
-    async def show_report(request: Request, principal: Caller, report: Key) -> ReportWords:
-        action = permit_any(principal, Action.REPORT, Action.READ_REPORTS)
-        who = permit(principal, action)
-
-        def work(connection: Connection) -> ReportWords:
-            find.for_whom(connection, who, action, report)
-            found = find.get(connection, report)
-            told = telling.report(
-                connection,
-                found,
-                principal,
-                desk.keys,
-                emergency_preliminary=desk.settings.emergency_preliminary,
-            )
-            if told is None:
-                raise Refused("There is no such report.", code="not-found")
-            return told
-
-        told = await desk.read(work)
-        for one in told.exams:
-            for uid in one.study_uids[:1]:
-                desk.archive.trail.viewed(principal, host_of(request), uid, "report")
-        if action is Action.READ_REPORTS and told.released:
-            await desk.write(
-                lambda connection: of_persons.note_read(connection, find.get(connection, report), principal)
-            )
-        return told
 
     @made.put("/scratch", response_model=ReportChanged, summary="Keep what was typed")
     async def keep_scratch(
@@ -243,7 +205,7 @@ def router(desk: Desk) -> APIRouter:
             raise Refused("Reports are signed by a person who is signed in.", code="not-permitted")
 
         def work(connection: Connection, acting: Acting) -> Report:
-            return deciding.sign(
+            return sign_off.sign(
                 connection, report, acting, desk.keys, plain(body.content), seen=body.changes
             )
 
@@ -259,7 +221,7 @@ def router(desk: Desk) -> APIRouter:
             principal,
             report,
             Action.REVIEW,
-            lambda connection, acting: deciding.append(connection, report, acting, seen=body.changes),
+            lambda connection, acting: finals.append(connection, report, acting, seen=body.changes),
         )
 
     @made.post("/amend", response_model=ReportChanged, summary="Begin to correct a final report")
@@ -271,7 +233,7 @@ def router(desk: Desk) -> APIRouter:
             principal,
             report,
             Action.REVIEW,
-            lambda connection, acting: deciding.amend(
+            lambda connection, acting: finals.amend(
                 connection, report, acting, body.reason, seen=body.changes
             ),
         )
@@ -285,7 +247,7 @@ def router(desk: Desk) -> APIRouter:
             principal,
             report,
             Action.REVIEW,
-            lambda connection, acting: deciding.discard(connection, report, acting, seen=body.changes),
+            lambda connection, acting: finals.discard(connection, report, acting, seen=body.changes),
         )
 
     @made.post(
@@ -299,70 +261,34 @@ def router(desk: Desk) -> APIRouter:
             principal,
             report,
             Action.REVIEW,
-            lambda connection, acting: deciding.retract(
+            lambda connection, acting: finals.retract(
                 connection, report, acting, body.reason, seen=body.changes
             ),
         )
 
-    @made.post("/check", summary="What does not fit")
-    async def check_report(principal: Caller, report: Key, body: ReportCheckIn) -> ReportWarnings:
-        who = permit(principal, Action.REPORT)
+    @made.post("/exams", response_model=ReportChanged, summary="Report another exam of the person with it")
+    async def group_exam(
+        request: Request, principal: Caller, report: Key, body: ReportExamIn
+    ) -> ReportChanged | Response:
+        def work(connection: Connection, acting: Acting) -> Report:
+            find.exam_for_whom(connection, permit(principal, Action.REPORT), Action.REPORT, body.exam)
+            return grouping.join(connection, report, body.exam, acting, seen_changes=body.changes)
 
-        def work(connection: Connection) -> ReportWarnings:
-            find.for_whom(connection, who, Action.REPORT, report)
-            found = find.get(connection, report)
-            content = plain(body.content) or writing.current(connection, found)
-            exam = find.exams_of(connection, report)[0]
-            priors = of_persons.priors(connection, principal, exam)
-            warnings = checks.of_report(connection, found, content, priors=len(priors))
-            return ReportWarnings(
-                warnings=[
-                    ReportWarning.model_validate(
-                        {"code": one.code, "section": one.section, "words": one.words, "blocks": one.blocks}
-                    )
-                    for one in warnings
-                ]
-            )
+        return await written(request, principal, report, Action.REPORT, work)
 
-        return await desk.read(work)
-
-    @made.get("/revisions/{number}", summary="A revision with its text")
-    async def show_revision(principal: Caller, report: Key, number: Key) -> ReportRevision:
-        who = permit(principal, Action.REPORT)
-
-        def work(connection: Connection) -> ReportRevision:
-            find.for_whom(connection, who, Action.REPORT, report)
-            one = find.revision(connection, report, number)
-            return ReportRevision(
-                **telling.revision_line(one, find.get(connection, report)),
-                content=telling.content(one.content),
-                template=one.template,
-                language=one.language,
-            )
-
-        return await desk.read(work)
-
-    @made.get("/diff", summary="What differs between two revisions")
-    async def show_diff(principal: Caller, report: Key, a: Number, b: Number) -> ReportDiff:
-        who = permit(principal, Action.REPORT)
-
-        def work(connection: Connection) -> ReportDiff:
-            find.for_whom(connection, who, Action.REPORT, report)
-            parts = diff.of_content(
-                find.revision(connection, report, a).content, find.revision(connection, report, b).content
-            )
-            return ReportDiff(
-                a=a,
-                b=b,
-                sections=[
-                    ReportDiffSection(
-                        section=name, parts=[ReportDiffPart(op=part.op, text=part.text) for part in found]
-                    )
-                    for name, found in parts.items()
-                ],
-            )
-
-        return await desk.read(work)
+    @made.post("/exams/leave", response_model=ReportChanged, summary="Report an exam by itself again")
+    async def ungroup_exam(
+        request: Request, principal: Caller, report: Key, body: ReportExamIn
+    ) -> ReportChanged | Response:
+        return await written(
+            request,
+            principal,
+            report,
+            Action.REPORT,
+            lambda connection, acting: grouping.leave(
+                connection, report, body.exam, acting, seen_changes=body.changes
+            ),
+        )
 
     return made
 

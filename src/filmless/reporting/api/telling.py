@@ -15,7 +15,9 @@ from filmless.reporting import criticals, find, signing, templates, writing
 from filmless.reporting import persons as of_persons
 from filmless.reporting.ages import age
 from filmless.reporting.allowed import allowed
+from filmless.reporting.api import content_words as c
 from filmless.reporting.api import words as w
+from filmless.reporting.api.reading_words import ReadingItem
 from filmless.reporting.canonical import digest
 from filmless.reporting.find import Released
 from filmless.reporting.model import Report, Revision, whole
@@ -44,11 +46,11 @@ _EXAM = (
 )  # fmt: skip
 
 
-def item(row: Any, studies: Sequence[str]) -> w.ReadingItem:
+def item(row: Any, studies: Sequence[str]) -> ReadingItem:
     """A row of reading.listed."""
     now = clock.now()
     locked = row.locked_by if row.locked_until is not None and row.locked_until > now else ""
-    return w.ReadingItem(
+    return ReadingItem(
         **{name: getattr(row, name) for name in _EXAM},
         study_uids=list(studies),
         person=person_words(row, row.finished_at or row.started_at),
@@ -106,10 +108,10 @@ def _by_id(connection: Connection, table: Any, ids: Iterable[int]) -> dict[int, 
     return {row.id: row for row in connection.execute(select(table).where(table.c.id.in_(sorted(ids))))}
 
 
-def content(given: Mapping[str, Any] | None) -> w.ReportContent:
+def content(given: Mapping[str, Any] | None) -> c.ReportContent:
     """What is kept, as it is told; what an older Filmless kept besides is left out."""
-    known = {name: value for name, value in whole(given).items() if name in w.ReportContent.model_fields}
-    return w.ReportContent.model_validate(known)
+    known = {name: value for name, value in whole(given).items() if name in c.ReportContent.model_fields}
+    return c.ReportContent.model_validate(known)
 
 
 def final(text: Released) -> w.ReportFinal:
@@ -152,9 +154,9 @@ def prior(one: Happened) -> w.ReportPrior:
     )
 
 
-def template(one: templates.Template) -> w.TemplateWords:
+def template(one: templates.Template) -> c.TemplateWords:
     """A template as it is told."""
-    return w.TemplateWords.model_validate(
+    return c.TemplateWords.model_validate(
         {
             "key": one.key,
             "content": one.content,
@@ -169,17 +171,17 @@ def template(one: templates.Template) -> w.TemplateWords:
     )  # fmt: skip
 
 
-def critical_list(connection: Connection, found: Sequence[criticals.Critical]) -> list[w.CriticalWords]:
+def critical_list(connection: Connection, found: Sequence[criticals.Critical]) -> list[c.CriticalWords]:
     """Critical results with their steps."""
     steps = criticals.steps_of(connection, [one.id for one in found])
     made = []
     for one in found:
         fields = {name: getattr(one, name) for name in criticals.Critical.__slots__}
         made.append(
-            w.CriticalWords(
+            c.CriticalWords(
                 **fields,
                 steps=[
-                    w.CriticalStepWords(
+                    c.CriticalStepWords(
                         what=step.what,
                         channel=step.channel,
                         receiver=step.receiver,

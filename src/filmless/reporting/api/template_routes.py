@@ -9,9 +9,9 @@ from filmless.access.model import Action, permit
 from filmless.department import exams as department
 from filmless.reporting import find, templates
 from filmless.reporting.api import telling
+from filmless.reporting.api.content_words import TemplateWords
 from filmless.reporting.api.desk import DECIDED, Caller, Desk, acting_of, person_only
 from filmless.reporting.api.other_words import PhraseIn, PhraseWords, TemplateIn, TemplateList
-from filmless.reporting.api.words import TemplateWords
 
 CodePath = Annotated[str, Path(pattern=r"^[0-9A-Za-z._-]{1,32}$")]
 Owner = Annotated[Literal["hospital", "department", "user"], Query()]

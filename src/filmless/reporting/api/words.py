@@ -3,82 +3,16 @@
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import AfterValidator, BaseModel, Field, StringConstraints
 
-from filmless.archive.api.words import Uid
-
-ResultWord = Literal["", "negative", "positive", "indeterminate", "not-applicable"]
-Queue = Literal["to-read", "mine", "returned", "to-review", "signed", "all"]
-
-
-def _text(text: str) -> str:
-    if any((letter < " " and letter not in "\n\t") or 0xD800 <= ord(letter) <= 0xDFFF for letter in text):
-        raise ValueError("characters that no text has")
-    return text
-
-
-Text = Annotated[str, StringConstraints(max_length=20_000), AfterValidator(_text)]
-Line = Annotated[str, StringConstraints(max_length=400), AfterValidator(_text)]
-Short = Annotated[str, StringConstraints(max_length=64), AfterValidator(_text)]
-Code = Annotated[str, StringConstraints(pattern=r"^[0-9A-Za-z._-]{1,32}$")]
-Name = Annotated[str, StringConstraints(pattern=r"^[0-9A-Za-z_.-]{1,64}$")]
-Reason = Annotated[
-    str, StringConstraints(min_length=1, max_length=400, strip_whitespace=True), AfterValidator(_text)
-]
-
-
-class In(BaseModel):
-    """What a request says; unknown words are refused."""
-
-    model_config = ConfigDict(extra="forbid")
-
-
-class ReportWindow(In):
-    """Centre and width, in the units of the image."""
-
-    center: Annotated[float, Field(ge=-1e6, le=1e6, allow_inf_nan=False)]
-    width: Annotated[float, Field(gt=0, le=1e6, allow_inf_nan=False)]
-
-
-class ReportLink(In):
-    """Words of the report that lead to an image; a click on them brings the viewer there."""
-
-    text: Line = ""
-    study_uid: Uid
-    series_uid: Uid
-    sop_uid: Uid
-    frame: int = Field(1, ge=1, le=1_000_000)
-    annotation: Annotated[str, StringConstraints(pattern=r"^[0-9A-Za-z./-]{0,80}$")] = Field(
-        "", description="Id of what was drawn there, where it is of that."
-    )
-
-
-class ReportImage(In):
-    """A picture that is printed with the report."""
-
-    study_uid: Uid
-    series_uid: Uid
-    sop_uid: Uid
-    frame: int = Field(1, ge=1, le=1_000_000)
-    caption: Line = ""
-    window: ReportWindow | None = None
-
-
-FieldValue = Annotated[float, Field(allow_inf_nan=False)] | Line | list[Short] | None
-
-
-class ReportContent(In):
-    """What is written."""
-
-    findings: Text = ""
-    impression: Text = ""
-    advice: Text = ""
-    technique: Text = ""
-    comparison: Text = ""
-    result: ResultWord = Field("", description="Class of the result.")
-    fields: dict[Name, FieldValue] = Field(default_factory=dict, max_length=200)
-    links: list[ReportLink] = Field(default_factory=list, max_length=200)
-    images: list[ReportImage] = Field(default_factory=list, max_length=24)
+from filmless.reporting.api.content_words import (
+    CriticalWords,
+    In,
+    Reason,
+    ReportContent,
+    TemplateWords,
+    _text,
+)
 
 
 class ReportAuthor(BaseModel):
@@ -150,82 +84,6 @@ class ReportRequest(BaseModel):
     priority: str
 
 
-class ReadingItem(ReportExam):
-    """A line of a reading list."""
-
-    diagnosis: str
-    report: int | None
-    report_status: str = Field(description='"" where nobody has begun.')
-    author: str
-    reviewer: str
-    returned: bool
-    pending: str
-    pending_by: str
-    locked_by: str = Field(description='Who edits it at this moment, "" for nobody.')
-    result: str
-    priors: int
-    critical: bool = Field(description="A critical result is open.")
-
-
-class ReadingSearch(In):
-    """Which lines. What is empty does not restrict."""
-
-    queue: Queue = "to-read"
-    text: Annotated[str, StringConstraints(max_length=200), AfterValidator(_text)] = Field(
-        "", description="A name, pinyin or its initials, a number, a patient ID, or words of a report."
-    )
-    modalities: list[Short] = Field(default_factory=list, max_length=30)
-    stat: bool | None = None
-    department: Short = ""
-    body_part: Short = ""
-    exam_class: Annotated[str, StringConstraints(max_length=1), AfterValidator(_text)] = ""
-    station: Short = ""
-    since: datetime | None = Field(None, description="Ordered at or after.")
-    until: datetime | None = Field(None, description="Ordered before.")
-    overdue: bool = False
-    limit: int = Field(100, ge=1, le=500)
-    after: Annotated[str, StringConstraints(max_length=400)] = Field(
-        "", description="`after` of the page before."
-    )
-
-
-class ReadingList(BaseModel):
-    """A page of a queue, the most urgent first; the newest first of what is signed."""
-
-    items: list[ReadingItem]
-    counts: dict[Queue, int] = Field(description="Of each queue, at most 1000.")
-    after: str = Field(description='Where to go on, "" at the end.')
-
-
-class ReadingNextIn(In):
-    """Which case is wanted next."""
-
-    queue: Literal["to-read", "to-review"] = "to-read"
-    modalities: list[Short] = Field(default_factory=list, max_length=30)
-    body_part: Short = ""
-    department: Short = ""
-    stat: bool | None = None
-
-
-class ReadingClaimIn(In):
-    """`force`: take over from somebody else, with the right to direct reports."""
-
-    force: bool = False
-
-
-class ReadingReasonIn(In):
-    """Why; kept in the exam's log."""
-
-    reason: Reason
-
-
-class ReadingNext(BaseModel):
-    """The claimed case; null where nothing waits."""
-
-    exam: int | None
-    report: int | None
-
-
 class ReportRevisionLine(BaseModel):
     """A revision, without its text."""
 
@@ -292,96 +150,6 @@ class ReportPrior(BaseModel):
     final: ReportFinal
 
 
-class CriticalStepWords(BaseModel):
-    """One thing that was done about a critical result."""
-
-    what: str
-    channel: str
-    receiver: str
-    words: str
-    at: datetime
-    by: str
-
-
-class CriticalWords(BaseModel):
-    """A critical result."""
-
-    id: int
-    exam: int
-    code: str
-    finding: str
-    level: str
-    status: str
-    raised_at: datetime
-    raised_by: str
-    due_at: datetime | None
-    escalations: int
-    receiver: str
-    ward: str
-    department: str
-    closed_at: datetime | None
-    steps: list[CriticalStepWords]
-
-
-class TemplateChoice(In):
-    """One of the values of a field."""
-
-    value: Short
-    label_zh: Line = ""
-    label_en: Line = ""
-
-
-class TemplateField(In):
-    """A structured field of a template."""
-
-    name: Name
-    label_zh: Line = ""
-    label_en: Line = ""
-    kind: Literal["text", "number", "choice", "choices"] = "text"
-    unit: Annotated[str, StringConstraints(max_length=16)] = ""
-    choices: list[TemplateChoice] = Field(default_factory=list, max_length=100)
-    least: Annotated[float, Field(allow_inf_nan=False)] | None = None
-    most: Annotated[float, Field(allow_inf_nan=False)] | None = None
-    required: bool = False
-
-
-class TemplateTexts(In):
-    """Text for each section, offered and not written by itself."""
-
-    technique: Text = ""
-    comparison: Text = ""
-    findings: Text = ""
-    impression: Text = ""
-    advice: Text = ""
-
-
-class TemplateContent(In):
-    """What a template has: sections that must not be empty, text for them by language, structured fields."""
-
-    required: list[Literal["technique", "comparison", "findings", "impression", "advice"]] = Field(
-        default_factory=list, max_length=5
-    )
-    text: dict[Literal["zh", "en"], TemplateTexts] = Field(default_factory=dict)
-    fields: list[TemplateField] = Field(default_factory=list, max_length=100)
-
-
-class TemplateWords(BaseModel):
-    """A template. `id` 0: one that Filmless comes with."""
-
-    id: int
-    key: str
-    code: str
-    revision: int
-    name_zh: str
-    name_en: str
-    owner: Literal["hospital", "department", "user"]
-    modality: str
-    body_part: str
-    content: TemplateContent
-    changed_at: datetime | None
-    changed_by: str
-
-
 class ReportPending(BaseModel):
     """What is being done to a final report."""
 
@@ -394,7 +162,7 @@ class ReportWords(BaseModel):
     """A report, as far as the reader may read it: whoever only reads gets `final` and no drafts."""
 
     id: int
-    status: Literal["draft", "preliminary", "in-review", "final", "corrected"]
+    status: Literal["draft", "preliminary", "in-review", "final", "corrected", "withdrawn"]
     changes: int = Field(
         description="To be sent back with what is written, so that nothing is overwritten unseen."
     )
@@ -501,6 +269,18 @@ class ReportStyleIn(ReportSeen):
 
     language: Literal["zh", "en"] | None = None
     template: Annotated[str, StringConstraints(max_length=40)] | None = None
+
+
+class ReportExamIn(ReportSeen):
+    """Another exam of the person."""
+
+    exam: int = Field(ge=1, le=2**53)
+
+
+class ReportCandidates(BaseModel):
+    """Exams of the person that wait to be read."""
+
+    exams: list[ReportExam]
 
 
 class ReportCheckIn(In):

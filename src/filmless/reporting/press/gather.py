@@ -60,7 +60,7 @@ def as_of(connection: Connection, report: Report, number: int) -> Released | Non
         return None
     found = [one for one in find.revisions(connection, report.id) if one.number <= number]
     bases = [one for one in found if one.kind in WHOLE]
-    if not bases or found[-1].kind not in (*WHOLE, "addendum"):
+    if not bases or found[-1].kind not in (*WHOLE, "addendum", "identity"):
         return None
     addenda = [one for one in found if one.kind == "addendum" and one.number > bases[-1].number]
     return Released(bases[-1], tuple(addenda))
