@@ -30,6 +30,9 @@ const ExamSheet = lazy(() => import('../department/ExamSheet'))
 const Slip = lazy(() => import('../department/Slip'))
 const Booking = lazy(() => import('../department/Booking'))
 const Triage = lazy(() => import('../department/Triage'))
+const Persons = lazy(() => import('../patients/Persons'))
+const Green = lazy(() => import('../patients/Green'))
+const Unmatched = lazy(() => import('../patients/Unmatched'))
 const Viewer = lazy(() => import('../viewing/Viewer'))
 
 export function Waiting() {
@@ -88,6 +91,9 @@ export function App() {
               <Route path="/work" component={WorkList} />
               <Route path="/work/shift" component={Shift} />
               <Route path="/tasks" component={Tasks} />
+              <Route path="/persons/green" component={Green} />
+              <Route path="/persons/unmatched" component={Unmatched} />
+              <Route path="/persons/:person?" component={Persons} />
               <Route path="/statistics" component={Statistics} />
               <Route path="/account" component={Security} />
               <Route component={NotFound} />

@@ -1,4 +1,4 @@
-import { IconBolt, IconCalendarEvent, IconClipboardPlus, IconChartBar, IconInbox, IconHeartRateMonitor, IconListCheck, IconListSearch, IconReportMedical, IconSettings, IconUsersGroup, type Icon } from '@tabler/icons-react'
+import { IconBolt, IconCalendarEvent, IconClipboardPlus, IconChartBar, IconInbox, IconHeartRateMonitor, IconListCheck, IconListSearch, IconReportMedical, IconSettings, IconUsersGroup, IconUserSearch, type Icon } from '@tabler/icons-react'
 
 import type { Action } from '../access/session'
 import { inCharge } from './sections'
@@ -6,7 +6,7 @@ import { inCharge } from './sections'
 /** The pages that are reached from the bar at the top. */
 export interface Place {
   path: string
-  word: 'registration' | 'booking' | 'queue' | 'studies' | 'reading' | 'criticals' | 'inbox' | 'work' | 'tasks' | 'statistics' | 'administration'
+  word: 'registration' | 'booking' | 'queue' | 'studies' | 'reading' | 'criticals' | 'inbox' | 'work' | 'tasks' | 'persons' | 'statistics' | 'administration'
   icon: Icon
   /** Any of these actions; everybody where none is named. */
   needs?: Action[]
@@ -27,6 +27,7 @@ export const places: Place[] = [
     icon: IconListCheck,
     needs: ['perform', 'match-images', 'register', 'override-identity', 'report', 'review', 'hand-out', 'match', 'answer-critical'],
   },
+  { path: '/persons', word: 'persons', icon: IconUserSearch, needs: ['change-persons', 'merge', 'match', 'match-images'] },
   { path: '/statistics', word: 'statistics', icon: IconChartBar, needs: ['statistics'] },
   { path: '/admin', word: 'administration', icon: IconSettings, needs: inCharge },
 ]

@@ -8,6 +8,7 @@ import { department } from './zh/department'
 import { devices } from './zh/devices'
 import { hanging } from './zh/hanging'
 import { insight } from './zh/insight'
+import { patients } from './zh/patients'
 import { people } from './zh/people'
 import { reporting } from './zh/reporting'
 import { stewards } from './zh/stewards'
@@ -16,4 +17,4 @@ import { measuring } from './zh/viewing-measure'
 import { why } from './zh/why'
 import { tasks, work } from './zh/work'
 
-export const zh: Words<typeof en> = { app, access, archive, viewing, measuring, admin, audit, department, devices, hanging, insight, reporting, people, stewards, why, work, tasks }
+export const zh: Words<typeof en> = { app, access, archive, viewing, measuring, admin, audit, department, devices, hanging, insight, reporting, patients, people, stewards, why, work, tasks }

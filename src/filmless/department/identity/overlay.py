@@ -183,6 +183,8 @@ def settle(engine: Engine, root: Path, acting: Acting, entry_id: int) -> int:
     reason = f"{entry.reason} (#{entry.id})"[:400]
     if entry.undone_at is not None:
         count = _take_back(engine, root, acting, entry, made)
+        # images that have become another exam's since, too
+        touched = list(dict.fromkeys([*touched, *made.values()]))
     for study_uid in touched:
         with reading(engine) as connection:
             wish = _by_entry(connection, entry, study_uid)
@@ -199,10 +201,13 @@ def settle(engine: Engine, root: Path, acting: Acting, entry_id: int) -> int:
 
 
 def _by_entry(connection: Connection, entry: journal.Entry, study_uid: str) -> Wanted | None:
-    """What somebody said for sure about a study by this entry; else it is looked up."""
+    """What somebody said for sure about a study by this entry, or by undoing it; else it is looked up.
+
+    After an undoing too: later corrections that stay in force over the study may leave it with half of another's.
+    """
     attached = [one for one in exams.of_study(connection, study_uid) if one.state is not State.VOID]
     whose = {one.person for one in attached}
-    if len(whose) != 1 or entry.undone_at is not None:
+    if len(whose) != 1:
         return None
     number = ""
     now = told(connection, study_uid)

@@ -112,9 +112,14 @@ def name_of(person: Person | NewPerson) -> str:
 
 def shown(person: Person | NewPerson) -> str:
     """The name as a person reads it: 王小东, or SMITH JOHN where there is none in Chinese."""
-    if person.name_ideographic:
-        return person.name_ideographic.replace("^", "")
-    return " ".join(part for part in person.name_alphabetic.split("^") if part)
+    return spoken(person.name_ideographic, person.name_alphabetic)
+
+
+def spoken(ideographic: str, alphabetic: str) -> str:
+    """The same of two groups of a name."""
+    if ideographic:
+        return ideographic.replace("^", "")
+    return " ".join(part for part in alphabetic.split("^") if part)
 
 
 def told_id(person: Person) -> str:

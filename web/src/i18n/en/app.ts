@@ -6,6 +6,7 @@ export const app = {
     queue: 'Triage',
     studies: 'Studies',
     administration: 'Administration',
+    persons: 'Patients',
     statistics: 'Statistics',
     reading: 'Reading',
     criticals: 'Critical results',

@@ -8,6 +8,7 @@ export const app: Words<typeof english> = {
     booking: '预约',
     queue: '分诊',
     studies: '检查列表',
+    persons: '患者',
     statistics: '统计',
     reading: '阅片报告',
     criticals: '危急值',

@@ -18,7 +18,7 @@ _ACTIONS = {"match": Action.MATCH, "images": Action.MATCH_IMAGES}
 Row = Annotated[int, Field(ge=1, le=2**53)]
 
 
-class Merging(In):
+class MergingPersons(In):
     """Two persons who are one."""
 
     survivor: Row = Field(description="Who stays.")
@@ -28,7 +28,7 @@ class Merging(In):
     reason: Why
 
 
-class Linking(In):
+class LinkingPersons(In):
     """Two persons who belong together."""
 
     person: Row
@@ -45,7 +45,7 @@ class NewPatientId(In):
     reason: Why
 
 
-class Undoing(In):
+class UndoingIdentity(In):
     """Taking back what the journal says."""
 
     reason: Why
@@ -56,7 +56,7 @@ class Undoing(In):
     )
 
 
-class Decided(BaseModel):
+class IdentityDecided(BaseModel):
     """The entry of the journal."""
 
     journal: int
@@ -69,7 +69,7 @@ def router(images: Images) -> APIRouter:
     made = APIRouter()
 
     @made.post("/persons/merge", summary="Merge two persons")
-    def merge_persons(body: Merging, who: Who, at: At, host: Host) -> Decided:
+    def merge_persons(body: MergingPersons, who: Who, at: At, host: Host) -> IdentityDecided:
         acting = at.acting(permit(who, Action.MERGE), host)
         with writing(at.engine) as connection:
             for one in (body.survivor, body.subsumed):
@@ -86,7 +86,7 @@ def router(images: Images) -> APIRouter:
         return _told(entry)
 
     @made.post("/persons/link", summary="Link two persons without merging them")
-    def link_persons(body: Linking, who: Who, at: At, host: Host) -> Decided:
+    def link_persons(body: LinkingPersons, who: Who, at: At, host: Host) -> IdentityDecided:
         acting = at.acting(permit(who, Action.MERGE), host)
         with writing(at.engine) as connection:
             for one in (body.person, body.other):
@@ -94,7 +94,9 @@ def router(images: Images) -> APIRouter:
             return _told(linking.link(connection, body.person, body.other, acting, reason=body.reason))
 
     @made.post("/persons/{person}/patient-id", summary="Give a person another patient ID")
-    def change_patient_id(person: PersonId, body: NewPatientId, who: Who, at: At, host: Host) -> Decided:
+    def change_patient_id(
+        person: PersonId, body: NewPatientId, who: Who, at: At, host: Host
+    ) -> IdentityDecided:
         acting = at.acting(permit(who, Action.MERGE), host)
         with writing(at.engine) as connection:
             known.check(connection, acting.who, person, Action.MERGE)
@@ -112,8 +114,8 @@ def router(images: Images) -> APIRouter:
 
     @made.post("/identity-journal/{number}/undo", summary="Undo a merge, link, match or change of ID")
     def undo_identity(
-        number: Annotated[int, Path(ge=1, le=2**53)], body: Undoing, who: Who, at: At, host: Host
-    ) -> Decided:
+        number: Annotated[int, Path(ge=1, le=2**53)], body: UndoingIdentity, who: Who, at: At, host: Host
+    ) -> IdentityDecided:
         # whoever may none of these learns nothing of the journal
         action = next((one for one in (Action.MERGE, *_ACTIONS.values()) if may(who, one)), Action.MERGE)
         permit(who, action)
@@ -142,5 +144,5 @@ def router(images: Images) -> APIRouter:
     return made
 
 
-def _told(entry: journal.Entry) -> Decided:
-    return Decided(journal=entry.id, kind=entry.kind, person=entry.person)
+def _told(entry: journal.Entry) -> IdentityDecided:
+    return IdentityDecided(journal=entry.id, kind=entry.kind, person=entry.person)

@@ -14,26 +14,26 @@ from filmless.department.api.words import ExamId, ExamWords, Short
 from filmless.department.identity import matching
 from filmless.department.identity import people as known
 from filmless.department.identity.api.images import Images
-from filmless.department.identity.api.words import OfPersonWords, Why
+from filmless.department.identity.api.words import ExamOfPersonWords, Why
 from filmless.department.identity.matching import Match
 
 _MOST = 500
 
 
-class WaitingWords(OfPersonWords):
+class UnmatchedGreenWords(ExamOfPersonWords):
     """An exam that waits for a match."""
 
     since: datetime
 
 
-class WaitingOnes(BaseModel):
+class UnmatchedGreen(BaseModel):
     """What waits, the oldest first."""
 
-    waiting: list[WaitingWords]
+    waiting: list[UnmatchedGreenWords]
     more: bool
 
 
-class Matching(In):
+class GreenMatching(In):
     """Whose exam it was."""
 
     person: int = Field(ge=1, le=2**53)
@@ -51,7 +51,7 @@ class Matching(In):
     reason: Why
 
 
-class Matched(BaseModel):
+class GreenMatched(BaseModel):
     """The exam with its new number, and the entry of the journal."""
 
     exam: ExamWords
@@ -63,13 +63,15 @@ def router(images: Images) -> APIRouter:
     made = APIRouter(prefix="/green-channel")
 
     @made.get("", summary="What waits for a match")
-    def list_green(who: Who, at: At) -> WaitingOnes:
+    def list_green(who: Who, at: At) -> UnmatchedGreen:
         allowed = permit(who, Action.MATCH)
         with reading(at.engine) as connection:
             found = matching.waiting(connection, seen=visibility.seen(allowed, Action.MATCH), limit=_MOST + 1)
-        return WaitingOnes(
+        return UnmatchedGreen(
             waiting=[
-                WaitingWords(since=one.since, **OfPersonWords.made(one.exam, one.person).model_dump())
+                UnmatchedGreenWords(
+                    since=one.since, **ExamOfPersonWords.made(one.exam, one.person).model_dump()
+                )
                 for one in found[:_MOST]
             ],
             more=len(found) > _MOST,
@@ -85,7 +87,7 @@ def router(images: Images) -> APIRouter:
             return [ExamWords.of(one) for one in matching.waiting_of(connection, person, modality=modality)]
 
     @made.post("/{exam}/match", summary="Match an exam of the green channel")
-    def match_green(exam: ExamId, body: Matching, who: Who, at: At, host: Host) -> Matched:
+    def match_green(exam: ExamId, body: GreenMatching, who: Who, at: At, host: Host) -> GreenMatched:
         acting = at.acting(permit(who, Action.MATCH), host)
         wish = Match(
             person=body.person,
@@ -102,6 +104,6 @@ def router(images: Images) -> APIRouter:
             entry = matching.match(connection, exam, wish, acting)
             now = ExamWords.of(exams.get(connection, exam))
         images.follow(entry, acting)
-        return Matched(exam=now, journal=entry.id)
+        return GreenMatched(exam=now, journal=entry.id)
 
     return made

@@ -17,7 +17,7 @@ from filmless.department.identity import journal, linking
 from filmless.department.identity import people as known
 from filmless.department.identity.api.words import (
     IdentifierWords,
-    JournalWords,
+    IdentityJournalWords,
     LikelyWords,
     Name,
     NewIdentifierWords,
@@ -35,7 +35,7 @@ from filmless.patients.tables import persons as person_rows
 _EXAMS = 200
 
 
-class Searching(In):
+class SearchingPersons(In):
     """What is typed: a name in characters or letters, initials, any number, a phone number, a birth date."""
 
     text: Annotated[Line, Field(max_length=100)]
@@ -43,13 +43,13 @@ class Searching(In):
     merged: bool = Field(default=False, description="Those too who were merged into others, as they were.")
 
 
-class Found(BaseModel):
+class FoundPersons(BaseModel):
     """Persons, those with the very number first."""
 
     persons: list[PersonWords]
 
 
-class Reading(In):
+class NameToRead(In):
     """A name in Chinese."""
 
     name: Name
@@ -90,10 +90,10 @@ class PersonPage(BaseModel):
     exams: list[ExamWords] = Field(description="Those that one may see, the newest first, at most 200.")
     merged: list[PersonWords] = Field(description="Who was merged into this person.")
     linked: list[LinkedWords]
-    journal: list[JournalWords] = Field(description="The newest first; for stewards.")
+    journal: list[IdentityJournalWords] = Field(description="The newest first; for stewards.")
 
 
-class Changing(In):
+class ChangingPerson(In):
     """What is to be otherwise; what is left out stays."""
 
     name_ideographic: Name | None = None
@@ -114,14 +114,14 @@ def router(desk: Desk | None) -> APIRouter:
     issuer = desk.settings.issuer if desk is not None else ""
 
     @made.post("/search", summary="Find persons")
-    def search_persons(body: Searching, who: Who, at: At, host: Host) -> Found:
+    def search_persons(body: SearchingPersons, who: Who, at: At, host: Host) -> FoundPersons:
         allowed = permit(who, Action.PERSONS)
         with reading(at.engine) as connection:
             found = persons.find(
                 connection, body.text, body.limit, seen=known.seen(allowed), merged=body.merged
             )
         at.trail.record(Entry(Kind.SEARCH, who, host=host, what="persons", query=body.text))
-        return Found(persons=[PersonWords.of(one) for one in found])
+        return FoundPersons(persons=[PersonWords.of(one) for one in found])
 
     @made.post("/likely", summary="Who a new person might be among those who are known")
     def likely_persons(body: NewPersonWords, who: Who, at: At) -> LikelyOnes:
@@ -137,7 +137,7 @@ def router(desk: Desk | None) -> APIRouter:
         return LikelyOnes(candidates=[LikelyWords.of(one) for one in found if one.person.id in seen])
 
     @made.post("/readings", summary="A name in Chinese with Latin letters")
-    def read_name(body: Reading, who: Who) -> Readings:
+    def read_name(body: NameToRead, who: Who) -> Readings:
         permit(who, Action.PERSONS)
         return Readings(
             name_ideographic=readings.split(body.name),
@@ -180,12 +180,12 @@ def router(desk: Desk | None) -> APIRouter:
                 for entry in journal.of_person(connection, person):
                     other = entry.other if entry.person == person else entry.person
                     whom = persons.get(connection, other) if other is not None else None
-                    page.journal.append(JournalWords.of(entry, whom))
+                    page.journal.append(IdentityJournalWords.of(entry, whom))
         at.trail.record(Entry(Kind.VIEW, who, host=host, patients=(persons.told_id(one),), what="person"))
         return page
 
     @made.patch("/{person}", summary="Change what is known of a person")
-    def change_person(person: PersonId, body: Changing, who: Who, at: At, host: Host) -> PersonWords:
+    def change_person(person: PersonId, body: ChangingPerson, who: Who, at: At, host: Host) -> PersonWords:
         acting = at.acting(permit(who, Action.CHANGE_PERSONS), host)
         wanted = {
             name: value for name, value in body.model_dump(exclude={"seen"}).items() if value is not None

@@ -18,9 +18,9 @@ from filmless.department.identity import unmatched
 from filmless.department.identity.api.images import Images
 from filmless.department.identity.api.words import (
     CandidateWords,
-    InTrayWords,
     NewPersonWords,
-    StudyWords,
+    UnmatchedStudyWords,
+    UnmatchedWords,
     Why,
 )
 from filmless.department.identity.unmatched import Study
@@ -31,28 +31,28 @@ _MOST = 200
 StudyUid = Annotated[str, Path(pattern=r"^[0-9.]{1,64}$", description="Study Instance UID.")]
 
 
-class Tray(BaseModel):
+class UnmatchedTray(BaseModel):
     """What waits, the oldest first."""
 
-    waiting: list[InTrayWords]
+    waiting: list[UnmatchedWords]
 
 
-class StudyPage(BaseModel):
+class UnmatchedStudyPage(BaseModel):
     """A study, the exams that it is attached to, and those that it may be of."""
 
-    study: StudyWords
+    study: UnmatchedStudyWords
     exams: list[ExamWords]
     candidates: list[CandidateWords]
 
 
-class Assigning(In):
+class AssigningImages(In):
     """Of which exam they are."""
 
     exam: int = Field(ge=1, le=2**53)
     reason: Why
 
 
-class MakingExam(In):
+class MakingExamForImages(In):
     """An exam to be made for them."""
 
     procedure: Annotated[Line, Field(min_length=1, max_length=16)]
@@ -67,7 +67,7 @@ class MakingExam(In):
     reason: Why
 
 
-class Assigned(BaseModel):
+class ImagesAssigned(BaseModel):
     """The exam as it is now, and the entry of the journal."""
 
     exam: ExamWords
@@ -79,16 +79,16 @@ def router(images: Images, desk: Desk | None) -> APIRouter:
     made = APIRouter(prefix="/unmatched")
 
     @made.get("", summary="Images that fit no exam")
-    def list_unmatched(who: Who, at: At) -> Tray:
+    def list_unmatched(who: Who, at: At) -> UnmatchedTray:
         allowed = permit(who, Action.MATCH_IMAGES)
         with reading(at.engine) as connection:
             found = unmatched.tray(
                 connection, seen=seen(allowed, studies, action=Action.MATCH_IMAGES), limit=_MOST
             )
-        return Tray(waiting=[InTrayWords.of(one) for one in found])
+        return UnmatchedTray(waiting=[UnmatchedWords.of(one) for one in found])
 
     @made.get("/{study_uid}", summary="A study beside the exams that it may be of")
-    def get_unmatched(study_uid: StudyUid, who: Who, at: At) -> StudyPage:
+    def get_unmatched(study_uid: StudyUid, who: Who, at: At) -> UnmatchedStudyPage:
         allowed = permit(who, Action.MATCH_IMAGES)
         with reading(at.engine) as connection:
             study = _study(connection, allowed, study_uid)
@@ -99,14 +99,16 @@ def router(images: Images, desk: Desk | None) -> APIRouter:
                 besides=[one.id for one in attached],
                 seen=visibility.seen(allowed, Action.MATCH_IMAGES),
             )
-        return StudyPage(
-            study=StudyWords.of(study),
+        return UnmatchedStudyPage(
+            study=UnmatchedStudyWords.of(study),
             exams=[ExamWords.of(one) for one in attached],
             candidates=[CandidateWords.of(one) for one in found],
         )
 
     @made.post("/{study_uid}/assign", summary="Say of which exam images are")
-    def assign_images(study_uid: StudyUid, body: Assigning, who: Who, at: At, host: Host) -> Assigned:
+    def assign_images(
+        study_uid: StudyUid, body: AssigningImages, who: Who, at: At, host: Host
+    ) -> ImagesAssigned:
         acting = at.acting(permit(who, Action.MATCH_IMAGES), host)
         with writing(at.engine) as connection:
             _study(connection, acting.who, study_uid)
@@ -114,10 +116,12 @@ def router(images: Images, desk: Desk | None) -> APIRouter:
             entry = unmatched.assign(connection, study_uid, body.exam, acting, reason=body.reason)
             now = ExamWords.of(exams.get(connection, body.exam))
         images.follow(entry, acting)
-        return Assigned(exam=now, journal=entry.id)
+        return ImagesAssigned(exam=now, journal=entry.id)
 
     @made.post("/{study_uid}/exam", status_code=201, summary="Make the exam that images are of")
-    def make_exam_for_images(study_uid: StudyUid, body: MakingExam, who: Who, at: At, host: Host) -> Assigned:
+    def make_exam_for_images(
+        study_uid: StudyUid, body: MakingExamForImages, who: Who, at: At, host: Host
+    ) -> ImagesAssigned:
         acting = at.acting(permit(who, Action.MATCH_IMAGES), host)
         if desk is None:
             raise Defect("These routes have no desk.", code="no-desk")
@@ -138,7 +142,7 @@ def router(images: Images, desk: Desk | None) -> APIRouter:
             # with all rights of who does it: registering takes another one
             exam, entry = unmatched.make_exam(connection, study_uid, wish, at.acting(who, host), desk)
         images.follow(entry, acting)
-        return Assigned(exam=ExamWords.of(exam), journal=entry.id)
+        return ImagesAssigned(exam=ExamWords.of(exam), journal=entry.id)
 
     return made
 

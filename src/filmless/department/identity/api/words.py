@@ -133,7 +133,7 @@ class LikelyWords(BaseModel):
         return cls(person=PersonWords.of(one.person), score=one.score, why=list(one.why))
 
 
-class JournalWords(BaseModel):
+class IdentityJournalWords(BaseModel):
     """One thing that was done to whom somebody is."""
 
     id: int
@@ -153,7 +153,7 @@ class JournalWords(BaseModel):
     after: str
 
     @classmethod
-    def of(cls, one: Entry, other: Person | None) -> "JournalWords":
+    def of(cls, one: Entry, other: Person | None) -> "IdentityJournalWords":
         """From the room's words."""
         body: dict[str, Any] = dict(one.body)
         before, after = "", ""
@@ -174,7 +174,7 @@ class JournalWords(BaseModel):
         )
 
 
-class StudyWords(BaseModel):
+class UnmatchedStudyWords(BaseModel):
     """A study as its images tell it."""
 
     study_uid: str
@@ -195,24 +195,24 @@ class StudyWords(BaseModel):
     several: bool = Field(description="Objects of it are said to be of different patients.")
 
     @classmethod
-    def of(cls, one: Study) -> "StudyWords":
+    def of(cls, one: Study) -> "UnmatchedStudyWords":
         """From the room's words."""
         return cls(**{name: getattr(one, name) for name in cls.model_fields})
 
 
-class OfPersonWords(BaseModel):
+class ExamOfPersonWords(BaseModel):
     """An exam and whose it is."""
 
     exam: ExamWords
     person: PersonWords
 
     @classmethod
-    def made(cls, exam: Exam, person: Person) -> "OfPersonWords":
+    def made(cls, exam: Exam, person: Person) -> "ExamOfPersonWords":
         """From the room's words."""
         return cls(exam=ExamWords.of(exam), person=PersonWords.of(person))
 
 
-class CandidateWords(OfPersonWords):
+class CandidateWords(ExamOfPersonWords):
     """An exam that images may be of."""
 
     score: int
@@ -229,24 +229,24 @@ class CandidateWords(OfPersonWords):
         )
 
 
-class InTrayWords(BaseModel):
+class UnmatchedWords(BaseModel):
     """A study that waits for somebody to say of which exam it is."""
 
     task: int
     kind: str
     raised_at: datetime
     why: str
-    study: StudyWords
+    study: UnmatchedStudyWords
     exams: list[ExamWords] = Field(description="Under which it came, perhaps by mistake.")
 
     @classmethod
-    def of(cls, one: InTray) -> "InTrayWords":
+    def of(cls, one: InTray) -> "UnmatchedWords":
         """From the room's words."""
         return cls(
             task=one.task.id,
             kind=one.task.kind,
             raised_at=one.task.raised_at,
             why=str(one.task.body.get("why", "")),
-            study=StudyWords.of(one.study),
+            study=UnmatchedStudyWords.of(one.study),
             exams=[ExamWords.of(each) for each in one.exams],
         )
