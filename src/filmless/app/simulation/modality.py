@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from filmless.app.demonstration import objects
 from filmless.app.demonstration.objects import Identity
+from filmless.app.simulation import telling
 from filmless.archive.references import (
     REFERENCED_SOP_SEQUENCE,
     TRANSACTION_UID,
@@ -92,7 +93,10 @@ class Made:
     sent: int = 0
     committed: int = 0
     status: str = ""
+    #: (SOP class, SOP instance, series) of what was made
     objects: list[tuple[str, str, str]] = field(default_factory=list)
+    #: what was told of and not sent
+    unsent: "list[Dataset]" = field(default_factory=list)
 
 
 @dataclass
@@ -177,16 +181,22 @@ class Modality:
         uid = new_uid()
         self.told(f"{self.title}: {item.identity.number} begins")
         if self.way.mpps:
-            await self._tell(uid, self._begun(item), create=True)
+            await self._tell(uid, telling.begun(item.identity, item.step_id, item.procedure_id), create=True)
         images = await asyncio.to_thread(self._images, item)
         made.images = len(images)
         made.objects = [
             (str(one.SOPClassUID), str(one.SOPInstanceUID), str(one.SeriesInstanceUID)) for one in images
         ]
-        await self.send(images[: len(images) - self.way.lost] if self.way.lost else images, made)
+        kept = max(0, len(images) - self.way.lost)
+        made.unsent = images[kept:]
+        await self.send(images[:kept], made)
         made.status = "DISCONTINUED" if self.way.discontinue else "COMPLETED"
         if self.way.mpps:
-            await self._tell(uid, self._ended(item, made), create=False)
+            await self._tell(
+                uid,
+                telling.ended(item.identity.procedure, made.status, made.objects, self.way.discontinue),
+                create=False,
+            )
         if self.way.commit and made.sent:
             made.committed = await self._commit(made)
         self.told(
@@ -231,82 +241,6 @@ class Modality:
                 made.sent += 1
 
     # -- performed steps
-
-    def _begun(self, item: Item) -> dict[int, tuple[str, Any]]:
-        now = datetime.now().astimezone()
-        who = item.identity
-        scheduled = {
-            0x00080050: ("SH", who.number),
-            0x00081110: ("SQ", []),
-            0x0020000D: ("UI", who.study_uid),
-            0x00321060: ("LO", who.procedure),
-            0x00400007: ("LO", who.procedure),
-            0x00400008: ("SQ", []),
-            0x00400009: ("SH", item.step_id),
-            0x00401001: ("SH", item.procedure_id),
-        }
-        return {
-            0x00080060: ("CS", self.modality),
-            0x00081032: ("SQ", []),
-            0x00081120: ("SQ", []),
-            0x00100010: ("PN", who.name),
-            0x00100020: ("LO", who.patient_id),
-            0x00100030: ("DA", who.birth_date),
-            0x00100040: ("CS", who.sex),
-            0x00200010: ("SH", who.number),
-            0x00400241: ("AE", self.title),
-            0x00400242: ("SH", self.title),
-            0x00400243: ("SH", ""),
-            0x00400244: ("DA", now.strftime("%Y%m%d")),
-            0x00400245: ("TM", now.strftime("%H%M%S")),
-            0x00400250: ("DA", ""),
-            0x00400251: ("TM", ""),
-            0x00400252: ("CS", "IN PROGRESS"),
-            0x00400253: ("SH", item.step_id),
-            0x00400254: ("LO", who.procedure),
-            0x00400255: ("LO", ""),
-            0x00400260: ("SQ", []),
-            0x00400270: ("SQ", [scheduled]),
-            0x00400340: ("SQ", []),
-        }
-
-    def _ended(self, item: Item, made: Made) -> dict[int, tuple[str, Any]]:
-        now = datetime.now().astimezone()
-        reasons = []
-        if self.way.discontinue:
-            reasons = [
-                {
-                    0x00080100: ("SH", self.way.discontinue),
-                    0x00080102: ("SH", "DCM"),
-                    0x00080104: ("LO", "reason"),
-                }
-            ]
-        series = []
-        for uid in dict.fromkeys(series_uid for _, _, series_uid in made.objects):
-            images = [
-                {0x00081150: ("UI", sop_class), 0x00081155: ("UI", sop_uid)}
-                for sop_class, sop_uid, series_uid in made.objects
-                if series_uid == uid
-            ]
-            series.append(
-                {
-                    0x00080054: ("AE", ""),
-                    0x0008103E: ("LO", item.identity.procedure),
-                    0x00081050: ("PN", ""),
-                    0x00081070: ("PN", "SIMULATED^OPERATOR"),
-                    0x00081140: ("SQ", images),
-                    0x00181030: ("LO", item.identity.procedure or "protocol"),
-                    0x0020000E: ("UI", uid),
-                    0x00400220: ("SQ", []),
-                }
-            )
-        return {
-            0x00400250: ("DA", now.strftime("%Y%m%d")),
-            0x00400251: ("TM", now.strftime("%H%M%S")),
-            0x00400252: ("CS", made.status),
-            0x00400281: ("SQ", reasons),
-            0x00400340: ("SQ", series),
-        }
 
     async def _tell(self, uid: str, attributes: Mapping[int, tuple[str, Any]], *, create: bool) -> None:
         data = texts.data_set(attributes, EXPLICIT_VR_LE, _UTF_8)

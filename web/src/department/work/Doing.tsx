@@ -8,7 +8,7 @@ import { api, data } from '../../api/client'
 import { Ask } from '../../app/Ask'
 import { day } from '../../app/format'
 import { DOCUMENTS, nameOf, useMaster, wordsOfKind, type Document } from '../model'
-import type { Page } from './model'
+import { plainName, type Page } from './model'
 import classes from './Work.module.css'
 
 type Series = Page['series'][number]
@@ -67,8 +67,8 @@ function Start({ page, close, done }: Props) {
   return (
     <Ask title={t('work.startTitle')} text={t('work.startText')} word={t('work.startNow')} reason="none" ready={ready} close={close} act={act}>
       <div className={classes.identity}>
-        <div className={classes.identityName}>{listed.name}</div>
-        <div>{listed.name_alphabetic.replace('^', ' ')}</div>
+        <div className={classes.identityName}>{plainName(listed.name)}</div>
+        <div>{plainName(listed.name_alphabetic)}</div>
         <div>
           {[listed.sex && t(`department.sex.${listed.sex as 'M'}`), day(listed.birth_date), listed.patient_id].filter(Boolean).join(' · ')}
         </div>
@@ -85,7 +85,7 @@ function Start({ page, close, done }: Props) {
       ) : (
         <Checkbox label={t('work.fits')} checked={fits} data-autofocus onChange={(event) => setFits(event.currentTarget.checked)} />
       )}
-      <TextInput label={t('work.despite')} maxLength={400} value={despite} onChange={(event) => setDespite(event.currentTarget.value)} />
+      <TextInput label={t('work.despite')} disabled={fits && !numbered} maxLength={400} value={despite} onChange={(event) => setDespite(event.currentTarget.value)} />
     </Ask>
   )
 }

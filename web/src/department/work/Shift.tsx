@@ -14,7 +14,7 @@ import { count, moment } from '../../app/format'
 import { usePreference } from '../../app/preferences'
 import { stationOptions } from '../model'
 import { Procedure, Stat } from '../State'
-import { kindOf, sinceOf, type Row, type Task } from './model'
+import { kindOf, plainName, sinceOf, type Row, type Task } from './model'
 import { Images } from './Progress'
 import { TaskBody } from './TaskBody'
 import classes from './Work.module.css'
@@ -73,8 +73,8 @@ export default function Shift() {
           <h1 className={classes.name} style={{ marginRight: 'auto' }}>
             {t('work.shift.title')}
           </h1>
-          <DateTimePicker label={t('work.shift.from')} valueFormat="YYYY-MM-DD HH:mm" value={begins} onChange={(value) => value && setRange([new Date(value), ends])} />
-          <DateTimePicker label={t('work.shift.to')} valueFormat="YYYY-MM-DD HH:mm" value={ends} onChange={(value) => value && setRange([begins, new Date(value)])} />
+          <DateTimePicker size="xs" label={t('work.shift.from')} valueFormat="YYYY-MM-DD HH:mm" value={begins} onChange={(value) => value && setRange([new Date(value), ends])} />
+          <DateTimePicker size="xs" label={t('work.shift.to')} valueFormat="YYYY-MM-DD HH:mm" value={ends} onChange={(value) => value && setRange([begins, new Date(value)])} />
           <MultiSelect className={classes.stations} label={t('work.stations')} data={stationOptions(known.data?.stations ?? [])} value={stations} onChange={setStations} clearable />
         </div>
         {query.isError && <ErrorNote error={query.error} again={() => void query.refetch()} />}
@@ -127,7 +127,7 @@ function Part({ title, rows }: { title: string; rows: Row[] }) {
               <Stat exam={row.listed.exam} />
               {row.listed.exam.number}
             </span>
-            <span>{row.listed.name}</span>
+            <span>{plainName(row.listed.name)}</span>
             <span>
               <Procedure exam={row.listed.exam} /> <span className={classes.dim}>{row.listed.exam.station}</span>
             </span>

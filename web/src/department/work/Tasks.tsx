@@ -123,7 +123,7 @@ function Details({ task, done }: { task: Task; done: () => void }) {
           </Button>
         )}
         {['unmatched-images', 'unscheduled', 'wrong-worklist-entry'].includes(task.kind) && may('match-images') && (
-          <Button component={Link} href="/unmatched" variant="default">
+          <Button component={Link} href="/persons/unmatched" variant="default">
             {t('tasks.openTray')}
           </Button>
         )}

@@ -15,7 +15,7 @@ import { usePreference } from '../../app/preferences'
 import { useShortcuts } from '../../app/shortcuts'
 import { ageOf, stationOptions } from '../model'
 import { Procedure, Stat, State } from '../State'
-import { inView, isMeant, sinceOf, VIEWS, type Row, type View } from './model'
+import { inView, isMeant, plainName, sinceOf, VIEWS, type Row, type View } from './model'
 import { Images, Signs } from './Progress'
 import classes from './Work.module.css'
 import { WorkPanel } from './WorkPanel'
@@ -80,7 +80,7 @@ export default function WorkList() {
           </>
         ),
       },
-      { id: 'name', title: t('department.name'), width: 120, cell: ({ listed }) => listed.name },
+      { id: 'name', title: t('department.name'), width: 120, cell: ({ listed }) => plainName(listed.name) },
       {
         id: 'sex',
         title: t('department.sexAge'),
@@ -88,7 +88,7 @@ export default function WorkList() {
         cell: ({ listed }) => [listed.sex && t(`department.sex.${listed.sex as 'M'}`), ageOf(listed.birth_date)].filter(Boolean).join(' '),
       },
       { id: 'procedure', title: t('department.procedure'), width: 210, cell: ({ listed }) => <Procedure exam={listed.exam} /> },
-      { id: 'state', title: t('department.state'), width: 120, cell: ({ listed }) => <State state={listed.exam.state} /> },
+      { id: 'state', title: t('department.state'), width: 136, cell: ({ listed }) => <State state={listed.exam.state} /> },
       { id: 'station', title: t('department.station'), width: 80, cell: ({ listed }) => listed.exam.station },
       { id: 'images', title: t('work.images'), width: 96, end: true, cell: (row) => <Images row={row} /> },
       { id: 'signs', title: '', width: 56, cell: (row) => <Signs row={row} /> },

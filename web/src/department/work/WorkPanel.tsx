@@ -14,7 +14,7 @@ import { Dim, Facts, Item, Section } from '../../app/ListPage'
 import { ageOf } from '../model'
 import { Procedure, Stat, State } from '../State'
 import { Doing, type Deed, type Plain } from './Doing'
-import type { Page } from './model'
+import { plainName, type Page } from './model'
 import classes from './Work.module.css'
 
 /** What can be done with an exam, by its state; the first is what comes next. */
@@ -46,7 +46,7 @@ export function WorkPanel({ exam, close }: { exam: number; close?: () => void })
     <>
       <div className={classes.head}>
         <div>
-          <h2 className={classes.name}>{listed.name}</h2>
+          <h2 className={classes.name}>{plainName(listed.name)}</h2>
           <p className={classes.who}>
             {[
               listed.sex && t(`department.sex.${listed.sex as 'M'}`),

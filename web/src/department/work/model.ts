@@ -44,12 +44,17 @@ export function inView(row: Row, view: View): boolean {
   return IN_VIEW[view](row.listed.exam.state)
 }
 
+/** A name without the signs that part its components: the characters run together, letters spaced. */
+export function plainName(name: string): string {
+  return name.replace(/\^+/g, /^[ -\u024f]*$/.test(name) ? ' ' : '').trim()
+}
+
 /** Whether an exam is meant by what was typed or scanned. */
 export function isMeant(row: Row, text: string): boolean {
   const wanted = text.toLowerCase().replace(/\s/g, '')
   const { exam, name, name_alphabetic, patient_id } = row.listed
   const letters = name_alphabetic.toLowerCase().replace(/[\^\s]/g, '')
-  return [exam.number.toLowerCase(), patient_id.toLowerCase(), letters, name].some((value) => value.includes(wanted))
+  return [exam.number.toLowerCase(), patient_id.toLowerCase(), letters, name.replace(/[\^\s]/g, '')].some((value) => value.includes(wanted))
 }
 
 /** Of what the page shows as the time of an exam: since when it is as it is. */

@@ -49,7 +49,7 @@ export const work = {
   wrongEntry: 'Images that were made belong to somebody else: they will be listed to be put right.',
   verify: 'Verify',
   verifyTitle: 'Are all images there?',
-  verifyCount: 'The device made {{expected}}; {{received}} have come.',
+  verifyCount: 'There are to be {{expected}} images; {{received}} have come.',
   verifyUnknown: '{{received}} images have come. The device does not tell how many it made.',
   verifyAll: 'Yes, these are all',
   verifyDespite: 'Verify without them',

@@ -52,7 +52,7 @@ export const work: Words<typeof workInEnglish> = {
   wrongEntry: '已采集的图像属于其他患者，将列入待更正清单。',
   verify: '核对图像',
   verifyTitle: '图像是否已全部传到？',
-  verifyCount: '设备采集 {{expected}} 幅，已收到 {{received}} 幅。',
+  verifyCount: '应有 {{expected}} 幅，已收到 {{received}} 幅。',
   verifyUnknown: '已收到 {{received}} 幅图像，设备未上报采集数。',
   verifyAll: '是，已全部传到',
   verifyDespite: '缺图仍通过',
