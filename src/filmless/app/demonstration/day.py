@@ -31,7 +31,7 @@ from filmless.exchange.media import incoming
 from filmless.kit import clock
 from filmless.patients import persons
 from filmless.patients.persons import Identifier, NewPerson
-from filmless.reporting import criticals, deciding, signing
+from filmless.reporting import criticals, deciding, finals, sign_off, signing
 from filmless.reporting import writing as reports
 from filmless.reporting.model import Report, whole
 
@@ -335,14 +335,14 @@ class _Exam:
     def _signed(self, report: Report, reviewer: str) -> None:
         day, keys = self._day, signing.Keys(self._day.home / "keys")
         with self._later(4) as connection:
-            report = deciding.sign(
+            report = sign_off.sign(
                 connection, report.id, day.acting(reviewer), keys, None, seen=report.changes
             )
         if self._reaches("E92"):
             with self._later(20) as connection:
-                report = deciding.append(connection, report.id, day.acting(reviewer), seen=report.changes)
+                report = finals.append(connection, report.id, day.acting(reviewer), seen=report.changes)
                 text = whole({"findings": "补充：胆总管内径约6 mm，未见扩张。"})
-                deciding.sign(connection, report.id, day.acting(reviewer), keys, text, seen=report.changes)
+                sign_off.sign(connection, report.id, day.acting(reviewer), keys, text, seen=report.changes)
 
     def _voided(self) -> None:
         day = self._day
