@@ -19,6 +19,7 @@ from filmless.department.tables import exams as exam_rows
 from filmless.department.visibility import seen
 from filmless.kit import clock
 from filmless.kit.errors import Conflict, Refused
+from filmless.patients.persons.model import spoken
 from filmless.patients.tables import persons
 
 _VISIBLE: Final = exam_rows.alias("visible_exam")
@@ -196,7 +197,7 @@ def _taken(row: Any) -> Taken:
         procedure_zh=row.procedure_zh,
         procedure_en=row.procedure_en,
         stat=row.stat,
-        name=row.name_ideographic or row.name_alphabetic,
+        name=spoken(row.name_ideographic, row.name_alphabetic),
     )
 
 

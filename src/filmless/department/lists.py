@@ -14,7 +14,7 @@ from filmless.department.tables import exam_numbers, orders
 from filmless.department.tables import exams as exam_rows
 from filmless.department.tables import words as word_rows
 from filmless.department.visibility import seen
-from filmless.patients.persons.model import together
+from filmless.patients.persons.model import spoken, together
 from filmless.patients.tables import person_identifiers, persons
 
 View = Literal["all", "expected", "registered", "examined", "finished"]
@@ -241,7 +241,7 @@ def _listed(row: Any) -> Listed:
     return Listed(
         Exam.of(row),
         row.patient_id,
-        row.name_ideographic or row.name_alphabetic,
+        spoken(row.name_ideographic, row.name_alphabetic),
         row.name_alphabetic,
         row.sex,
         row.birth_date,

@@ -18,6 +18,7 @@ from filmless.department.tables import tickets as rows
 from filmless.department.visibility import check, seen
 from filmless.kit import clock
 from filmless.kit.errors import Conflict, Refused
+from filmless.patients.persons.model import spoken
 from filmless.patients.tables import persons
 
 #: one who was passed over comes back behind so many others
@@ -172,7 +173,7 @@ def _of(row: Any) -> Waiting:
         row.called_at,
         row.made_at,
         row.patient_id,
-        row.name_ideographic or row.name_alphabetic,
+        spoken(row.name_ideographic, row.name_alphabetic),
         row.sex,
         row.birth_date,
     )

@@ -1,7 +1,7 @@
 /** A day of all stations: what is taken, what is free, and an exam that looks for its time. */
-import { ActionIcon, Alert, Button, Checkbox, MultiSelect, Text, TextInput } from '@mantine/core'
+import { Alert, Button, Checkbox, MultiSelect, Text } from '@mantine/core'
 import { keepPreviousData, useQuery, useQueryClient } from '@tanstack/react-query'
-import { IconCalendarSearch, IconChevronLeft, IconChevronRight } from '@tabler/icons-react'
+import { IconCalendarSearch } from '@tabler/icons-react'
 import { useEffect, useMemo, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { useLocation, useParams } from 'wouter'
@@ -15,9 +15,10 @@ import { usePreference } from '../app/preferences'
 import { useShortcuts } from '../app/shortcuts'
 import classes from './Booking.module.css'
 import { CloseStation } from './CloseStation'
+import { DayField } from './DayField'
 import { DayGrid } from './DayGrid'
 import desk from './Department.module.css'
-import { dayAfter, findExams, isoDay, procedureOf, today, useMaster, wordsOfKind, type Exam, type Listed, type Taken } from './model'
+import { dayAfter, findExams, isoDay, personName, procedureOf, today, useMaster, wordsOfKind, type Exam, type Listed, type Taken } from './model'
 import { Procedure, Stat, State } from './State'
 
 export default function Booking() {
@@ -94,13 +95,7 @@ export default function Booking() {
   return (
     <div className={classes.page}>
       <div className={desk.tools}>
-        <ActionIcon variant="subtle" color="gray" aria-label={t('department.dayBefore')} onClick={() => setDay(dayAfter(day, -1))}>
-          <IconChevronLeft size={15} />
-        </ActionIcon>
-        <TextInput type="date" w={128} aria-label={t('department.day')} value={day} onChange={(event) => event.currentTarget.value && setDay(event.currentTarget.value)} />
-        <ActionIcon variant="subtle" color="gray" aria-label={t('department.dayNext')} onClick={() => setDay(dayAfter(day, 1))}>
-          <IconChevronRight size={15} />
-        </ActionIcon>
+        <DayField day={day} set={setDay} />
         <Button variant="default" onClick={() => setDay(today())} disabled={day === today()}>
           {t('department.booking.today')}
         </Button>
@@ -126,7 +121,7 @@ export default function Booking() {
       </div>
       <aside className={classes.side} aria-label={t('department.booking.unbooked')}>
         {exam ? (
-          <Looking exam={exam} listed={page.data!.person.name_ideographic || page.data!.person.name_alphabetic} minutes={minutes}>
+          <Looking exam={exam} name={personName(page.data!.person)} minutes={minutes}>
             <Button leftSection={<IconCalendarSearch size={14} />} onClick={() => void earliest()}>
               {t('department.booking.earliest')}
             </Button>
@@ -195,13 +190,13 @@ export default function Booking() {
   )
 }
 
-function Looking({ exam, listed, minutes, children }: { exam: Exam; listed: string; minutes: number; children: React.ReactNode }) {
+function Looking({ exam, name, minutes, children }: { exam: Exam; name: string; minutes: number; children: React.ReactNode }) {
   const { t } = useTranslation()
   return (
     <div className={classes.looking}>
       <div>
         <Stat exam={exam} />
-        <b>{listed.replaceAll('^', ' ')}</b>
+        <b>{name}</b>
       </div>
       <div>
         <Procedure exam={exam} /> · {t('department.minutes', { count: minutes })}

@@ -1,4 +1,5 @@
 /** Stations beside one another, the hours of a day below one another. Free times are buttons. */
+import { useEffect, useRef } from 'react'
 import { useTranslation } from 'react-i18next'
 
 import classes from './Booking.module.css'
@@ -41,10 +42,13 @@ export function DayGrid(props: Props) {
   const hours = Array.from({ length: (last - first) / 60 + 1 }, (_, at) => first + at * 60)
   const height = (last - first) * PIXELS
   const now = (Date.now() - begin) / 60_000
+  const line = useRef<HTMLElement>(null)
+  // what is behind us is of no use to whoever looks for a time
+  useEffect(() => line.current?.scrollIntoView({ block: 'center' }), [day, stations.length])
 
   if (stations.length === 0) return <p className={classes.nothing}>{t('department.booking.noStations')}</p>
   return (
-    <div className={classes.day} style={{ gridTemplateColumns: `3.25rem repeat(${stations.length}, minmax(8rem, 1fr))` }}>
+    <div className={classes.day} style={{ gridTemplateColumns: `3.25rem repeat(${stations.length}, minmax(8rem, 20rem))` }}>
       <div className={classes.corner} />
       {stations.map((one) => (
         <div key={one.code} className={classes.station}>
@@ -80,7 +84,7 @@ export function DayGrid(props: Props) {
             {closedSpans(open, first, last).map(([from, to]) => (
               <i key={from} className={classes.shut} style={{ top: (from - first) * PIXELS, height: (to - from) * PIXELS }} />
             ))}
-            {now > first && now < last && <i className={classes.now} style={{ top: (now - first) * PIXELS }} />}
+            {now > first && now < last && <i ref={station === stations[0] ? line : undefined} className={classes.now} style={{ top: (now - first) * PIXELS }} />}
             {free.map((at) => (
               <button
                 type="button"

@@ -2,7 +2,7 @@
 import { ActionIcon, Button, Drawer, MultiSelect, SegmentedControl, Text, TextInput, Tooltip } from '@mantine/core'
 import { useDebouncedValue, useMediaQuery } from '@mantine/hooks'
 import { keepPreviousData, useQuery, useQueryClient } from '@tanstack/react-query'
-import { IconAmbulance, IconBarcode, IconChevronLeft, IconChevronRight, IconPlus, IconX } from '@tabler/icons-react'
+import { IconAmbulance, IconBarcode, IconPlus, IconX } from '@tabler/icons-react'
 import { useMemo, useRef, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { useLocation } from 'wouter'
@@ -14,9 +14,10 @@ import { Grid, type Column } from '../app/Grid'
 import { usePreference } from '../app/preferences'
 import { useShortcuts } from '../app/shortcuts'
 import classes from './Department.module.css'
+import { DayField } from './DayField'
 import { ExamPanel } from './ExamPanel'
 import { GreenChannel } from './GreenChannel'
-import { ageOf, dayAfter, findExams, today, useMaster, wordsOfKind, type Listed, type View } from './model'
+import { ageOf, findExams, today, useMaster, wordsOfKind, type Listed, type View } from './model'
 import { Procedure, Stat, State } from './State'
 
 const VIEWS: View[] = ['expected', 'registered', 'examined', 'finished']
@@ -170,15 +171,7 @@ export default function Desk() {
             ),
           }))}
         />
-        <div style={{ display: 'flex', alignItems: 'center', gap: 2 }}>
-          <ActionIcon variant="subtle" color="gray" aria-label={t('department.dayBefore')} onClick={() => setDay(dayAfter(day, -1))}>
-            <IconChevronLeft size={15} />
-          </ActionIcon>
-          <TextInput type="date" w={128} aria-label={t('department.day')} value={day} onChange={(event) => event.currentTarget.value && setDay(event.currentTarget.value)} />
-          <ActionIcon variant="subtle" color="gray" aria-label={t('department.dayNext')} onClick={() => setDay(dayAfter(day, 1))}>
-            <IconChevronRight size={15} />
-          </ActionIcon>
-        </div>
+        <DayField day={day} set={setDay} />
         <MultiSelect
           w={150}
           aria-label={t('department.modality')}

@@ -11,7 +11,7 @@ import { Facts, Section } from '../app/ListPage'
 import classes from './Department.module.css'
 import { ExamActions } from './ExamActions'
 import { History } from './History'
-import { ageOf, type ExamPage } from './model'
+import { ageOf, personName, type ExamPage } from './model'
 import { Procedure, Stat, State } from './State'
 
 export function useExam(exam: number) {
@@ -83,7 +83,7 @@ export function ExamPanel({ exam, changed, close, open }: Props) {
 export function Who({ page }: { page: ExamPage }) {
   const { t } = useTranslation()
   const { person } = page
-  const name = person.name_ideographic.replaceAll('^', '') || person.name_alphabetic.replaceAll('^', ' ')
+  const name = personName(person)
   const letters = person.name_ideographic ? person.name_alphabetic.replaceAll('^', ' ') : ''
   return (
     <div style={{ fontSize: '0.875rem' }}>

@@ -91,9 +91,9 @@ export function NewPerson({ typed, done, close }: Props) {
     >
       <h2 className={classes.blockTitle}>{t('department.person.new')}</h2>
       <div className={classes.form}>
-        <TextInput data-span="3" label={t('department.person.name')} required withAsterisk={false} autoFocus maxLength={64} value={fields.name} onChange={(event) => set({ name: event.currentTarget.value })} />
+        <TextInput className={classes.span3} label={t('department.person.name')} required withAsterisk={false} autoFocus maxLength={64} value={fields.name} onChange={(event) => set({ name: event.currentTarget.value })} />
         <Select
-          data-span="3"
+          className={classes.span3}
           label={t('department.person.letters')}
           placeholder={western ? t('department.person.lettersNotNeeded') : (suggested[0]?.replace('^', ' ') ?? '')}
           disabled={western}
@@ -103,7 +103,7 @@ export function NewPerson({ typed, done, close }: Props) {
           clearable
         />
         <Select
-          data-span="2"
+          className={classes.span2}
           label={t('department.person.document')}
           data={(['NI', 'PPN', 'HC'] as const).map((one) => ({ value: one, label: t(`department.identity.${one}`) }))}
           value={fields.kind}
@@ -111,7 +111,7 @@ export function NewPerson({ typed, done, close }: Props) {
           allowDeselect={false}
         />
         <TextInput
-          data-span="4"
+          className={classes.span4}
           label={t('department.identity.number')}
           placeholder={t('department.identity.scan')}
           maxLength={64}
@@ -129,7 +129,7 @@ export function NewPerson({ typed, done, close }: Props) {
           }}
         />
         <Select
-          data-span="2"
+          className={classes.span2}
           label={t('department.sexLabel')}
           data={(['M', 'F', 'O'] as const).map((one) => ({ value: one, label: t(`department.sex.${one}`) }))}
           value={fields.sex || null}
@@ -137,7 +137,7 @@ export function NewPerson({ typed, done, close }: Props) {
           clearable
         />
         <TextInput
-          data-span="2"
+          className={classes.span2}
           label={t('department.person.birth')}
           placeholder="YYYYMMDD"
           inputMode="numeric"
@@ -147,8 +147,8 @@ export function NewPerson({ typed, done, close }: Props) {
           value={fields.birth}
           onChange={(event) => set({ birth: event.currentTarget.value })}
         />
-        <TextInput data-span="2" label={t('department.person.phone')} inputMode="tel" maxLength={40} value={fields.phone} onChange={(event) => set({ phone: event.currentTarget.value })} />
-        <Checkbox data-span="6" label={t('department.person.vip')} checked={fields.vip} onChange={(event) => set({ vip: event.currentTarget.checked })} />
+        <TextInput className={classes.span2} label={t('department.person.phone')} inputMode="tel" maxLength={40} value={fields.phone} onChange={(event) => set({ phone: event.currentTarget.value })} />
+        <Checkbox className={classes.span6} label={t('department.person.vip')} checked={fields.vip} onChange={(event) => set({ vip: event.currentTarget.checked })} />
       </div>
       {same.length > 0 && (
         <Alert color="yellow" variant="light" p="xs" mt="sm" icon={<IconUsers size={16} />} title={t('department.person.likely')} role="status">

@@ -100,7 +100,7 @@ export default function Registration() {
   ])
 
   const text = (name: 'requester' | 'bed' | 'visit_number' | 'admission_number' | 'allergies' | 'implants', span: string, label: string, most = 64) => (
-    <TextInput data-span={span} label={label} maxLength={most} value={fields[name]} onChange={(event) => set({ [name]: event.currentTarget.value })} />
+    <TextInput className={classes[`span${span}`]} label={label} maxLength={most} value={fields[name]} onChange={(event) => set({ [name]: event.currentTarget.value })} />
   )
   const shown = failed && !['identity-failed', 'document-elsewhere'].includes(failed.code)
   return (
@@ -144,7 +144,7 @@ export default function Registration() {
             <h2 className={classes.blockTitle}>{t('department.order')}</h2>
             <div className={classes.form}>
               <Select
-                data-span="3"
+                className={classes.span3}
                 label={t('department.patientClass')}
                 data={PATIENT_CLASSES.map((one) => ({ value: one, label: t(`department.patientClasses.${one}`) }))}
                 value={fields.patient_class}
@@ -153,7 +153,7 @@ export default function Registration() {
               />
               {inpatient ? text('admission_number', '3', t('department.admissionNumber')) : text('visit_number', '3', t('department.visitNumber'))}
               <Select
-                data-span="3"
+                className={classes.span3}
                 label={t('department.priority')}
                 data={PRIORITIES.map((one) => ({ value: one, label: t(`department.priorities.${one}`) }))}
                 value={fields.priority}
@@ -161,17 +161,17 @@ export default function Registration() {
                 allowDeselect={false}
               />
               {text('requester', '3', t('department.requesterName'), 200)}
-              <Select data-span="3" label={t('department.requestingDepartment')} data={places('department')} value={fields.department || null} onChange={(value) => set({ department: value ?? '' })} searchable clearable />
+              <Select className={classes.span3} label={t('department.requestingDepartment')} data={places('department')} value={fields.department || null} onChange={(value) => set({ department: value ?? '' })} searchable clearable />
               {inpatient && (
                 <>
-                  <Select data-span="2" label={t('department.ward')} data={places('ward')} value={fields.ward || null} onChange={(value) => set({ ward: value ?? '' })} searchable clearable />
+                  <Select className={classes.span2} label={t('department.ward')} data={places('ward')} value={fields.ward || null} onChange={(value) => set({ ward: value ?? '' })} searchable clearable />
                   {text('bed', '2', t('department.bed'), 16)}
                 </>
               )}
               {(['diagnosis', 'history', 'purpose'] as const).map((name) => (
                 <Textarea
                   key={name}
-                  data-span="6"
+                  className={classes.span6}
                   label={t(`department.${name === 'history' ? 'clinicalHistory' : name}`)}
                   autosize
                   minRows={name === 'history' ? 2 : 1}
@@ -182,7 +182,7 @@ export default function Registration() {
               ))}
               {person?.sex !== 'M' && (
                 <Select
-                  data-span="2"
+                  className={classes.span2}
                   label={t('department.cautions.pregnancy')}
                   data={(['no', 'possible', 'yes', 'unknown'] as const).map((one) => ({ value: one, label: t(`department.pregnancies.${one}`) }))}
                   value={fields.pregnancy || null}

@@ -7,7 +7,7 @@ import { ErrorNote } from '../app/errors'
 import { day, moment } from '../app/format'
 import { bars } from './code128'
 import { useExam } from './ExamPanel'
-import { ageOf, nameOf, useMaster, type ExamPage } from './model'
+import { ageOf, nameOf, personName, useMaster, type ExamPage } from './model'
 import classes from './Slip.module.css'
 import { Procedure } from './State'
 
@@ -41,7 +41,7 @@ function Paper({ page }: { page: ExamPage }) {
   const station = master.data?.stations.find((one) => one.code === exam.station)
   const words = master.data?.words.find((one) => one.kind === 'procedure' && one.code === exam.procedure)
   const preparation = String(words?.more[i18n.language === 'zh' ? 'preparation_zh' : 'preparation_en'] ?? '')
-  const name = person.name_ideographic.replaceAll('^', '') || person.name_alphabetic.replaceAll('^', ' ')
+  const name = personName(person)
   const about = [person.sex && t(`department.sex.${person.sex as 'M'}`), ageOf(person.birth_date)].filter(Boolean).join(' ')
   return (
     <div className={classes.paper}>

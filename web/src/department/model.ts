@@ -70,6 +70,11 @@ export function nameOf(one: Named | undefined, otherwise = ''): string {
   return (language() === 'zh' ? one.name_zh || one.name_en : one.name_en || one.name_zh) || otherwise
 }
 
+/** 王小东, or SMITH JOHN where there is none in Chinese. */
+export function personName(person: { name_ideographic: string; name_alphabetic: string }): string {
+  return person.name_ideographic.replaceAll('^', '') || person.name_alphabetic.split('^').filter(Boolean).join(' ')
+}
+
 export function procedureOf(exam: Pick<Exam, 'procedure_zh' | 'procedure_en' | 'procedure'>): string {
   return nameOf({ name_zh: exam.procedure_zh, name_en: exam.procedure_en }, exam.procedure)
 }

@@ -137,7 +137,7 @@ function columnsOf(tab: Tab, t: Translate): Column<Row>[] {
         column('ae', t('department.master.ae'), 120, (row) => ('ae_title' in row ? row.ae_title : '')),
         column('department', t('department.master.department'), 100, (row) => ('department' in row ? row.department : '')),
         column('room', t('department.master.room'), 90, (row) => ('room' in row ? row.room : '')),
-        column('hours', t('department.master.hours'), 260, (row) => ('hours' in row ? hoursWords(row.hours, t) : '')),
+        column('hours', t('department.master.hours'), 400, (row) => ('hours' in row ? hoursWords(row.hours, t) : '')),
         active,
       ]
     case 'procedures':

@@ -15,15 +15,20 @@ function spanWords(spans: string[][] | undefined): string {
   return (spans ?? []).map(([from, to]) => `${from}-${to}`).join(' ')
 }
 
-/** Days with the same hours in one. */
+/** Days one after another with the same hours in one. */
 export function hoursWords(hours: Hours, t: Translate): string {
   if (Object.keys(hours).length === 0) return t('department.master.always')
-  const groups = new Map<string, string[]>()
+  const runs: { days: string[]; words: string }[] = []
   for (const day of DAYS) {
     const words = spanWords(hours[day])
-    if (words) groups.set(words, [...(groups.get(words) ?? []), t(`department.master.days.${day}`)])
+    const last = runs.at(-1)
+    if (last?.words === words) last.days.push(t(`department.master.days.${day}`))
+    else runs.push({ days: [t(`department.master.days.${day}`)], words })
   }
-  return [...groups].map(([words, days]) => `${days.length > 2 ? `${days[0]}–${days.at(-1)}` : days.join(' ')} ${words}`).join('; ')
+  return runs
+    .filter((run) => run.words)
+    .map((run) => `${run.days.length > 1 ? `${run.days[0]}–${run.days.at(-1)}` : run.days[0]} ${run.words}`)
+    .join('; ')
 }
 
 /** null: not to be understood. */
