@@ -11,10 +11,11 @@ import { Ask } from '../app/Ask'
 import { showError } from '../app/errors'
 import { ChangeProcedure } from './ChangeProcedure'
 import classes from './Department.module.css'
+import { VoidExam } from '../patients/VoidExam'
 import { nameOf, stationOptions, useMaster, wordsOfKind, type ExamPage } from './model'
 import { RegisterExam } from './RegisterExam'
 
-type Asking = 'register' | 'cancel' | 'hold' | 'move' | 'procedure' | 'leave'
+type Asking = 'void' | 'register' | 'cancel' | 'hold' | 'move' | 'procedure' | 'leave'
 
 export function ExamActions({ page, changed }: { page: ExamPage; changed: () => void }) {
   const { t } = useTranslation()
@@ -48,6 +49,7 @@ export function ExamActions({ page, changed }: { page: ExamPage; changed: () => 
         word: t('department.act.noShow'),
         run: () => void at(() => data(api.POST('/exams/{exam}/no-show', { ...path, body: { reason: '' } }))),
       },
+    may('void') && can('T31') && { word: t('patients.void'), run: () => setAsking('void'), grave: true },
     may('cancel') && can('T28') && { word: t('department.act.cancel'), run: () => setAsking('cancel'), grave: true },
   ].filter((one) => one !== false)
 
@@ -115,6 +117,7 @@ export function ExamActions({ page, changed }: { page: ExamPage; changed: () => 
           }}
         />
       )}
+      {asking === 'void' && <VoidExam exam={exam} close={() => setAsking(null)} done={done} />}
       {asking === 'move' && <Move page={page} close={() => setAsking(null)} done={done} />}
     </div>
   )

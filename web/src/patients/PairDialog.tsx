@@ -99,9 +99,12 @@ export function PairDialog({ what, person, close, done }: Props) {
   )
 }
 
-function Sides({ stays, goes, what }: { stays: Person; goes: Person; what: 'merge' | 'link' }) {
+function Sides({ what, ...given }: { stays: Person; goes: Person; what: 'merge' | 'link' }) {
   const { t } = useTranslation()
-  const pages = [usePage(stays.id), usePage(goes.id)] as const
+  const pages = [usePage(given.stays.id), usePage(given.goes.id)] as const
+  // their own pages tell documents' numbers in full
+  const stays = pages[0].data?.person ?? given.stays
+  const goes = pages[1].data?.person ?? given.goes
   const line = (name: string, left: string, right: string, compared = true): Pair => ({
     name,
     left,

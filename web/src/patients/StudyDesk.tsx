@@ -10,12 +10,12 @@ import { useMay } from '../access/session'
 import { api, data } from '../api/client'
 import { Ask } from '../app/Ask'
 import { ErrorNote, showError } from '../app/errors'
-import { clock, day, moment } from '../app/format'
+import { clock, day, moment, names } from '../app/format'
 import { Procedure, State } from '../department/State'
 import { procedureOf, type Listed } from '../department/model'
 import { Compare, type Pair } from './Compare'
 import { MakeExam } from './MakeExam'
-import { born, groupsOf, plain, REASONS, spaced, type Candidate, type Exam, type StudyPage } from './model'
+import { born, groupsOf, plain, REASONS, sourcesOf, spaced, type Candidate, type Exam, type StudyPage } from './model'
 import classes from './patients.module.css'
 
 /** What is compared with the images: a candidate of the server, or an exam that somebody named. */
@@ -76,7 +76,7 @@ export function StudyDesk({ uid, done }: { uid: string; done: () => void }) {
     <>
       <Group justify="space-between" mb="xs" gap="xs">
         <h2 className={classes.title} style={{ margin: 0 }}>
-          {page.study.name.split('=')[0]?.replaceAll('^', ' ') || page.study.patient_id || page.study.description || '–'}
+          {names(page.study)[0] || page.study.patient_id || page.study.description || '–'}
         </h2>
         {may('view') && (
           <Anchor component={Link} href={`/view/${uid}`} size="sm">
@@ -178,7 +178,7 @@ function Sides({ page, side }: { page: StudyPage; side?: Side }) {
     { name: t('patients.modality'), left: study.modalities.join('+'), right: exam?.modality, differs: Boolean(exam && study.modalities.length && !study.modalities.includes(exam.modality)) },
     { name: t('patients.description'), left: study.description, right: exam && <Procedure exam={exam} /> },
     { name: t('patients.when'), left: study.date ? `${day(study.date)} ${clock(study.time)}` : moment(study.came_at), right: exam && moment(exam.started_at ?? exam.arrived_at ?? exam.starts_at ?? exam.ordered_at) },
-    { name: t('patients.device'), left: study.sources.join(', '), right: exam?.station },
+    { name: t('patients.device'), left: sourcesOf(t, study.sources), right: exam?.station },
     { name: t('patients.state'), left: t('patients.series', { series: study.series, images: study.images }), right: exam && <State state={exam.state} /> },
   ]
   return <Compare left={t('patients.told')} right={t('patients.candidate')} pairs={pairs} />

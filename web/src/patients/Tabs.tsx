@@ -30,7 +30,7 @@ export function Tabs() {
       {tabs
         .filter((one) => one.shown)
         .map((one) => (
-          <Link key={one.path} href={one.path} className={classes.tab} aria-current={at === one.path ? 'page' : undefined}>
+          <Link key={one.path} href={one.path} className={classes.tab} aria-current={at === one.path || (one.path === '/persons' && /^\/persons\/\d+$/.test(at)) ? 'page' : undefined}>
             {one.word}
             {one.count > 0 && (
               <Badge size="xs" variant="light" color="yellow" radius="sm">

@@ -5,7 +5,7 @@ import { useLocation, useSearchParams } from 'wouter'
 
 import { ErrorNote } from '../app/errors'
 import { clock, day, moment, names } from '../app/format'
-import type { InTray } from './model'
+import { sourcesOf, type InTray } from './model'
 import classes from './patients.module.css'
 import { StudyDesk } from './StudyDesk'
 import { Tabs, useTray } from './Tabs'
@@ -80,7 +80,7 @@ function Line({ row }: { row: InTray }) {
         )}
       </span>
       <span className={classes.dim} style={{ display: 'block' }}>
-        {[second, study.patient_id, study.modalities.join('+'), study.sources.join(', ')].filter(Boolean).join(' · ')}
+        {[second, study.patient_id, study.modalities.join('+'), sourcesOf(t, study.sources)].filter(Boolean).join(' · ')}
       </span>
       <span className={classes.dim} style={{ display: 'block' }}>
         {[study.date ? `${day(study.date)} ${clock(study.time)}` : moment(study.came_at), why && t(`patients.why.${why}`)].filter(Boolean).join(' · ')}

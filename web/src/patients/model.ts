@@ -1,4 +1,6 @@
 /** Words and values that the pages of persons share. */
+import type { TFunction } from 'i18next'
+
 import type { components } from '../api/schema'
 import { day } from '../app/format'
 import { ageOf } from '../department/model'
@@ -32,6 +34,11 @@ export function born(person: Pick<Person, 'birth_date'>): string {
 export function since(moment: string, now: number): [number, number, number] {
   const minutes = Math.max(0, Math.floor((now - new Date(moment).valueOf()) / 60_000))
   return [Math.floor(minutes / 1440), Math.floor((minutes % 1440) / 60), minutes % 60]
+}
+
+/** AE titles of devices; files that were read in are no device. */
+export function sourcesOf(t: TFunction, sources: string[]): string {
+  return sources.map((one) => (one === 'import' ? t('stewards.sources.import') : one)).join(', ')
 }
 
 /** The groups of a DICOM name: [letters, characters]. */
