@@ -15,6 +15,7 @@ NOT_ON_SCREENS = (
     "app/conformance/",
     "app/copying.py",
     "app/demonstration/",
+    "app/simulation/",
     "app/restore.py",
     "app/running.py",
     "app/serve.py",

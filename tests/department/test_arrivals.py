@@ -14,7 +14,9 @@ from tests.department.hospital import DESK, HEAD, Hospital, outpatient
 from filmless.access.acting import Acting
 from filmless.access.model import SYSTEM, device_principal
 from filmless.archive import reject
+from filmless.archive.commitment import record
 from filmless.archive.model import Source
+from filmless.archive.references import Reference
 from filmless.archive.store import Archive
 from filmless.db.work import reading, writing
 from filmless.department import exams, registration, tasks, transfer
@@ -177,6 +179,22 @@ def test_images_that_come_after_reading_began_are_told_to_the_reader(day: Day, a
     reject.reject(archive, SYSTEM, code="113001", by="tec", reason="motion", sop_uids=made)
     day.follow()
     assert day.tasks == ["late-images", "images-rejected"]
+
+
+@SQLITE
+def test_what_a_device_asks_us_to_commit_to_is_expected(day: Day) -> None:
+    sent = day.images(1, 2)
+    asked = [Reference("1.2.840.10008.5.1.4.1.1.2", uid) for uid in (*sent, f"{day.exam.study_uid}.3")]
+    with writing(day.engine) as connection:
+        record.ask(connection, "provider", "CT1", "1.2.9", asked)
+        exams.advance(connection, day.exam.id, "T11", day.hospital.acting("TEC"))
+    day.follow()
+    with reading(day.engine) as connection:
+        check = transfer.compare(connection, exams.get(connection, day.exam.id))
+    assert (check.known_by, check.expected, check.short) == ("commitment", 3, 1)
+    assert day.state == ("E50", "arriving")
+    day.images(3)
+    assert day.state == ("E60", "complete")
 
 
 @SQLITE

@@ -14,6 +14,8 @@ from tests.department.console import serving, worklist
 from tests.department.hospital import DESK, HEAD, Hospital, outpatient
 
 from filmless.access.model import Scope
+from filmless.app.services import table
+from filmless.archive.model import ArchiveSettings
 from filmless.db.work import reading, writing
 from filmless.department import registration
 from filmless.department.identity_check import Shown
@@ -145,6 +147,11 @@ async def test_names_are_whole_or_in_pinyin(
     # pydicom leaves the escape sequence of this set in front
     allergies = str(found.Allergies).removeprefix("\x1b$)A")
     assert allergies == ("青霉素" if "=" in name or "58" in character_set else "qing mei su")
+
+
+def test_a_plain_archive_has_no_worklist() -> None:
+    words = {service.word for service in table(ArchiveSettings(), department=False)}
+    assert {service.word for service in table(ArchiveSettings())} - words == {"worklist", "mpps"}
 
 
 def test_what_a_device_cannot_read_it_is_told_otherwise() -> None:

@@ -146,7 +146,6 @@ export const problems: Record<string, string> = {
   'no-study-uid': '影像缺少检查 UID。',
   'no-such-frame': '该图像没有此帧。',
   'no-such-syntax': '不支持该传输语法。',
-  'no-task': '没有该任务。',
   'not-acceptable': '无法以所请求的格式提供。',
   'not-allowed': '不允许此操作。',
   'not-allowed-method': '不支持此操作。',
