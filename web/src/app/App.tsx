@@ -19,6 +19,7 @@ const Statistics = lazy(() => import('../insight/Statistics'))
 const Timeline = lazy(() => import('../archive/timeline/Timeline'))
 const ReadingList = lazy(() => import('../reporting/ReadingList'))
 const Workplace = lazy(() => import('../reporting/Workplace'))
+const Templates = lazy(() => import('../reporting/Templates'))
 const Inbox = lazy(() => import('../reporting/Inbox'))
 const Criticals = lazy(() => import('../reporting/Criticals'))
 const WorkList = lazy(() => import('../department/work/WorkList'))
@@ -86,6 +87,7 @@ export function App() {
               <Route path="/admin/*?" component={Administration} />
               <Route path="/reading" component={ReadingList} />
               <Route path="/reports/:report/:part?" component={Workplace} />
+              <Route path="/templates" component={Templates} />
               <Route path="/inbox" component={Inbox} />
               <Route path="/criticals" component={Criticals} />
               <Route path="/work" component={WorkList} />

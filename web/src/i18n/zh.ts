@@ -12,9 +12,10 @@ import { patients } from './zh/patients'
 import { people } from './zh/people'
 import { reporting } from './zh/reporting'
 import { stewards } from './zh/stewards'
+import { templates } from './zh/templates'
 import { viewing } from './zh/viewing'
 import { measuring } from './zh/viewing-measure'
 import { why } from './zh/why'
 import { tasks, work } from './zh/work'
 
-export const zh: Words<typeof en> = { app, access, archive, viewing, measuring, admin, audit, department, devices, hanging, insight, reporting, patients, people, stewards, why, work, tasks }
+export const zh: Words<typeof en> = { app, access, archive, viewing, measuring, admin, audit, department, devices, hanging, insight, reporting, templates, patients, people, stewards, why, work, tasks }

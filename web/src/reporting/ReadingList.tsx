@@ -4,7 +4,7 @@ import { IconBolt, IconLock, IconPlayerTrackNext, IconSearch } from '@tabler/ico
 import { keepPreviousData, useInfiniteQuery, useQueryClient } from '@tanstack/react-query'
 import { useEffect, useMemo, useRef, useState } from 'react'
 import { useTranslation } from 'react-i18next'
-import { useLocation } from 'wouter'
+import { Link, useLocation } from 'wouter'
 
 import { useMay, useSession } from '../access/session'
 import { api, data } from '../api/client'
@@ -168,7 +168,10 @@ export default function ReadingList() {
         />
         <Select aria-label={t('reporting.modality')} placeholder={t('reporting.anyModality')} clearable w={120} data={MODALITIES} value={modality || null} onChange={(value) => setModality(value ?? '')} />
         <Switch size="xs" label={t('reporting.onlyStat')} checked={stat} onChange={(event) => setStat(event.currentTarget.checked)} />
-        <Button className={classes.end} leftSection={<IconPlayerTrackNext size={14} />} loading={busy} onClick={() => void next()}>
+        <Button className={classes.end} variant="subtle" component={Link} href="/templates">
+          {t('templates.title')}
+        </Button>
+        <Button leftSection={<IconPlayerTrackNext size={14} />} loading={busy} onClick={() => void next()}>
           {t('reporting.next')}
         </Button>
       </div>
