@@ -3,6 +3,7 @@ import { DateInput } from '@mantine/dates'
 import { useInfiniteQuery } from '@tanstack/react-query'
 import { useMemo, useState, type FormEvent } from 'react'
 import { useTranslation } from 'react-i18next'
+import { useSearch } from 'wouter'
 
 import { api, data } from '../api/client'
 import type { components } from '../api/schema'
@@ -36,8 +37,8 @@ interface Wanted {
 const NOTHING: Wanted = { who: '', patient: '', study: '', host: '', kinds: [], outcome: null, from: null, to: null }
 
 /** What the address asks for: the bell leads to alerts. */
-function begun(): Wanted {
-  const kind = new URLSearchParams(window.location.search).get('kind')
+function begun(search: string): Wanted {
+  const kind = new URLSearchParams(search).get('kind')
   return { ...NOTHING, kinds: KINDS.filter((one) => one === kind) }
 }
 
@@ -48,10 +49,15 @@ function nextDay(day: string): string {
 }
 
 export default function Audit() {
+  const search = useSearch()
+  return <Trail key={search} search={search} />
+}
+
+function Trail({ search }: { search: string }) {
   const { t } = useTranslation()
-  const [fields, setFields] = useState<Wanted>(begun)
-  const [wanted, setWanted] = useState<Wanted>(begun)
-  const [more, setMore] = useState(false)
+  const [fields, setFields] = useState<Wanted>(() => begun(search))
+  const [wanted, setWanted] = useState<Wanted>(fields)
+  const [more, setMore] = useState(fields.kinds.length > 0)
   const [chosen, choose] = useState<string | null>(null)
   const [verifying, setVerifying] = useState(false)
   const set = (part: Partial<Wanted>) => setFields((before) => ({ ...before, ...part }))
