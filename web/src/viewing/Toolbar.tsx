@@ -179,7 +179,7 @@ export function Toolbar({ viewing, model, stacks, study, hanging, around }: Prop
             { words: t('viewing.link'), keys: 'K', on: model.linked, run: () => viewing.link() },
             { words: t('viewing.shareWindows'), keys: 'Alt+W', on: model.windows, run: () => viewing.share('windows') },
             { words: t('viewing.shareZooms'), keys: 'Alt+Z', on: model.zooms, run: () => viewing.share('zooms') },
-            { words: t('viewing.lines'), keys: 'Alt+L', on: model.lines, run: () => viewing.showLines() },
+            { words: t('viewing.lines'), keys: 'Alt+R', on: model.lines, run: () => viewing.showLines() },
           ]}
         />
       )}

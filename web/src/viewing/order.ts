@@ -16,4 +16,11 @@ export function neighbour(study: string, by: number): string | undefined {
   return at < 0 ? undefined : list[at + by]
 }
 
-setTimeout(() => void import('./Viewer').catch(() => undefined), QUIET)
+async function getReady(): Promise<void> {
+  const [{ start }, { engine }] = await Promise.all([import('./engine/start'), import('./engine/viewport'), import('./Viewer')])
+  await start()
+  engine()
+}
+
+// what fails here is tried again when a study is opened
+setTimeout(() => void getReady().catch(() => undefined), QUIET)

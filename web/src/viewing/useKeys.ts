@@ -77,7 +77,7 @@ export function useKeys({ viewing, model, stacks, volume, hanging, around }: Wis
     { keys: 'k', words: t('viewing.link'), run: () => viewing.link() },
     { keys: 'alt+w', words: t('viewing.shareWindows'), run: () => viewing.share('windows') },
     { keys: 'alt+z', words: t('viewing.shareZooms'), run: () => viewing.share('zooms') },
-    { keys: 'alt+l', words: t('viewing.lines'), run: () => viewing.showLines() },
+    { keys: 'alt+r', words: t('viewing.lines'), run: () => viewing.showLines() },
     ...Object.entries(GRID_KEYS).map(([keys, [rows, columns]]) => ({ keys, words: `${t('viewing.layout')} ${rows} × ${columns}`, run: () => grid(rows, columns) })),
     { keys: 'x', words: t('viewing.crosshairs'), run: () => model.volume && viewing.take('crosshairs') },
     {

@@ -8,21 +8,19 @@ import { provide } from './modules'
 
 let started: Promise<void> | undefined
 
-/** Whether this machine draws with its graphics processor; without one, stacks are drawn by the CPU. */
-export function hasWebGl(): boolean {
+/** How this machine draws: by a graphics processor, by software that stands in for it, or without WebGL at all. */
+function drawnBy(): 'processor' | 'software' | 'none' {
   try {
-    return document.createElement('canvas').getContext('webgl2') !== null
+    const context = document.createElement('canvas').getContext('webgl2')
+    if (!context) return 'none'
+    const info = context.getExtension('WEBGL_debug_renderer_info')
+    const name = info ? String(context.getParameter(info.UNMASKED_RENDERER_WEBGL)) : ''
+    // contexts are few and dear
+    context.getExtension('WEBGL_lose_context')?.loseContext()
+    return /swiftshader|llvmpipe|software/i.test(name) ? 'software' : 'processor'
   } catch {
-    return false
+    return 'none'
   }
-}
-
-/** Whether drawing is done by a graphics processor, not by software that stands in for it. */
-function hasGpu(): boolean {
-  const context = document.createElement('canvas').getContext('webgl2')
-  const info = context?.getExtension('WEBGL_debug_renderer_info')
-  const name = info ? String(context!.getParameter(info.UNMASKED_RENDERER_WEBGL)) : ''
-  return !/swiftshader|llvmpipe|software/i.test(name)
 }
 
 /** Bytes of decoded images that are kept: a quarter of the memory that the browser tells of, within bounds. */
@@ -38,8 +36,14 @@ export function start(): Promise<void> {
 
 async function begin(): Promise<void> {
   if (!isCornerstoneInitialized()) {
+    const by = drawnBy()
     await startCore({
-      rendering: { useCPURendering: !hasWebGl(), volumeRendering: { sampleDistanceMultiplier: hasGpu() ? 1 : 4 } },
+      rendering: {
+        useCPURendering: by === 'none',
+        volumeRendering: { sampleDistanceMultiplier: by === 'processor' ? 1 : 4 },
+        // each is made before the first image: seven, as it is else, take their time
+        webGlContextCount: by === 'processor' ? 4 : 2,
+      },
     } as Parameters<typeof startCore>[0])
   }
   dicomImageLoader.init({
