@@ -81,7 +81,7 @@ def put_station(connection: Connection, code: str, values: Mapping[str, Any], ac
     _check_hours(values.get("hours", {}))
     abilities = _only(
         values.get("abilities", {}),
-        {"worklist": bool, "mpps": bool, "max_wait": int, "worklist_shows": str},
+        {"worklist": bool, "mpps": bool, "max_wait": int, "worklist_shows": str, "auto_finish": bool},
     )
     _put(connection, stations, {"code": code}, {**values, "abilities": abilities}, acting)
 

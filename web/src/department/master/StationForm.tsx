@@ -112,9 +112,16 @@ export function StationForm({ station, close, done }: Props) {
         ))}
       </SimpleGrid>
       <SimpleGrid cols={{ base: 1, xs: 3 }} spacing="sm">
-        {(['worklist', 'mpps'] as const).map((name) => (
+        {(['worklist', 'mpps', 'auto_finish'] as const).map((name) => (
           <Switch key={name} label={t(`department.master.${name}`)} checked={Boolean(abilities[name])} onChange={(event) => setAbilities({ ...abilities, [name]: event.currentTarget.checked })} />
         ))}
+        <Select
+          label={t('department.master.worklistShows')}
+          data={(['asked', 'modality', 'own'] as const).map((one) => ({ value: one, label: t(`department.master.shows.${one}`) }))}
+          value={String(abilities.worklist_shows ?? 'asked')}
+          allowDeselect={false}
+          onChange={(value) => setAbilities({ ...abilities, worklist_shows: value })}
+        />
         <Switch label={t('department.master.inUse')} checked={fields.active} onChange={(event) => set({ active: event.currentTarget.checked })} />
       </SimpleGrid>
     </Ask>
