@@ -7,7 +7,7 @@ import { nameOf, toneOf, type Station, type Taken } from './model'
 
 /** Minutes of a step, and pixels of a minute. */
 const STEP = 10
-const PIXELS = 1.5
+const PIXELS = 2.4
 
 interface Props {
   day: string
@@ -41,14 +41,24 @@ export function DayGrid(props: Props) {
   const last = Math.ceil(Math.max(18 * 60, ...edges) / 60) * 60
   const hours = Array.from({ length: (last - first) / 60 + 1 }, (_, at) => first + at * 60)
   const height = (last - first) * PIXELS
+  const step = props.looking < STEP ? STEP / 2 : STEP
   const now = (Date.now() - begin) / 60_000
   const line = useRef<HTMLElement>(null)
   // what is behind us is of no use to whoever looks for a time
-  useEffect(() => line.current?.scrollIntoView({ block: 'center' }), [day, stations.length])
+  useEffect(() => {
+    void line.current?.scrollIntoView({ block: 'center' })
+  }, [day, stations.length])
 
   if (stations.length === 0) return <p className={classes.nothing}>{t('department.booking.noStations')}</p>
   return (
-    <div className={classes.day} style={{ gridTemplateColumns: `3.25rem repeat(${stations.length}, minmax(8rem, 20rem))` }}>
+    <div
+      className={classes.day}
+      style={{
+        gridTemplateColumns: `3.25rem repeat(${stations.length}, minmax(0, 1fr))`,
+        minWidth: `${3.25 + stations.length * 8}rem`,
+        maxWidth: `${3.25 + stations.length * 22}rem`,
+      }}
+    >
       <div className={classes.corner} />
       {stations.map((one) => (
         <div key={one.code} className={classes.station}>
@@ -70,7 +80,7 @@ export function DayGrid(props: Props) {
         const free: number[] = []
         if (props.looking) {
           for (const [opens, closes] of open) {
-            for (let at = opens; at + props.looking <= closes; at += STEP) {
+            for (let at = opens; at + props.looking <= closes; at += step) {
               const clash = busy.some(([from, to, one]) => from < at + props.looking && to > at && one.exam !== props.own)
               if (at >= now - 15 && (props.overbook || !clash)) free.push(at)
             }
@@ -90,7 +100,7 @@ export function DayGrid(props: Props) {
                 type="button"
                 key={at}
                 className={classes.free}
-                style={{ top: (at - first) * PIXELS, height: STEP * PIXELS - 1 }}
+                style={{ top: (at - first) * PIXELS, height: step * PIXELS - 1 }}
                 aria-label={`${station.code} ${words(at)}`}
                 onClick={() => props.choose(station.code, new Date(begin + at * 60_000))}
               >
@@ -124,6 +134,7 @@ export function DayGrid(props: Props) {
                   data-tone={toneOf(one.state)}
                   data-own={one.exam === props.own || undefined}
                   data-stat={one.stat || undefined}
+                  data-short={to - from < STEP || undefined}
                   style={style}
                   title={`${words(from)} ${one.name} · ${procedure} · ${t(`department.states.${one.state}`)}`}
                   onClick={() => props.open(one)}

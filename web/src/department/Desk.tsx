@@ -100,7 +100,7 @@ export default function Desk() {
           </span>
         ),
       },
-      { id: 'name', title: t('department.name'), width: 130, cell: (row) => <span className={classes.name}>{row.name}</span> },
+      { id: 'name', title: t('department.name'), width: 150, cell: (row) => <span className={classes.name}>{row.name}</span> },
       {
         id: 'sex',
         title: t('department.sexAge'),
@@ -116,7 +116,7 @@ export default function Desk() {
         width: 128,
         cell: ({ exam }) => moment(timeOf(exam, text ? 'all' : view)),
       },
-      { id: 'class', title: t('department.patientClass'), width: 72, cell: (row) => t(`department.patientClasses.${row.patient_class as 'O'}`) },
+      { id: 'class', title: t('department.patientClass'), width: 92, cell: (row) => t(`department.patientClasses.${row.patient_class as 'O'}`) },
       { id: 'who', title: t('department.requester'), width: 150, cell: (row) => [row.order_department, row.ward, row.requester].filter(Boolean).join(' · ') },
       { id: 'patient', title: t('department.patientId'), width: 130, cell: (row) => <span className={classes.number}>{row.patient_id}</span> },
     ],

@@ -83,7 +83,7 @@ export function PersonPick({ person, pick }: Props) {
         }}
       />
       {query.isError && <ErrorNote error={query.error} again={() => void query.refetch()} />}
-      <div className={classes.found} role="listbox" aria-label={t('department.person.find')}>
+      <div className={classes.found} role={found.length > 0 ? 'listbox' : undefined} aria-label={found.length > 0 ? t('department.person.find') : undefined}>
         {found.map((one, at) => (
           <UnstyledButton key={one.id} className={classes.choice} data-active={at === active || undefined} role="option" aria-selected={at === active} onClick={() => pick(one)}>
             <PersonLine person={one} />
