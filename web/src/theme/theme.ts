@@ -9,7 +9,7 @@ const filmless: MantineColorsTuple = [
   '#4db8c8',
   '#35aec0',
   '#23a0b3',
-  '#128a9c',
+  '#0a7e90',
   '#007887',
   '#006472',
 ]
@@ -28,10 +28,24 @@ const dark: MantineColorsTuple = [
   '#0b0e10',
 ]
 
+/** Mantine's red, but for 7: white words on it have the contrast that they need. */
+const red: MantineColorsTuple = [
+  '#fff5f5',
+  '#ffe3e3',
+  '#ffc9c9',
+  '#ffa8a8',
+  '#ff8787',
+  '#ff6b6b',
+  '#fa5252',
+  '#dc2f2f',
+  '#d92c2c',
+  '#c92a2a',
+]
+
 export const theme = createTheme({
   primaryColor: 'filmless',
   primaryShade: { light: 8, dark: 7 },
-  colors: { filmless, dark },
+  colors: { filmless, dark, red },
   autoContrast: true,
   defaultRadius: 'sm',
   fontFamily:
@@ -51,6 +65,8 @@ export const theme = createTheme({
     Checkbox: { defaultProps: { size: 'xs' } },
     Switch: { defaultProps: { size: 'xs' } },
     Button: { defaultProps: { size: 'xs' } },
+    Autocomplete: { defaultProps: { size: 'xs' } },
+    DateInput: { defaultProps: { size: 'xs' } },
     SegmentedControl: { defaultProps: { size: 'xs' } },
     Tooltip: { defaultProps: { openDelay: 400, withArrow: true } },
     Modal: { defaultProps: { centered: true, overlayProps: { backgroundOpacity: 0.6 } } },
