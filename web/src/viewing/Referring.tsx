@@ -29,7 +29,7 @@ export function Referring({ stack, index, viewing }: { stack: Stack; index: numb
     )
   }
   return (
-    <div className={classes.centre}>
+    <div className={classes.centre} data-referring>
       <Loader size="sm" />
     </div>
   )

@@ -8,6 +8,7 @@ import { cache, Enums, getConfiguration, getWebWorkerManager, imageLoader, utili
 import { OtherSign, suits, type Stream } from './codecs'
 import { frameOf, SCHEME, type Frame } from './frames'
 import { fetched, fill } from './bulk'
+import { isSlow, tell } from './link'
 import { group, isIntensity, rescaleOf } from './modules'
 import { embeddedOf, groupsOf, tagOf, type Plane } from './overlays'
 import { paddingOf } from './padding'
@@ -21,6 +22,9 @@ import { measure, spanning, windowsOf } from './voi'
 const PATIENCE = 45_000
 const NATIVE = '1.2.840.10008.1.2.1'
 const RLE = '1.2.840.10008.1.2.5'
+const AS_STORED = 'application/octet-stream; transfer-syntax=*'
+/** HTJ2K without loss where the server makes it. */
+const SMALLER = `image/jphc; transfer-syntax=1.2.840.10008.1.2.4.202, ${AS_STORED}; q=0.5`
 
 /** Images that are the server's picture: their values are greys of a screen, and are not measured. */
 const pictures = new Set<string>()
@@ -100,6 +104,13 @@ function beyond({ instance: { json } }: Frame): boolean {
   return ['COLOR', 'MIXED'].includes(text(json, '00089205')) && text(json, '00280004').startsWith('MONOCHROME') && json['00281201'] !== undefined
 }
 
+/** Native grey frames, whose cells hold nothing but values: they can be compressed for their way without a loss. */
+function isLarge({ instance: { json, transferSyntax } }: Frame, layout: Layout): boolean {
+  const plain = /^1\.2\.840\.10008\.1\.2(\.1|\.2)?$/.test(transferSyntax) && kindOf(json) === 'integer'
+  const clean = layout.high === layout.stored - 1 && !json['00280120'] && groupsOf(json).every((one) => json[tagOf(one, '3000')])
+  return plain && clean && layout.samples === 1 && (layout.allocated === 8 || layout.allocated === 16)
+}
+
 interface Stored {
   values: Samples
   layout: Layout
@@ -112,8 +123,12 @@ export async function samplesOf(frame: Frame, layout: Layout, signal: AbortSigna
   const series = text(json, '0020000E')
   const decode = suits(transferSyntax, layout)
   if (decode && !distrusted.has(series)) {
-    const response = await fetched(frame.address, 'application/octet-stream; transfer-syntax=*', signal)
+    const from = performance.now()
+    const response = await fetched(frame.address, isSlow() && isLarge(frame, layout) ? SMALLER : AS_STORED, signal)
+    const begun = performance.now()
     const bytes = new Uint8Array(await response.arrayBuffer())
+    // what is small comes with its head
+    tell(bytes.length, performance.now() - (bytes.length < 1 << 16 ? from : begun))
     const sent = /transfer-syntax="?([0-9.]+)/.exec(response.headers.get('Content-Type') ?? '')?.[1] ?? transferSyntax
     if (sent === NATIVE) return stored(bytes, layout, json)
     try {
