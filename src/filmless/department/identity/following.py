@@ -17,6 +17,7 @@ from filmless.db.events import Event
 from filmless.db.work import reading, writing
 from filmless.department import exams, tasks
 from filmless.department.identity import journal, matching, overlay, voiding
+from filmless.department.identity.alone import alone
 from filmless.department.states import State
 from filmless.kit import clock
 from filmless.kit.errors import FilmlessError
@@ -100,7 +101,8 @@ class Follower:
     def _agree(self, uid: str, *, sure: bool) -> None:
         engine = self._engine
         reason = "As the department knows the person and the exam."
-        overlay.agree(engine, self._root, self._acting, uid, reason=reason, sure=sure)
+        with alone(self._root):
+            overlay.agree(engine, self._root, self._acting, uid, reason=reason, sure=sure)
         with reading(engine) as connection:
             attached = exams.of_study(connection, uid)
         if attached and all(one.state is State.VOID for one in attached):

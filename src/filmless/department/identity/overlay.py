@@ -22,6 +22,7 @@ from filmless.archive.tables import studies
 from filmless.db.work import reading, writing
 from filmless.department import exams
 from filmless.department.identity import journal
+from filmless.department.identity.alone import alone
 from filmless.department.states import State
 from filmless.kit.errors import Conflict
 from filmless.patients import persons
@@ -174,9 +175,17 @@ def agree(
 
 
 def settle(engine: Engine, root: Path, acting: Acting, entry_id: int) -> int:
-    """Let images follow an entry of the journal, or its undoing. Returns how many studies were touched."""
+    """Let images follow an entry of the journal, or its undoing. Returns how many studies were touched, 0 where that
+    was done before."""
+    with alone(root):
+        return _settle(engine, root, acting, entry_id)
+
+
+def _settle(engine: Engine, root: Path, acting: Acting, entry_id: int) -> int:
     with reading(engine) as connection:
         entry = journal.get(connection, entry_id)
+        if entry.body.get("settled"):
+            return 0
         touched = _touched(connection, entry)
     made: dict[str, str] = dict(entry.body.get("corrections", {}))
     count = 0

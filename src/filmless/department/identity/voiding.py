@@ -16,6 +16,7 @@ from filmless.archive.tables import instances, series, studies
 from filmless.db.work import reading
 from filmless.department import booking, exams, registration, tasks
 from filmless.department.exams import Exam
+from filmless.department.identity.alone import alone
 from filmless.department.states import State
 from filmless.kit.errors import Refused
 
@@ -72,6 +73,11 @@ def take_out(archive: Archive, exam_id: int, acting: Acting) -> int:
 
     Returns how many rejection notes were made. Done again it does nothing.
     """
+    with alone(archive.root):
+        return _take_out(archive, exam_id, acting)
+
+
+def _take_out(archive: Archive, exam_id: int, acting: Acting) -> int:
     with reading(archive.engine) as connection:
         wanted = to_take_out(connection, exam_id)
         if not wanted:
