@@ -109,7 +109,9 @@ function Details({ task, done }: { task: Task; done: () => void }) {
     <Stack gap="sm">
       {kind && <Text size="sm">{t(`tasks.help.${kind}`)}</Text>}
       <Text size="sm" c="dimmed">
-        {[task.number, moment(task.raised_at)].filter(Boolean).join(' · ')} <TaskBody task={task} />
+        {[task.number, moment(task.raised_at)].filter(Boolean).join(' · ')}
+        <br />
+        <TaskBody task={task} />
       </Text>
       <div className={classes.actions} style={{ margin: 0 }}>
         {task.exam !== null && may('persons') && (
