@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from sqlalchemy import update
+from tests.access.conftest import one_database
 from tests.reporting.conftest import Room, code_of, done
 
 from filmless.db.work import writing
@@ -69,6 +70,7 @@ def test_what_nobody_answers_is_escalated(room: Room) -> None:
     assert one["due_at"] > raised["due_at"]
 
 
+@one_database
 def test_a_claim_without_a_word_goes_back(room: Room) -> None:
     left, written = room.exam(), room.exam()
     resident, attending = room.browser("resident", "RES"), room.browser("attending", "ATT")

@@ -20,6 +20,7 @@ from filmless.reporting.signing import Keys
 from filmless.reporting.verify import verify
 
 
+@one_database
 def test_the_report_of_a_void_exam_is_withdrawn(room: Room) -> None:
     exam = room.exam(ward="N3")
     report = signed(room, exam)["id"]
@@ -83,6 +84,7 @@ def test_a_matched_exam_is_printed_anew(room: Room, documents: Documents) -> Non
     assert [(one["number"], one["person"]["name"]) for one in found] == [("Z000009", "王小东")]
 
 
+@one_database
 def test_late_images_are_said_until_somebody_signs(room: Room) -> None:
     exam = room.exam()
     resident = room.browser("resident", "RES")

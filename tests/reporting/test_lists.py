@@ -5,6 +5,7 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
+from tests.access.conftest import one_database
 from tests.reporting.conftest import Room, done
 from tests.reporting.test_reports import TEXT, signed
 
@@ -54,6 +55,7 @@ def test_lists_are_sorted_filtered_and_paged(room: Room) -> None:
     assert narrow.post(f"/api/exams/{soon}/claim", json={}).status_code == 404
 
 
+@one_database
 def test_a_report_is_found_by_its_words(room: Room) -> None:
     exam = room.exam()
     signed(room, exam)

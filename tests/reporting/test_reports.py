@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from click.testing import CliRunner
 from sqlalchemy import delete, insert, select, update
 from starlette.testclient import TestClient
+from tests.access.conftest import one_database
 from tests.reporting.conftest import PASSWORD, Room, code_of, done
 
+from filmless.app.cli.reports import reports
 from filmless.db.work import reading, writing
 from filmless.department.tables import staff, words
 from filmless.kit import clock
@@ -96,6 +99,7 @@ def test_two_persons_write_and_sign(room: Room) -> None:
     assert {"op": "added", "text": "，出血量约10ml"} in differs[0]["parts"]
 
 
+@one_database
 def test_what_was_altered_is_named(room: Room) -> None:
     report = signed(room, room.exam())["id"]
     other = signed(room, room.exam())["id"]
@@ -113,6 +117,8 @@ def test_what_was_altered_is_named(room: Room) -> None:
         content = {**row.content, "impression": "未见异常。"}
         connection.execute(update(report_revisions).where(mine).values(content=content))
     assert found() == [(report, 2, "text", "impression")]
+    told = CliRunner().invoke(reports, ["verify", "--home", str(room.home)])
+    assert (told.exit_code, "its text was altered" in told.output) == (3, True), told.output
     shown = done(room.browser("attending", "ATT").get(f"/api/reports/{report}"))
     assert [(one["holds"], one["why"]) for one in shown["signatures"]] == [(False, "text-altered")]
     # and what was signed with it, hash and all
@@ -130,6 +136,7 @@ def test_what_was_altered_is_named(room: Room) -> None:
     assert (report, 2, "unknown-key", "attending") in found()
 
 
+@one_database
 def test_one_person_where_both_rights_allow_it(room: Room) -> None:
     exam = room.exam()
     attending = room.browser("attending", "ATT")
@@ -161,7 +168,7 @@ def test_a_final_report_is_appended_to_amended_and_retracted(room: Room) -> None
     assert (arrived["number"], arrived["read"]) == ("M000001", False)
     read = done(doctor.get(f"/api/reports/{report['id']}"))
     assert read["final"]["content"]["impression"] == TEXT["impression"]
-    assert (read["content"], read["allowed"]) == (None, ["print"])
+    assert (read["content"], read["allowed"]) == (None, [])
     assert done(doctor.post("/api/inbox", json={}))["reports"] == []
 
     # the original is not touched by an addendum

@@ -16,7 +16,7 @@ def allowed(connection: Connection, report: Report, who: Principal) -> list[str]
         may(who, one) for one in (Action.REPORT, Action.REVIEW, Action.DIRECT_REPORTS)
     )
     found: set[str] = set()
-    if report.released and (may(who, Action.HAND_OUT) or may(who, Action.READ_REPORTS)):
+    if report.released and may(who, Action.HAND_OUT):
         found.add("print")
     if not (writes or reviews):
         return sorted(found)

@@ -161,6 +161,11 @@ class Name:
         first, second = (self.name_zh, self.name_en) if language == "zh" else (self.name_en, self.name_zh)
         return first or second or self.account
 
+    def signed(self, language: str) -> str:
+        """The name and title; a title that is in Chinese is left out of an English text."""
+        title = self.title if language == "zh" or self.title.isascii() else ""
+        return " ".join(part for part in (self.words(language), title) if part)
+
 
 def names_of(connection: Connection, wanted: Sequence[str]) -> dict[str, Name]:
     """Names of accounts: as the department's staff has them, else as the account is called."""

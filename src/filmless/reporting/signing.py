@@ -124,7 +124,7 @@ def sign_revision(connection: Connection, report: Report, who: Principal, keys: 
     key = keys.private()
     now = clock.now()
     name = find.names_of(connection, [who.name])[who.name]
-    shown = " ".join(part for part in (name.words(revision.language), name.title) if part)[:200]
+    shown = name.signed(revision.language)[:200]
     over = signed_bytes(revision.canonical, role=role, account=who.name, name=shown, at=now.isoformat())
     connection.execute(
         insert(signatures).values(

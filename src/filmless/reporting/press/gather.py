@@ -108,7 +108,7 @@ def _sheet(
 
     def called(account: str) -> str:
         name = people.get(account)
-        return " ".join(part for part in (name.words(language), name.title) if part) if name else ""
+        return name.signed(language) if name else ""
 
     return Gathered(
         Sheet(
