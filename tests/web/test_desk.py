@@ -1,0 +1,71 @@
+"""The registration desk as a registrar works with it: by keyboard, and by one click in an emergency."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from sqlalchemy import select
+
+from filmless.access.acting import Acting
+from filmless.access.model import ENGINEER, Role
+from filmless.app.index import open_index
+from filmless.app.settings import load
+from filmless.app.trail import open_trail
+from filmless.db.work import reading, writing
+from filmless.department import exams
+from filmless.department.master import lists
+from filmless.department.states import State
+from filmless.department.tables import steps
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+    from tests.web.conftest import Site
+
+
+def test_a_stranger_is_registered_and_an_emergency_too(site: Site, opened: Callable[..., Page]) -> None:
+    settings = load(site.server.home, environment={})
+    with open_index(settings) as engine, open_trail(settings, engine, "test") as trail:
+        with writing(engine) as connection:
+            values = {"name_zh": "CT 九室", "modality": "CT", "ae_title": "CT9", "hours": {}}
+            lists.put_station(connection, "CT9", values, Acting(ENGINEER, trail))
+        page = opened("/registration", role=Role.REG, locale="zh-CN", size=(1280, 900))
+        page.get_by_label("登记", exact=True).first.wait_for()
+        page.keyboard.press("Escape")
+        page.get_by_role("button", name="新登记").click()
+
+        # nobody of this name is known: Enter makes a new patient
+        page.get_by_placeholder("姓名、拼音、首字母或任意号码").fill("欧阳𠮷")
+        page.get_by_text("没有匹配的患者").wait_for()
+        page.keyboard.press("Enter")
+        page.get_by_label("证件号码").fill("110105194912310021")
+        assert page.get_by_label("出生日期").input_value() == "19491231"
+        page.get_by_role("button", name="建档").click()
+        page.get_by_text("OUYANG JI").wait_for()
+
+        page.get_by_placeholder("选择检查项目…").click()
+        page.get_by_role("option", name="颅脑CT平扫").click()
+        page.get_by_role("combobox", name="机房设备").click()
+        page.get_by_role("option", name=re.compile("CT9")).click()
+        page.get_by_label("门诊号").fill("MZ-W-1")
+        page.keyboard.press("Control+Enter")
+        number = page.locator("h1").filter(has_text=re.compile(r"M\d{10}")).inner_text().strip()
+
+        # whoever scans the slip finds the exam
+        page.goto(f"{site.base}/registration")
+        page.get_by_placeholder("扫码或输入检查号、姓名、首字母、ID").fill(number)
+        page.keyboard.press("Enter")
+        page.get_by_role("complementary").get_by_text("欧阳𠮷").wait_for()
+
+        page.get_by_role("button", name="绿色通道").click()
+        page.get_by_role("button", name="立即开通").click()
+        page.get_by_role("complementary").get_by_text(re.compile(r"L\d{10}")).wait_for()
+        first = page.get_by_role("row").nth(1).inner_text()
+        with reading(engine) as connection:
+            exam = exams.by_number(connection, number)
+            assert exam is not None and (exam.state, exam.station) == (State.ARRIVED, "CT9")
+            shown = connection.scalars(select(steps.c.ae_title).where(steps.c.exam == exam.id)).all()
+    assert shown == ["CT9"]
+    assert re.search(r"L\d{10}", first), first
