@@ -3,7 +3,7 @@ import { getConfiguration, type Types } from '@cornerstonejs/core'
 import vtkDataArray from '@kitware/vtk.js/Common/Core/DataArray.js'
 import vtkColorTransferFunction from '@kitware/vtk.js/Rendering/Core/ColorTransferFunction.js'
 
-import { grey, isStraight, reach, type Tones } from './tones'
+import { grey, isLut, isStraight, reach, type Tones } from './tones'
 
 /** Entries of a table on the graphics processor; every one takes textures of this width. */
 const MOST = 4096
@@ -46,7 +46,9 @@ function table(tones: Tones): Made {
   // whole numbers lie in the middle of a texel where there are no more of them than texels
   low = Math.floor(low) - 0.5
   high = Math.ceil(high) + 0.5
-  const width = Math.min(Math.max(high - low, 2), MOST)
+  // between whole numbers there may be others; an odd number of texels for each keeps those in the middle
+  const each = isLut(tones.voi) ? 1 : 2 * Math.floor(USUAL / (high - low) / 2) + 1
+  const width = Math.min(Math.max((high - low) * each, 2), MOST)
   const values = new Float64Array(width * 6)
   for (let at = 0; at < width; at += 1) {
     const value = grey(tones, low + ((at + 0.5) / width) * (high - low))
