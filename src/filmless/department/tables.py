@@ -208,7 +208,7 @@ exam_numbers = Table(
     Column("number", String(16), primary_key=True),
     Column("exam", Id, ForeignKey(exams.c.id), nullable=False),
     Column("given_at", Moment, nullable=False),
-    #: "" its own, "matched" (an L number after the match), "outside" (of another system)
+    #: "" its own, "matched" (an L number after the match), "undone" (given by a match that was undone), "outside"
     Column("alias", String(16), nullable=False, default=""),
     Index(None, "exam"),
 )

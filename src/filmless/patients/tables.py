@@ -155,7 +155,7 @@ identity_journal = Table(
     "identity_journal",
     metadata,
     Column("id", Id, primary_key=True, autoincrement=True),
-    #: "merge", "unmerge", "link", "unlink", "change-id", "match", "unmatch"
+    #: "merge", "link", "change-id", "match" of exams, "images" matched to an exam
     Column("kind", String(16), nullable=False),
     Column("person", Id, ForeignKey("persons.id"), nullable=False),
     Column("other", Id, ForeignKey("persons.id")),
