@@ -6,12 +6,13 @@ TRIAL    ?= .trial
 PYTEST   ?=
 BESIDE   ?= --numprocesses logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
-.PHONY: help install web run test check bench soak locks toolkits clean
+.PHONY: help install web screens run test check bench soak locks toolkits clean
 
 help:
 	@echo "make run       install Filmless into .venv and start a trial server on 127.0.0.1"
 	@echo "make test      install what the tests need and run them all"
 	@echo "make install   the first half of make run"
+	@echo "make screens   pictures of all pages for docs/screens, from the demonstration"
 	@echo "make check     style, types and the walls between the rooms; under a minute"
 	@echo "make bench     measure Filmless beside Orthanc, pynetdicom and dcmtk; about half an hour"
 	@echo "make soak      the long series: kill -9, fuzz, 100,000 studies"
@@ -78,6 +79,9 @@ check: $(VENV)/.installed-test web/node_modules/.installed
 # Without PYTEST all, whole files side by side; PYTEST="tests/net -k tls" runs these only, one after the other.
 test: $(VENV)/.installed-test toolkits web check
 	$(BIN)/python -m pytest -m "not soak" $(if $(strip $(PYTEST)),$(PYTEST),$(BESIDE))
+
+screens: $(VENV)/.installed-test web
+	$(BIN)/python scripts/screens
 
 bench: $(VENV)/.installed-test toolkits web
 	$(BIN)/python -m bench
