@@ -88,7 +88,7 @@ def asked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Asked]:
         for name in ("person", "victim"):
             programs.token(server.home, name, roles=(Role.RES,))
         base = f"http://{peers.HOST}:{server.http_port}/api"
-        schema = schemathesis.openapi.from_url(f"{base}/openapi.json")
+        schema = schemathesis.openapi.from_url(f"{base}/openapi.json", timeout=60)
         known = {
             **KNOWN,
             "study": series.study_uid,
