@@ -1,0 +1,65 @@
+"""The viewer where the link is slow: the same pixels, only later."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import pytest
+from pydicom.uid import generate_uid
+
+from tests import made
+from tests.web import looking
+
+from .conftest import Site
+from .test_viewer import COLUMNS, ROWS, ct
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Page
+
+Opened = Callable[..., "Page"]
+
+#: bytes a second
+NARROW = 100_000
+
+
+@pytest.fixture(scope="module")
+def study(site: Site, tmp_path_factory: pytest.TempPathFactory) -> str:
+    folder = tmp_path_factory.mktemp("weak")
+    study, series = str(generate_uid()), str(generate_uid())
+    for number in range(1, 8):
+        (folder / f"{number}.dcm").write_bytes(made.part10(ct(number, study, series)))
+    site.server.cli("import", folder)
+    return study
+
+
+def test_on_a_slow_link_a_preview_and_then_all_in_fewer_bytes(site: Site, opened: Opened, study: str) -> None:
+    page = opened("/studies")
+    looking.begin(page)
+    # what the application is made of is there already
+    looking.call(page, "open", study)
+    page.goto(f"{site.base}/studies")
+    kinds: list[str] = []
+    page.on(
+        "response",
+        lambda one: kinds.append(one.headers.get("content-type", "")) if "/frames/" in one.url else None,
+    )
+    network = page.context.new_cdp_session(page)
+    network.send("Network.enable")
+    network.send(
+        "Network.emulateNetworkConditions",
+        {"offline": False, "latency": 50, "downloadThroughput": NARROW, "uploadThroughput": NARROW},
+    )
+    page.goto(f"{site.base}/view/{study}")
+    page.get_by_text("Preview").wait_for()
+    page.wait_for_selector("[data-ready]")
+    page.get_by_text("Preview").wait_for(state="hidden")
+    looking.begin(page)
+    page.wait_for_function("() => window.looking.ready()")
+    found = looking.call(page, "compare", "?window=2000,3600")
+    assert found["most"] <= 1 and found["count"] >= ROWS * COLUMNS, found
+    for _ in range(3):
+        looking.call(page, "next")
+    found = looking.call(page, "compare", "?window=2000,3600")
+    assert found["most"] <= 1 and not found["picture"], found
+    assert any(kind.startswith("image/jphc") for kind in kinds), kinds
