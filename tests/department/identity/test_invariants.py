@@ -405,4 +405,4 @@ def test_invariants_hold_on_postgresql(request: pytest.FixtureRequest) -> None:
             self.closing.callback(postgres.drop_database, server, name)
             return open_engine(postgres.make_database(server, name, template))
 
-    run_state_machine_as_test(OnPostgres, settings=_few(2, 20))
+    run_state_machine_as_test(OnPostgres, settings=_few(1, 20))
