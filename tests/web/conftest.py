@@ -22,6 +22,10 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
 
+#: a provider that is offered at the door; nobody goes there
+SETTINGS = '[access]\noidc_issuer = "http://127.0.0.1:9/"\noidc_client_id = "filmless"\noidc_label = "Hospital"\n'
+
+
 @dataclass
 class Site:
     """A running server; `cookies`: account name -> its session."""
@@ -53,7 +57,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """One server for all tests of the application; each test uses patients of its own."""
     if not (STATIC / "index.html").exists():
         pytest.fail("the application is not built: make web")
-    with peers.FilmlessServer(tmp_path_factory.mktemp("web") / "home") as server:
+    with peers.FilmlessServer(tmp_path_factory.mktemp("web") / "home", settings=SETTINGS) as server:
         yield Site(server)
         assert server.running.alive, server.running.output()[-4000:]
 
