@@ -4,6 +4,7 @@ presentation states, segmentations, key images and reports over and beside the i
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import deepcopy
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -212,7 +213,7 @@ def beside(image: Dataset, sop_class: str, modality: str) -> Dataset:
 
 
 def state_of(image: Dataset) -> Dataset:
-    """Another window by a sigmoid, inverse, a circle."""
+    """Another window, inverse, a circle, turned and mirrored, with a line and a text."""
     ds = beside(image, "1.2.840.10008.5.1.4.1.1.11.1", "PR")
     ds.ContentLabel, ds.ContentDescription = "AS MEANT", "As it was meant"
     series = Dataset()
@@ -233,7 +234,29 @@ def test_a_presentation_state(site: Site, opened: Opened, tmp_path: Path) -> Non
     study, series = str(generate_uid()), str(generate_uid())
     images = [ct(number, study, series) for number in (1, 2, 3)]
     state = state_of(images[1])
-    stored(site, tmp_path, [*images, state])
+    turned = deepcopy(state)
+    turned.SOPInstanceUID, turned.SeriesInstanceUID, turned.ContentLabel = (
+        generate_uid(),
+        generate_uid(),
+        "TURNED",
+    )
+    turned.ContentDescription = "Turned"
+    turned.ImageRotation, turned.ImageHorizontalFlip = 90, "Y"
+    line, words, drawn = Dataset(), Dataset(), Dataset()
+    line.GraphicAnnotationUnits, line.GraphicDimensions, line.NumberOfGraphicPoints = "PIXEL", 2, 2
+    line.GraphicData, line.GraphicType, line.GraphicFilled = [20, 48, 108, 48], "POLYLINE", "N"
+    words.AnchorPointAnnotationUnits, words.AnchorPoint, words.AnchorPointVisibility = "PIXEL", [64, 60], "N"
+    words.UnformattedTextValue = "here"
+    drawn.GraphicLayer, drawn.GraphicObjectSequence, drawn.TextObjectSequence = (
+        "MARKS",
+        Sequence([line]),
+        Sequence([words]),
+    )
+    layer = Dataset()
+    layer.GraphicLayer, layer.GraphicLayerOrder = "MARKS", 1
+    layer.GraphicLayerRecommendedDisplayGrayscaleValue = 65535
+    turned.GraphicAnnotationSequence, turned.GraphicLayerSequence = Sequence([drawn]), Sequence([layer])
+    stored(site, tmp_path, [*images, state, turned])
 
     page = opened("/studies", size=(1000, 720))
     looking.begin(page)
@@ -249,6 +272,27 @@ def test_a_presentation_state(site: Site, opened: Opened, tmp_path: Path) -> Non
     page.get_by_label("Without the presentation state").click()
     page.keyboard.press("ArrowUp")
     shows(page, "3600 / 2000")
+
+    looking.call(page, "show", f"{turned.SeriesInstanceUID}/{turned.SOPInstanceUID}")
+    shows(page, "Presentation state: Turned")
+    # feet first would be wrong: clockwise by a quarter and then mirrored, left is on top and front on the left
+    page.wait_for_function(
+        "() => [...document.querySelectorAll('[class*=_edge]')].map((one) => one.innerText).join(' ') === 'R P L A'"
+    )
+    lines = page.evaluate(
+        """() => {
+        const layer = document.querySelector('[data-ready] canvas[data-layer]')
+        const { data, width, height } = layer.getContext('2d').getImageData(0, 0, layer.width, layer.height)
+        let upright = 0
+        for (let x = 0; x < width; x += 1) {
+            let count = 0
+            for (let y = 0; y < height; y += 1) count += data[4 * (y * width + x) + 1] > 200
+            upright = Math.max(upright, count / height)
+        }
+        return upright
+    }"""
+    )
+    assert lines > 0.5, lines
 
 
 def test_segments_key_images_and_reports(site: Site, opened: Opened, tmp_path: Path) -> None:
