@@ -10,6 +10,7 @@ from filmless.patients import readings
     [
         ("曾小乐", "曾^小乐", "ZENG^XIAOLE"),
         ("欧阳晓东", "欧阳^晓东", "OUYANG^XIAODONG"),
+        ("单于明", "单于^明", "CHANYU^MING"),
         ("单雄信", "单^雄信", "SHAN^XIONGXIN"),
         ("解缙", "解^缙", "XIE^JIN"),
         ("吕布", "吕^布", "LYU^BU"),
@@ -27,6 +28,8 @@ def test_family_names_have_their_readings(name: str, parted: str, first: str | N
 
 
 def test_other_readings_are_offered_and_what_is_not_known_is_told() -> None:
+    assert "SHAN^YUMING" in [one.alphabetic for one in readings.suggestions("单于明")]
+    assert "CHANYU" in [one.alphabetic for one in readings.suggestions("单于")]
     assert [one.alphabetic for one in readings.suggestions("朴乐")][:2] == ["PIAO^LE", "PIAO^YUE"]
     (way,) = readings.suggestions("张\U0003134a")
     assert way == readings.Reading("ZHANG", "\U0003134a")
