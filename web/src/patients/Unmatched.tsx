@@ -30,7 +30,7 @@ export default function Unmatched() {
           {query.data && t('patients.waiting', { count: rows.length })}
         </span>
       </div>
-      <div className={classes.list} role="list" aria-label={t('patients.trayTitle')}>
+      <div className={classes.list} role={rows.length > 0 ? 'list' : undefined} aria-label={rows.length > 0 ? t('patients.trayTitle') : undefined}>
         {query.isError && <ErrorNote error={query.error} again={() => void query.refetch()} />}
         {query.isPending && <Loader size="sm" m="md" />}
         {query.data && rows.length === 0 && <p className={`${classes.dim} ${classes.entry}`}>{t('patients.noUnmatched')}</p>}
