@@ -148,6 +148,7 @@ _MAY_BE_ZERO = frozenset(
         ("net", "max_pdu"),
         ("find", "max_answers"),
         ("retrieve", "read_ahead"),
+        ("codecs", "memory"),
         ("archive", "settle_seconds"),
         ("archive", "minimum_free_bytes"),
         ("archive", "purge_after_days"),
