@@ -23,7 +23,9 @@ if TYPE_CHECKING:
 
 
 #: a provider that is offered at the door; nobody goes there
-SETTINGS = '[access]\noidc_issuer = "http://127.0.0.1:9/"\noidc_client_id = "filmless"\noidc_label = "Hospital"\n'
+SETTINGS = (
+    '[access]\noidc_issuer = "http://127.0.0.1:9/"\noidc_client_id = "filmless"\noidc_label = "Hospital"\n'
+)
 
 
 @dataclass

@@ -39,7 +39,8 @@ _COMPOUND: Final[Mapping[str, str]] = {
         "東方:dong_fang 公孙:gong_sun 公孫:gong_sun 轩辕:xuan_yuan 鲜于:xian_yu 鮮于:xian_yu 呼延:hu_yan "
         "端木:duan_mu 南宫:nan_gong 西门:xi_men 西門:xi_men 独孤:du_gu 申屠:shen_tu 濮阳:pu_yang "
         "淳于:chun_yu 太史:tai_shi 闻人:wen_ren 钟离:zhong_li 宗政:zong_zheng 赫连:he_lian 公冶:gong_ye "
-        "单于:chan_yu 單于:chan_yu 仲孙:zhong_sun 闾丘:lyu_qiu 百里:bai_li 谷梁:gu_liang 东郭:dong_guo 拓跋:tuo_ba 乐正:yue_zheng "
+        "单于:chan_yu 單于:chan_yu "
+        "仲孙:zhong_sun 闾丘:lyu_qiu 百里:bai_li 谷梁:gu_liang 东郭:dong_guo 拓跋:tuo_ba 乐正:yue_zheng "
         "漆雕:qi_diao 第五:di_wu 纳兰:na_lan 完颜:wan_yan 贺兰:he_lan 左丘:zuo_qiu 羊舌:yang_she "
         "巫马:wu_ma 公羊:gong_yang 亓官:qi_guan 司寇:si_kou 段干:duan_gan"
     ).items()

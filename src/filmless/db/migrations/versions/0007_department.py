@@ -337,7 +337,9 @@ def upgrade() -> None:
         sqlite_autoincrement=True,
     )
     with op.batch_alter_table("signatures", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_signatures_report_revision"), ["report", "revision"], unique=False)
+        batch_op.create_index(
+            batch_op.f("ix_signatures_report_revision"), ["report", "revision"], unique=False
+        )
 
     op.create_table(
         "exams",

@@ -4,7 +4,7 @@
 import sqlalchemy as sa
 from alembic import op
 
-from filmless.db.schema import Id, Json, Moment, words
+from filmless.db.schema import Id, Moment, words
 
 revision = "0008"
 down_revision = "0007"
