@@ -338,3 +338,13 @@ open_folders = Table(
     Column("writer", String(128), nullable=False),
     Column("opened_at", Moment, nullable=False),
 )
+
+#: other numbers by which a study is found, beside its accession number: those that its exam had before. Written by the
+#: rooms above; no object tells them, so that a rebuild leaves them
+study_aliases = Table(
+    "study_aliases",
+    metadata,
+    Column("number", String(64), primary_key=True),
+    Column("study_uid", String(64), primary_key=True),
+    Index(None, "study_uid"),
+)

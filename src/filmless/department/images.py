@@ -10,7 +10,7 @@ from sqlalchemy import Connection, insert, select
 
 from filmless.access.acting import Acting
 from filmless.archive.tables import studies
-from filmless.department import exams
+from filmless.department import exams, numbers
 from filmless.department.exams import Exam
 from filmless.department.tables import exam_numbers, exam_studies
 from filmless.department.tables import exams as exam_rows
@@ -80,6 +80,7 @@ def attach(connection: Connection, exam: Exam, study_uid: str, by: By, acting: A
     moment = exams.history(connection, exam.id)[-1].at
     connection.execute(insert(exam_studies).values(exam=exam.id, study_uid=study_uid, by=by, at=moment))
     exams.belong(connection, now, acting, study_uid=study_uid)
+    numbers.tell_archive(connection, exam.id)
     return True
 
 

@@ -11,7 +11,8 @@ from sqlalchemy import Connection, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 
-from filmless.department.tables import exam_numbers, number_counters, places
+from filmless.archive import aliases
+from filmless.department.tables import exam_numbers, exam_studies, exams, number_counters, places
 from filmless.kit import clock
 from filmless.kit.errors import Conflict, Defect, Refused
 
@@ -94,6 +95,17 @@ def _count(connection: Connection, before: str) -> int:
     if found is None:
         raise Defect("The counter of exam numbers gave nothing.", code="no-number")
     return int(found) - 1
+
+
+def tell_archive(connection: Connection, exam_id: int) -> None:
+    """Let the studies of an exam be found by every number that it ever had: to be called when one changed."""
+    row = connection.execute(select(exams.c.number, exams.c.study_uid).where(exams.c.id == exam_id)).one()
+    theirs = connection.scalars(select(exam_numbers.c.number).where(exam_numbers.c.exam == exam_id)).all()
+    attached = connection.scalars(
+        select(exam_studies.c.study_uid).where(exam_studies.c.exam == exam_id)
+    ).all()
+    for study_uid in {row.study_uid, *attached}:
+        aliases.put(connection, study_uid, (number for number in theirs if number != row.number))
 
 
 def mark(connection: Connection, number: str, alias: str) -> None:

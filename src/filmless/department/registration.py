@@ -199,6 +199,7 @@ def renumber(
     numbers.give(connection, given, exam_id)
     if exam.number:
         numbers.mark(connection, exam.number, "matched")
+    numbers.tell_archive(connection, exam_id)
     return now
 
 

@@ -24,6 +24,7 @@ from sqlalchemy import (
 )
 
 from filmless.access.model import Principal
+from filmless.archive import aliases
 from filmless.archive.query import keys as known
 from filmless.archive.query.keys import Key
 from filmless.archive.query.matching import (
@@ -60,10 +61,13 @@ class Conditions:
 
     def of(self, key: Key, match: Match) -> Condition:
         """The condition on the row of the key's level (and what hangs on it)."""
+        if key.tag == known.ACCESSION_NUMBER and isinstance(match, Single):
+            return studies.c.id.in_(aliases.found_by(match.value))
         match match:
             case AnyOf(matches):
                 singles = [each.value for each in matches if isinstance(each, Single)]
-                if key.kind == "text" and key.vr != "IS" and len(singles) == len(matches):
+                plain = key.kind == "text" and key.vr != "IS" and key.tag != known.ACCESSION_NUMBER
+                if plain and len(singles) == len(matches):
                     return key.matched[0].in_(singles)
                 return or_(*(self.of(key, each) for each in matches))
             case AllOf(matches):

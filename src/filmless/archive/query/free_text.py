@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from sqlalchemy import ColumnElement, Select, Text, cast, literal, select, union
 
+from filmless.archive import aliases
 from filmless.archive.query.conditions import LAST, sounding_like
 from filmless.archive.tables import studies
 from filmless.kit.errors import Refused
@@ -124,6 +125,7 @@ def _of_number(word: str) -> list[Select[Any]]:
     inside = studies.alias()
     found = _beginning(inside.c.id, inside.c.accession_number, word)
     found.append(select(inside.c.id).where(inside.c.study_id == word))
+    found.append(aliases.found_by(word.upper()))
     if _UID.fullmatch(word):
         found.append(select(inside.c.id).where(inside.c.study_uid == word))
     return found

@@ -144,6 +144,7 @@ def unmatch(connection: Connection, entry_id: int, acting: Acting, *, reason: st
         )
         numbers.mark(connection, number, "undone")
         numbers.mark(connection, was["number"], "")
+        numbers.tell_archive(connection, int(one))
     whose = absorbed if absorbed is not None else entry.other
     back = [was["order"] for was in entry.body["matched"].values()]
     connection.execute(

@@ -1,0 +1,226 @@
+"""Two whole days of the department against a real server: an outpatient from the order to the signed report, and an
+emergency without a name that turns out to be an inpatient. Devices are foreign toolkits: worklist, images and queries
+by dcmtk, performed steps by pynetdicom."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from pydicom import dcmread
+from pydicom.dataset import Dataset
+from pydicom.uid import generate_uid
+from sqlalchemy import Engine
+from tests import made, peers
+from tests.department import console
+from tests.department import hospital as people
+
+from filmless.access import accounts, grants, passwords, sessions
+from filmless.access.acting import Acting
+from filmless.access.audit.trail import Trail
+from filmless.access.model import SYSTEM, Role, Scope
+from filmless.app.index import open_index
+from filmless.app.settings import Settings, load
+from filmless.app.trail import open_trail
+from filmless.db.work import reading, writing
+from filmless.department import exams, orders, registration
+from filmless.department.identity import matching
+from filmless.department.identity_check import Shown
+from filmless.department.orders import NewOrder, Wanted
+
+PASSWORD = "long enough for tests"
+SETTINGS = '[department]\nissuer = "H"\ntransfer_seconds = 1\n\n[devices]\ncheck_called_ae = false\n'
+
+
+@dataclass
+class Ward:
+    """A running server with accounts of the department."""
+
+    server: peers.FilmlessServer
+    settings: Settings
+    engine: Engine
+    trail: Trail
+
+    @property
+    def desk(self) -> people.Hospital:
+        return people.Hospital(self.trail)
+
+    def state(self, exam: int) -> str:
+        with reading(self.engine) as connection:
+            return exams.get(connection, exam).state.value
+
+    def reach(self, exam: int, state: str) -> None:
+        peers.eventually(lambda: self.state(exam) == state, f"{state} of exam {exam}", 60)
+
+    def account(self, name: str, role: Role) -> httpx.Client:
+        """Asks as a new account with this role everywhere, sensitive patients among them."""
+        acting = Acting(SYSTEM, self.trail, reason="a test")
+        with writing(self.engine) as connection:
+            kept = passwords.hashed(PASSWORD)
+            one = accounts.create(connection, name, acting, password_hash=kept, must_change_password=False)
+            grants.grant(connection, name, role, acting, scope=Scope(sensitive=True))
+            secret = sessions.open_session(
+                connection, one.id, self.settings.access, method="password", host=peers.HOST
+            )
+        base = f"http://{peers.HOST}:{self.server.http_port}/api"
+        client = httpx.Client(base_url=base, cookies={"filmless_session": secret}, timeout=60)
+        client.headers["X-Filmless-CSRF"] = client.get("/session").json()["csrf"]
+        return client
+
+
+@pytest.fixture(scope="module")
+def ward(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ward]:
+    server = peers.FilmlessServer(tmp_path_factory.mktemp("scenarios") / "home", settings=SETTINGS)
+    server.home.mkdir(parents=True)
+    (server.home / "filmless.toml").write_text(SETTINGS, "utf-8")
+    settings = load(server.home, environment={})
+    with open_index(settings, create=True) as engine, open_trail(settings, engine, "test") as trail:
+        with writing(engine) as connection:
+            people.found(connection)
+        with server:
+            yield Ward(server, settings, engine, trail)
+            assert server.running.alive, server.running.output()[-4000:]
+
+
+def acquired(folder: Path, answer: Dataset, count: int) -> tuple[str, list[str]]:
+    """Writes images as the device makes them of an answer of the worklist; (series, objects)."""
+    series_uid, uids = generate_uid(), [generate_uid() for _ in range(count)]
+    folder.mkdir(parents=True)
+    for number, uid in enumerate(uids, 1):
+        image = made.image(
+            number, name=str(answer.PatientName), patient_id=str(answer.PatientID),
+            study=str(answer.StudyInstanceUID), series=series_uid,
+        )  # fmt: skip
+        image.SpecificCharacterSet = "ISO_IR 192"
+        image.AccessionNumber, image.SOPInstanceUID = answer.AccessionNumber, uid
+        (folder / f"{number}.dcm").write_bytes(made.part10(image))
+    return series_uid, uids
+
+
+def write_and_sign(ward: Ward, exam: int, findings: str, impression: str, prefix: str) -> int:
+    """A resident writes, an attending signs; the number of the report."""
+    resident, attending = ward.account(f"{prefix}-res", Role.RES), ward.account(f"{prefix}-att", Role.ATT)
+
+    def post(client: httpx.Client, path: str, **body: Any) -> dict[str, Any]:
+        answer = client.post(path, json=body)
+        assert answer.status_code == 200, (path, answer.status_code, answer.text)
+        return dict(answer.json())
+
+    claimed = post(resident, f"/exams/{exam}/claim")
+    report = int(claimed["id"])
+    text = {"findings": findings, "impression": impression, "result": "positive"}
+    sent = post(resident, f"/reports/{report}/submit", changes=claimed["changes"], content=text)
+    refused = resident.post(f"/reports/{report}/review", json={"changes": sent["changes"]})
+    assert refused.status_code == 403
+    begun = post(attending, f"/reports/{report}/review", changes=sent["changes"])
+    wrong = attending.post(
+        f"/reports/{report}/sign", json={"changes": begun["changes"], "password": "not this one"}
+    )
+    assert wrong.status_code == 400 and wrong.json()["code"] == "wrong-password"
+    post(attending, f"/reports/{report}/sign", changes=begun["changes"], password=PASSWORD)
+    return report
+
+
+async def test_an_outpatient_from_order_to_report(ward: Ward, tmp_path: Path) -> None:
+    """Scenario 1: ordered, registered under an M number, worklist, MPPS, images, verified, written, signed, printed."""
+    port = ward.server.dicom_port
+    with writing(ward.engine) as connection:
+        person = ward.desk.person(connection, "㐂𠮷龘", name_alphabetic="XI^JIDA")
+        order, (asked,) = orders.order(
+            connection, NewOrder(person=person.id, diagnosis="头痛"), (Wanted("CT-HEAD"),),
+            ward.desk.acting("REG"), people.DESK.settings,
+        )  # fmt: skip
+        arrival = registration.Arrival(visit_number="V77", station="CT1", identity=Shown("two-identifiers"))
+        exam = registration.register(connection, asked.id, ward.desk.acting("REG"), people.DESK, arrival)
+    assert exam.number.startswith("M") and order.diagnosis == "头痛"
+    begun = time.monotonic()
+    (answer,) = await console.worklist(port, tmp_path / "worklist", f"AccessionNumber={exam.number}")
+    assert time.monotonic() - begun < 10 and str(answer.PatientName).endswith("=㐂^𠮷龘")
+    step = generate_uid()
+    told = await console.tell(port, step, console.begun(answer), create=True)
+    assert told.Status == 0 and ward.state(exam.id) == "E40"
+    series_uid, uids = acquired(tmp_path / "images", answer, 5)
+    sent = await asyncio.to_thread(peers.storescu, port, tmp_path / "images", aet="CT1")
+    assert peers.stored(sent) == 5
+    told = await console.tell(port, step, console.ended("COMPLETED", {series_uid: uids}))
+    assert told.Status == 0
+    await asyncio.to_thread(ward.reach, exam.id, "E60")
+    report = await asyncio.to_thread(
+        write_and_sign, ward, exam.id, "左侧基底节区高密度影。", "脑出血。", "outpatient"
+    )
+    assert ward.state(exam.id) == "E90"
+    clerk = ward.account("outpatient-flm", Role.FLM)
+    pdf = await asyncio.to_thread(clerk.get, f"/reports/{report}/pdf")
+    (tmp_path / "report.pdf").write_bytes(pdf.content)
+    words = peers.run("pdftotext", tmp_path / "report.pdf", "-").output
+    assert "㐂𠮷龘" in words.replace("\n", "") and "脑出血" in words and exam.number in words
+
+
+async def test_an_emergency_that_has_a_name_in_the_end(ward: Ward, tmp_path: Path) -> None:
+    """Scenario 3: an L number at once, first on the worklist; matched to an inpatient: found under both numbers, images
+    under the new identity with the old one recorded; undone."""
+    port = ward.server.dicom_port
+    begun = time.monotonic()
+    with writing(ward.engine) as connection:
+        _, exam = registration.green_channel(
+            connection, ward.desk.acting("TRI"), people.DESK, procedure="CT-HEAD", station="CT2", sex="M"
+        )
+    (answer,) = await console.worklist(
+        port, tmp_path / "worklist", f"AccessionNumber={exam.number}", aet="CT2"
+    )
+    assert time.monotonic() - begun < 10 and exam.number.startswith("L") and exam.stat
+    step = generate_uid()
+    assert (
+        await console.tell(port, step, console.begun(answer, aet="CT2"), create=True, aet="CT2")
+    ).Status == 0
+    series_uid, uids = acquired(tmp_path / "images", answer, 3)
+    await asyncio.to_thread(peers.storescu, port, tmp_path / "images", aet="CT2")
+    await console.tell(port, step, console.ended("COMPLETED", {series_uid: uids}), aet="CT2")
+    await asyncio.to_thread(ward.reach, exam.id, "E60")
+    await asyncio.to_thread(write_and_sign, ward, exam.id, "颅内出血。", "颅内出血。", "emergency")
+
+    with writing(ward.engine) as connection:
+        known = ward.desk.person(connection, "王建国", name_alphabetic="WANG^JIANGUO")
+        wish = matching.Match(
+            person=known.id,
+            letter="Z",
+            admission_number="ZY9",
+            checked=("name", "birth-date"),
+            reason="家属确认",
+        )
+        entry = matching.match(connection, exam.id, wish, ward.desk.acting("REG"))
+        matched = exams.get(connection, exam.id)
+    assert matched.number.startswith("Z") and matched.study_uid == exam.study_uid
+
+    def found(number: str) -> list[str]:
+        keys = ("QueryRetrieveLevel=STUDY", f"AccessionNumber={number}", "StudyInstanceUID", "PatientID")
+        return [one["(0010,0020)"] for one in peers.findscu(port, *keys, options=("-aet", "CT2"))]
+
+    await asyncio.to_thread(
+        peers.eventually,
+        lambda: found(matched.number) == [known.patient_id],
+        "images under the new number",
+        60,
+    )
+    assert found(exam.number) == [known.patient_id], "the L number finds it too"
+    taken = tmp_path / "taken"
+    await asyncio.to_thread(
+        peers.getscu, port, taken, "QueryRetrieveLevel=STUDY", f"StudyInstanceUID={exam.study_uid}"
+    )
+    images = [one for one in map(dcmread, sorted(taken.iterdir())) if one.Modality == "CT"]
+    assert sorted(one.SOPInstanceUID for one in images) == sorted(uids)
+    for one in images:
+        assert (one.PatientID, one.AccessionNumber) == (known.patient_id, matched.number)
+        assert one.OriginalAttributesSequence[-1].ModifiedAttributesSequence[0] is not None
+
+    with writing(ward.engine) as connection:
+        matching.unmatch(connection, entry.id, ward.desk.acting("PAD"), reason="认错了人")
+    await asyncio.to_thread(
+        peers.eventually, lambda: found(exam.number) == [str(answer.PatientID)], "as it was", 60
+    )
