@@ -78,7 +78,7 @@ def test_it_is_served_on_this_machine_alone(hospital: peers.FilmlessServer) -> N
     )  # fmt: skip
     assert refused.returncode == 2 and "this machine alone" in refused.stderr
     again = hospital.cli("demonstrate", check=False)
-    assert again.code == 3
+    assert again.status == 3
 
 
 def test_a_resident_writes_and_an_attending_signs(
