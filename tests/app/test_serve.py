@@ -288,6 +288,7 @@ def test_nothing_of_a_patient_is_in_the_logs(tmp_path: Path) -> None:
                 assert len(answers) == (2 if level == "STUDY" and not date else 1)
             raw.release()
         server.cli("quarantine", "list")
+        eventually((server.home / "log" / "worker.log").exists, "the worker logs", 60)
         server.stop()
         texts = {path.name: path.read_text() for path in (server.home / "log").iterdir()}
         texts["stderr"] = server.running.output()

@@ -147,4 +147,5 @@ def test_they_were_really_asked(asked: Asked) -> None:
     refused = [one for one, statuses in asked.answered.items() if statuses <= {401, 403}]
     assert refused == []
     done = [one for one, statuses in asked.answered.items() if min(statuses) < 300]
-    assert len(done) > 0.4 * len(OPERATIONS), done
+    # of the others most name something that only a department at work has
+    assert len(done) > len(OPERATIONS) / 3, done

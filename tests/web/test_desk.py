@@ -62,6 +62,10 @@ def test_a_stranger_is_registered_and_an_emergency_too(site: Site, opened: Calla
         page.get_by_role("button", name="绿色通道").click()
         page.get_by_role("button", name="立即开通").click()
         page.get_by_role("complementary").get_by_text(re.compile(r"L\d{10}")).wait_for()
+        # before everybody else, as soon as the list is read again
+        page.wait_for_function(
+            "() => /L\\d{10}/.test(document.querySelectorAll('[role=row]')[1]?.innerText ?? '')"
+        )
         first = page.get_by_role("row").nth(1).inner_text()
         with reading(engine) as connection:
             exam = exams.by_number(connection, number)

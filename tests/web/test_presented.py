@@ -269,7 +269,7 @@ def test_a_presentation_state(site: Site, opened: Opened, tmp_path: Path) -> Non
     page.keyboard.press("ArrowDown")
     shows(page, "not for this image")
     assert looking.call(page, "compare", "?window=2000,3600")["most"] <= 1
-    page.get_by_label("Without the presentation state").click()
+    page.get_by_label("Without the presentation state").first.click()
     page.keyboard.press("ArrowUp")
     shows(page, "3600 / 2000")
 
