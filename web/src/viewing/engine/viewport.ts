@@ -128,6 +128,9 @@ export class StackView {
       clearTimeout(timer)
     }
     if (made.closed) return made
+    // whatever size the element had when it was made known: the image fits the one that it has now
+    engine().resize(true, true)
+    viewport.resetCamera()
     viewport.render()
     toolUtilities.stackContextPrefetch.enable(element)
     return made
