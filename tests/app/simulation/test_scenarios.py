@@ -1,6 +1,6 @@
-"""Two whole days of the department against a real server: an outpatient from the order to the signed report, and an
-emergency without a name that turns out to be an inpatient. Devices are foreign toolkits: worklist, images and queries
-by dcmtk, performed steps by pynetdicom."""
+"""Whole days of the department against a real server: an outpatient from the order to the signed report, an emergency
+without a name that turns out to be an inpatient, a substitution, one person under two numbers. Devices are foreign
+toolkits: worklist, images and queries by dcmtk, performed steps by pynetdicom."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import asyncio
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ import pytest
 from pydicom import dcmread
 from pydicom.dataset import Dataset
 from pydicom.uid import generate_uid
-from sqlalchemy import Engine
+from sqlalchemy import Engine, select
 from tests import made, peers
 from tests.department import console
 from tests.department import hospital as people
@@ -30,9 +31,11 @@ from filmless.app.settings import Settings, load
 from filmless.app.trail import open_trail
 from filmless.db.work import reading, writing
 from filmless.department import exams, orders, registration
-from filmless.department.identity import matching
+from filmless.department.identity import matching, merging, voiding
 from filmless.department.identity_check import Shown
 from filmless.department.orders import NewOrder, Wanted
+from filmless.kit.errors import Refused
+from filmless.reporting.tables import deliveries, reports
 
 PASSWORD = "long enough for tests"
 SETTINGS = '[department]\nissuer = "H"\ntransfer_seconds = 1\n\n[devices]\ncheck_called_ae = false\n'
@@ -125,6 +128,23 @@ def write_and_sign(ward: Ward, exam: int, findings: str, impression: str, prefix
     assert wrong.status_code == 400 and wrong.json()["code"] == "wrong-password"
     post(attending, f"/reports/{report}/sign", changes=begun["changes"], password=PASSWORD)
     return report
+
+
+async def examine(
+    ward: Ward, folder: Path, number: str, exam: int, count: int, *, aet: str
+) -> tuple[Dataset, list[str]]:
+    """The device's part: worklist, performed step, images; until all is there. (answer of the worklist, objects)."""
+    port = ward.server.dicom_port
+    (answer,) = await console.worklist(port, folder / "worklist", f"AccessionNumber={number}", aet=aet)
+    step = generate_uid()
+    assert (await console.tell(port, step, console.begun(answer, aet=aet), create=True, aet=aet)).Status == 0
+    series_uid, uids = acquired(folder / "images", answer, count)
+    sent = await asyncio.to_thread(peers.storescu, port, folder / "images", aet=aet)
+    assert peers.stored(sent) == count
+    ended = await console.tell(port, step, console.ended("COMPLETED", {series_uid: uids}), aet=aet)
+    assert ended.Status == 0
+    await asyncio.to_thread(ward.reach, exam, "E60")
+    return answer, uids
 
 
 async def test_an_outpatient_from_order_to_report(ward: Ward, tmp_path: Path) -> None:
@@ -224,3 +244,90 @@ async def test_an_emergency_that_has_a_name_in_the_end(ward: Ward, tmp_path: Pat
     await asyncio.to_thread(
         peers.eventually, lambda: found(exam.number) == [str(answer.PatientID)], "as it was", 60
     )
+
+
+def registered(ward: Ward, name: str, letters: str, **more: Any) -> tuple[int, exams.Exam]:
+    """A new person at the desk, registered for a head: (person, exam)."""
+    with writing(ward.engine) as connection:
+        person = ward.desk.person(connection, name, name_alphabetic=letters, **more)
+        new = NewOrder(person=person.id, visit_number=f"V{person.id}")
+        arrival = registration.Arrival(station="CT1", identity=Shown("two-identifiers"))
+        _, (exam,) = registration.walk_in(
+            connection, new, (Wanted("CT-HEAD"),), ward.desk.acting("REG"), people.DESK, arrival
+        )
+    return person.id, exam
+
+
+def studies_of(ward: Ward, patient_id: str) -> list[str]:
+    keys = ("QueryRetrieveLevel=STUDY", f"PatientID={patient_id}", "StudyInstanceUID")
+    found = peers.findscu(ward.server.dicom_port, *keys, options=("-aet", "CT1"))
+    return sorted(one["(0020,000d)"] for one in found)
+
+
+async def test_another_person_was_examined(ward: Ward, tmp_path: Path) -> None:
+    """Scenario 5: found out after the report was printed: void by two, images hidden, the copy is asked back, no figure
+    counts it."""
+    person, exam = registered(ward, "冒小名", "MAO^XIAOMING")
+    answer, _ = await examine(ward, tmp_path, exam.number, exam.id, 2, aet="CT1")
+    report = await asyncio.to_thread(write_and_sign, ward, exam.id, "未见异常。", "未见异常。", "fraud")
+    clerk = ward.account("fraud-flm", Role.FLM)
+    printed = await asyncio.to_thread(clerk.post, f"/reports/{report}/print", json={"kind": "print"})
+    assert printed.status_code == 201, printed.text
+    assert studies_of(ward, str(answer.PatientID)) == [exam.study_uid]
+
+    chief, steward = people.principal("CHF"), people.principal("PAD")
+    with writing(ward.engine) as connection:
+        with pytest.raises(Refused):
+            voiding.void(
+                connection, exam.id, Acting(chief, ward.trail), chief, code="SUBSTITUTION", reason="x"
+            )
+        voiding.void(
+            connection, exam.id, Acting(chief, ward.trail), steward, code="SUBSTITUTION", reason="照片不符"
+        )
+    await asyncio.to_thread(
+        peers.eventually, lambda: studies_of(ward, str(answer.PatientID)) == [], "the images are hidden", 60
+    )
+
+    def withdrawn() -> bool:
+        with reading(ward.engine) as connection:
+            row = connection.execute(select(reports.c.released).where(reports.c.id == report)).one()
+            copy = connection.execute(select(deliveries.c.status).where(deliveries.c.report == report)).one()
+        return row.released == 0 and copy.status == "recalled"
+
+    await asyncio.to_thread(peers.eventually, withdrawn, "the report is withdrawn, its copy recalled", 60)
+    director = ward.account("fraud-chf", Role.CHF)
+    today = datetime.now().astimezone().date()
+    period = {"begin": str(today - timedelta(days=1)), "end": str(today + timedelta(days=1))}
+    question = {**period, "indicators": ["exams"], "indicator": "exams"}
+    behind = (await asyncio.to_thread(director.post, "/statistics/exams", json=question)).json()
+    assert exam.id not in [one["exam"] for one in behind["exams"]]
+    assert person
+
+
+async def test_one_person_under_two_numbers(ward: Ward, tmp_path: Path) -> None:
+    """Scenario 7: two registrars, two IDs, one human being; merged and unmerged, and right at each step."""
+    people_and_exams = [
+        registered(ward, "张小双", "ZHANG^XIAOSHUANG", birth_date="19800101") for _ in range(2)
+    ]
+    (first, one), (second, other) = people_and_exams
+    answers = [
+        (await examine(ward, tmp_path / exam.number, exam.number, exam.id, 1, aet="CT1"))[0]
+        for _, exam in people_and_exams
+    ]
+    survivor, subsumed = (str(answer.PatientID) for answer in answers)
+    assert (studies_of(ward, survivor), studies_of(ward, subsumed)) == ([one.study_uid], [other.study_uid])
+    with writing(ward.engine) as connection:
+        entry = merging.merge(connection, first, second, ward.desk.acting("PAD"), reason="同一患者")
+        assert exams.get(connection, other.id).person == first
+    both = sorted([one.study_uid, other.study_uid])
+    await asyncio.to_thread(
+        peers.eventually, lambda: studies_of(ward, survivor) == both, "both under the survivor", 60
+    )
+    assert studies_of(ward, subsumed) == []
+    with writing(ward.engine) as connection:
+        merging.unmerge(connection, entry.id, ward.desk.acting("PAD"), reason="不是同一人")
+        assert exams.get(connection, other.id).person == second
+    await asyncio.to_thread(
+        peers.eventually, lambda: studies_of(ward, subsumed) == [other.study_uid], "as they were", 60
+    )
+    assert studies_of(ward, survivor) == [one.study_uid]

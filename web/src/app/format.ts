@@ -74,3 +74,9 @@ export function count(value: number): string {
 export function clockOf(value: string): string {
   return moment(value).slice(11)
 }
+
+/** (0010,0040) in a word of the reader's language; what is none of the standard's stays as it is. */
+export function sex(value: string): string {
+  const words: Record<string, string> = language() === 'zh' ? { M: '男', F: '女', O: '其他' } : {}
+  return words[value] ?? value
+}

@@ -8,7 +8,7 @@ import { Link } from 'wouter'
 import { useMay } from '../access/session'
 import { api, data } from '../api/client'
 import type { components } from '../api/schema'
-import { age, clock, day, names } from '../app/format'
+import { age, clock, day, names, sex } from '../app/format'
 import { ErrorNote } from '../app/errors'
 import { PatientName } from './columns'
 import { RejectStudy } from './RejectStudy'
@@ -72,7 +72,7 @@ export function StudyDetails({ study, changed, timeline = true }: Props) {
         <Text size="xs" c="dimmed" mt={4}>
           {[
             found.patient.id,
-            found.patient.sex,
+            sex(found.patient.sex),
             age(found.age),
             found.patient.birth_date && t('archive.study.born', { date: day(found.patient.birth_date) }),
           ]

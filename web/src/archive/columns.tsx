@@ -4,7 +4,7 @@ import type { TFunction } from 'i18next'
 
 import { useMay } from '../access/session'
 import type { components } from '../api/schema'
-import { age, clock, count, day, moment, names } from '../app/format'
+import { age, clock, count, day, moment, names, sex } from '../app/format'
 import type { Column } from '../app/Grid'
 import classes from './StudyList.module.css'
 
@@ -84,7 +84,7 @@ export function studyColumns(t: TFunction): Column<StudyRow>[] {
       ),
     },
     { id: 'patientId', title: t('archive.column.patientId'), width: 120, order: 'patient_id', cell: (row) => row.patient.id },
-    { id: 'sex', title: t('archive.column.sex'), width: 48, cell: (row) => row.patient.sex },
+    { id: 'sex', title: t('archive.column.sex'), width: 48, cell: (row) => sex(row.patient.sex) },
     { id: 'age', title: t('archive.column.age'), width: 56, cell: (row) => age(row.age) },
     { id: 'birthDate', title: t('archive.column.birthDate'), width: 96, cell: (row) => day(row.patient.birth_date) },
     { id: 'date', title: t('archive.column.date'), width: 96, order: 'date', cell: (row) => day(row.date) },

@@ -112,10 +112,9 @@ export function Actions({ report, editing, reload }: Props) {
     })
   const print = async () => {
     try {
-      const made = await data(api.POST('/reports/{report}/print', { params: path, body: { kind: 'print' }, parseAs: 'blob' }))
-      const link = URL.createObjectURL(made as unknown as Blob)
-      window.open(link, '_blank')
-      setTimeout(() => URL.revokeObjectURL(link), 60_000)
+      // the copy has a number; it is on the page, and on the list of what can be asked back
+      const made = await data(api.POST('/reports/{report}/print', { params: path, body: { kind: 'print' } }))
+      window.open(`/api/reports/${report.id}/pdf?delivery=${made.id}`, '_blank')
     } catch (error) {
       showError(error)
     }

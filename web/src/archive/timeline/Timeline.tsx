@@ -10,7 +10,7 @@ import { useMay } from '../../access/session'
 import { api, data } from '../../api/client'
 import type { components } from '../../api/schema'
 import { ErrorNote } from '../../app/errors'
-import { clock, day, names } from '../../app/format'
+import { clock, day, names, sex } from '../../app/format'
 import { kinds, type TimelineItem } from '../../app/items'
 import { usePreference } from '../../app/preferences'
 import { useShortcuts } from '../../app/shortcuts'
@@ -120,7 +120,7 @@ function OfStudy({ study }: { study: string }) {
           {second && <span className={list.second}>{second}</span>}
         </h1>
         <Text size="xs" c="dimmed">
-          {[first.patient.id, first.patient.sex, first.patient.birth_date && t('archive.study.born', { date: day(first.patient.birth_date) })]
+          {[first.patient.id, sex(first.patient.sex), first.patient.birth_date && t('archive.study.born', { date: day(first.patient.birth_date) })]
             .filter(Boolean)
             .join(' · ')}
         </Text>
