@@ -1,6 +1,6 @@
 """Whole days of the department against a real server: an outpatient from the order to the signed report, an emergency
-without a name that turns out to be an inpatient, a substitution, one person under two numbers. Devices are foreign
-toolkits: worklist, images and queries by dcmtk, performed steps by pynetdicom."""
+without a name that turns out to be an inpatient, a substitution, a wrong entry of the worklist, one person under two
+numbers. Devices are foreign toolkits: worklist, images and queries by dcmtk, performed steps by pynetdicom."""
 
 from __future__ import annotations
 
@@ -30,11 +30,13 @@ from filmless.app.index import open_index
 from filmless.app.settings import Settings, load
 from filmless.app.trail import open_trail
 from filmless.db.work import reading, writing
-from filmless.department import exams, orders, registration
+from filmless.department import exams, orders, registration, tasks
 from filmless.department.identity import matching, merging, voiding
+from filmless.department.identity.unmatched import giving
 from filmless.department.identity_check import Shown
 from filmless.department.orders import NewOrder, Wanted
 from filmless.kit.errors import Refused
+from filmless.patients import persons
 from filmless.reporting.tables import deliveries, reports
 
 PASSWORD = "long enough for tests"
@@ -331,3 +333,47 @@ async def test_one_person_under_two_numbers(ward: Ward, tmp_path: Path) -> None:
         peers.eventually, lambda: studies_of(ward, subsumed) == [other.study_uid], "as they were", 60
     )
     assert studies_of(ward, survivor) == [one.study_uid]
+
+
+async def test_the_wrong_entry_was_chosen(ward: Ward, tmp_path: Path) -> None:
+    """Scenario 6: the console took another patient's entry and stopped with 110514: a task; a steward gives the images
+    to whom they are of, as an overlay; the entry that was wrongly taken is to be made, under another study."""
+    port = ward.server.dicom_port
+    _, chosen = registered(ward, "误选", "WU^XUAN")
+    lain, meant = registered(ward, "实查", "SHI^CHA")
+    (answer,) = await console.worklist(port, tmp_path / "worklist", f"AccessionNumber={chosen.number}")
+    step = generate_uid()
+    await console.tell(port, step, console.begun(answer), create=True)
+    series_uid, uids = acquired(tmp_path / "images", answer, 2)
+    await asyncio.to_thread(peers.storescu, port, tmp_path / "images", aet="CT1")
+    ended = console.ended("DISCONTINUED", {series_uid: uids}, reason="110514")
+    assert (await console.tell(port, step, ended)).Status == 0
+
+    def task() -> bool:
+        with reading(ward.engine) as connection:
+            found = tasks.open_tasks(connection, exam=chosen.id)
+        return [one.kind for one in found] == ["wrong-worklist-entry"]
+
+    await asyncio.to_thread(peers.eventually, task, "a task", 60)
+    await asyncio.to_thread(
+        peers.eventually, lambda: studies_of(ward, str(answer.PatientID)) == [chosen.study_uid], "stored", 60
+    )
+    with writing(ward.engine) as connection:
+        giving.assign(
+            connection, chosen.study_uid, meant.id, ward.desk.acting("PAD"), reason="技师选错了条目"
+        )
+        person = persons.get(connection, lain)
+    await asyncio.to_thread(
+        peers.eventually, lambda: studies_of(ward, person.patient_id) == [chosen.study_uid], "given", 60
+    )
+    assert studies_of(ward, str(answer.PatientID)) == []
+    taken = tmp_path / "taken"
+    await asyncio.to_thread(
+        peers.getscu, port, taken, "QueryRetrieveLevel=STUDY", f"StudyInstanceUID={chosen.study_uid}"
+    )
+    for one in map(dcmread, sorted(taken.iterdir())):
+        assert (one.PatientID, one.AccessionNumber) == (person.patient_id, meant.number)
+        assert str(one.PatientName).endswith("实^查") and one.OriginalAttributesSequence
+    with reading(ward.engine) as connection:
+        again = exams.get(connection, chosen.id)
+    assert again.study_uid != chosen.study_uid and again.images == "none"
