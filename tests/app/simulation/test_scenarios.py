@@ -30,7 +30,7 @@ from filmless.app.index import open_index
 from filmless.app.settings import Settings, load
 from filmless.app.trail import open_trail
 from filmless.db.work import reading, writing
-from filmless.department import exams, orders, registration, tasks
+from filmless.department import exams, execution, orders, registration, tasks
 from filmless.department.identity import matching, merging, voiding
 from filmless.department.identity.unmatched import giving
 from filmless.department.identity_check import Shown
@@ -108,7 +108,14 @@ def acquired(folder: Path, answer: Dataset, count: int) -> tuple[str, list[str]]
     return series_uid, uids
 
 
-def write_and_sign(ward: Ward, exam: int, findings: str, impression: str, prefix: str) -> int:
+def write_and_sign(
+    ward: Ward,
+    exam: int,
+    findings: str,
+    impression: str,
+    prefix: str,
+    images: list[dict[str, Any]] | None = None,
+) -> int:
     """A resident writes, an attending signs; the number of the report."""
     resident, attending = ward.account(f"{prefix}-res", Role.RES), ward.account(f"{prefix}-att", Role.ATT)
 
@@ -119,7 +126,7 @@ def write_and_sign(ward: Ward, exam: int, findings: str, impression: str, prefix
 
     claimed = post(resident, f"/exams/{exam}/claim")
     report = int(claimed["id"])
-    text = {"findings": findings, "impression": impression, "result": "positive"}
+    text = {"findings": findings, "impression": impression, "result": "positive", "images": images or []}
     sent = post(resident, f"/reports/{report}/submit", changes=claimed["changes"], content=text)
     refused = resident.post(f"/reports/{report}/review", json={"changes": sent["changes"]})
     assert refused.status_code == 403
@@ -182,6 +189,56 @@ async def test_an_outpatient_from_order_to_report(ward: Ward, tmp_path: Path) ->
     (tmp_path / "report.pdf").write_bytes(pdf.content)
     words = peers.run("pdftotext", tmp_path / "report.pdf", "-").output
     assert "㐂𠮷龘" in words.replace("\n", "") and "脑出血" in words and exam.number in words
+
+
+async def test_an_inpatient_whose_device_knows_no_worklist(ward: Ward, tmp_path: Path) -> None:
+    """Scenario 2: ultrasound of an inpatient under a Z number; started and finished by hand, nine objects sent under
+    number and ID alone, a report with pictures on paper."""
+    port = ward.server.dicom_port
+    technologist = ward.desk.acting("TEC")
+    with writing(ward.engine) as connection:
+        person = ward.desk.person(connection, "钱学礼", name_alphabetic="QIAN^XUELI")
+        new = NewOrder(person=person.id, patient_class="I", admission_number="ZY55")
+        arrival = registration.Arrival(station="US1", identity=Shown("wristband", "ZY55"))
+        _, (exam,) = registration.walk_in(
+            connection, new, (Wanted("US-ABD"),), ward.desk.acting("REG"), people.DESK, arrival
+        )
+        execution.start(connection, exam.id, technologist, people.DESK)
+    assert exam.number.startswith("Z")
+    # what was typed at the machine: no study of ours
+    told = Dataset()
+    told.PatientName, told.PatientID, told.AccessionNumber = "QIAN^XUELI", person.patient_id, exam.number
+    told.StudyInstanceUID = generate_uid()
+    series_uid, uids = acquired(tmp_path / "images", told, 9)
+    await asyncio.to_thread(peers.storescu, port, tmp_path / "images", aet="US1")
+
+    def arriving() -> bool:
+        with reading(ward.engine) as connection:
+            return exams.get(connection, exam.id).images != "none"
+
+    await asyncio.to_thread(peers.eventually, arriving, "images that found their exam", 60)
+    with writing(ward.engine) as connection:
+        execution.finish(connection, exam.id, technologist, count=9)
+    await asyncio.to_thread(ward.reach, exam.id, "E60")
+    pictures = [
+        {
+            "study_uid": str(told.StudyInstanceUID),
+            "series_uid": series_uid,
+            "sop_uid": uid,
+            "caption": f"图{at}",
+        }
+        for at, uid in enumerate(uids[:2], 1)
+    ]
+    report = await asyncio.to_thread(
+        write_and_sign, ward, exam.id, "胆囊内见强回声。", "胆囊结石。", "inpatient", pictures
+    )
+    clerk = ward.account("inpatient-flm", Role.FLM)
+    pdf = await asyncio.to_thread(clerk.get, f"/reports/{report}/pdf")
+    (tmp_path / "report.pdf").write_bytes(pdf.content)
+    listed = peers.run("pdfimages", "-list", tmp_path / "report.pdf").output
+    assert len([line for line in listed.splitlines() if " image " in line]) >= 2, listed
+    words = peers.run("pdftotext", tmp_path / "report.pdf", "-").output
+    assert "胆囊结石" in words and exam.number in words and "图2" in words
 
 
 async def test_an_emergency_that_has_a_name_in_the_end(ward: Ward, tmp_path: Path) -> None:
