@@ -2,7 +2,7 @@
 
     python -m bench                 everything, some 15 minutes on two cores
     python -m bench --quick         the same with few images, for development: figures mean little
-    python -m bench --only store    one part (store, find, retrieve, mixed, web, viewer)
+    python -m bench --only store    one part (store, find, retrieve, mixed, web, viewer, worklist)
 
 The sides take turns within each round, so that a machine that others use too slows all of them; figures are
 medians over the rounds. Compare within one run only.
@@ -22,6 +22,7 @@ from bench.report import Report
 from bench.sides import DURABILITY
 from bench.viewer import viewer_part
 from bench.web import web_part
+from bench.worklist import worklist_part
 
 PARTS = {
     "store": store_part,
@@ -30,6 +31,7 @@ PARTS = {
     "mixed": mixed_part,
     "web": web_part,
     "viewer": viewer_part,
+    "worklist": worklist_part,
 }
 
 

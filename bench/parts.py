@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pydicom
 
-from bench import find, retrieve, small, synthetic, viewer, web
+from bench import find, retrieve, small, synthetic, viewer, web, worklist
 from bench.memory import Sampler
 from bench.report import Report
 from bench.sides import Side, started
@@ -233,7 +233,7 @@ def wanted(plan: Plan, report: Report) -> list[tuple[str, str, bool]]:
         if part == FIND and side == "Filmless" and row.startswith(start) and row.endswith("median"):
             words = f"C-FIND of a patient at {plan.studies:,} studies: under 10 ms"
             rows.append((words, f"{figures[0]:.1f} ms", figures[0] < 10))
-    return rows + web.wanted(report) + viewer.wanted(report)
+    return rows + web.wanted(report) + viewer.wanted(report) + worklist.wanted(report)
 
 
 class Readers:
