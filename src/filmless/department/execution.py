@@ -97,6 +97,15 @@ def discontinue(
     return exam
 
 
+def protocol(
+    connection: Connection, exam_id: int, acting: Acting, *, protocol: str, seen: int | None = None
+) -> Exam:
+    """How it is to be made (T02); the words are before whoever makes it."""
+    exam = exams.get(connection, exam_id)
+    also = {"more": {**exam.more, "protocol": protocol}} if protocol else None
+    return exams.advance(connection, exam_id, "T02", acting, reason=protocol, also=also, seen=seen)
+
+
 def send_back(
     connection: Connection, exam_id: int, acting: Acting, *, reason: str, seen: int | None = None
 ) -> Exam:

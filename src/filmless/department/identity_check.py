@@ -61,6 +61,8 @@ class Verdict:
 
 
 _PASSED: Final = Verdict("")
+#: codes of errors that say that a check failed
+FAILED: Final = ("identity-failed", "document-elsewhere")
 
 
 _WORDS: Final = {
@@ -130,6 +132,31 @@ def record(
                 code="not-permitted",
             )
         override = acting.who.name
+    what = "identity checked" if verdict.passed else "identity check overridden"
+    _keep(connection, exam, stage, shown, verdict, acting, desk, what, override)
+    return verdict
+
+
+def keep_failure(
+    connection: Connection, exam: Exam, stage: Stage, shown: Shown, acting: Acting, desk: Desk
+) -> None:
+    """Write that a check failed and nothing came of it; the one that counts is still to be made."""
+    verdict = compare(connection, exam.person, shown, desk.document_key)
+    if not verdict.passed:
+        _keep(connection, exam, stage, shown, verdict, acting, desk, "identity check failed", "")
+
+
+def _keep(
+    connection: Connection,
+    exam: Exam,
+    stage: Stage,
+    shown: Shown,
+    verdict: Verdict,
+    acting: Acting,
+    desk: Desk,
+    what: str,
+    override: str,
+) -> None:
     numbered = shown.document in _NUMBERED and shown.number.strip()
     connection.execute(
         insert(identity_checks).values(
@@ -144,7 +171,6 @@ def record(
             by=acting.who.name[:80],
         )
     )
-    what = "identity checked" if verdict.passed else "identity check overridden"
     exams.note(
         connection,
         exam.id,
@@ -158,7 +184,6 @@ def record(
             **({"why": verdict.why} if verdict.why else {}),
         },
     )
-    return verdict
 
 
 _POLICY: Final[dict[Stage, str]] = {"registration": "identity", "exam": "identity_exam"}

@@ -1,8 +1,9 @@
 """What the page of an exam shows besides the exam itself."""
 
 from collections.abc import Sequence
+from typing import Any
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, Row, func, select
 
 from filmless.access.model import Principal
 from filmless.archive.tables import studies
@@ -10,7 +11,7 @@ from filmless.department.exams import Exam, may_go
 from filmless.department.exams.tickets import ACTIVE
 from filmless.department.states import ways
 from filmless.department.tables import exams as exam_rows
-from filmless.department.tables import tickets
+from filmless.department.tables import identity_checks, tickets
 
 
 def images_in(connection: Connection, study_uids: Sequence[str]) -> int:
@@ -43,3 +44,9 @@ def ticket_of(connection: Connection, exam_id: int) -> str:
         .order_by(tickets.c.id.desc())
     ).first()
     return f"{row.station}-{row.number}" if row is not None else ""
+
+
+def checks_of(connection: Connection, exam_id: int) -> Sequence[Row[Any]]:
+    """When and how it was made sure who it is: rows of `identity_checks`, the first one first."""
+    query = select(identity_checks).where(identity_checks.c.exam == exam_id).order_by(identity_checks.c.id)
+    return connection.execute(query.limit(200)).all()

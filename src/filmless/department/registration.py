@@ -73,9 +73,9 @@ def register(
         "admission_number": arrival.admission_number or asked.admission_number,
     }
     letter = exam.exam_class or arrival.exam_class or class_of(connection, asked.patient_class)
-    _check_needs(connection, letter, told)
+    check_needs(connection, letter, told)
     orders.change(connection, asked.id, told, acting)
-    _remember(connection, exam.person, told, acting)
+    remember(connection, exam.person, told, acting)
     exam = number(connection, exam, letter, acting, at=at)
     if arrival.identity is not None:
         identity_check.record(connection, exam, "registration", arrival.identity, acting, desk)
@@ -338,13 +338,14 @@ def _next(connection: Connection, letter: str, site: str, at: datetime | None) -
     return numbers.next_number(connection, letter, form, site=site, at=at)
 
 
-def _check_needs(connection: Connection, letter: str, told: Mapping[str, str]) -> None:
+def check_needs(connection: Connection, letter: str, told: Mapping[str, str]) -> None:
+    """Raises Conflict (code "number-needed") where a class of exams needs a number that is not told."""
     need = _NEEDS.get(str(class_words(connection, letter).get("needs", "")))
     if need is not None and not told[need[1]]:
         raise Conflict(f"An exam of class {letter} needs the {need[0]}.", code="number-needed")
 
 
-def _remember(connection: Connection, person: int, told: Mapping[str, str], acting: Acting) -> None:
+def remember(connection: Connection, person: int, told: Mapping[str, str], acting: Acting) -> None:
     """The numbers of the visit and the admission find the person from now on."""
     whom = persons.resolve(connection, person)
     new = [

@@ -418,6 +418,23 @@ export interface paths {
         patch: operations["change_exam"];
         trace?: never;
     };
+    "/exams/{exam}/accept-partial": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** What there is of a stopped exam is enough to be read */
+        post: operations["accept_partial"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/exams/{exam}/book": {
         parameters: {
             query?: never;
@@ -588,6 +605,24 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/exams/{exam}/move-images": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What of an exam can be moved to another, and where to */
+        get: operations["show_movable"];
+        put?: never;
+        /** Move images to the exam that they are of */
+        post: operations["move_images"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/exams/{exam}/no-show": {
         parameters: {
             query?: never;
@@ -599,6 +634,23 @@ export interface paths {
         put?: never;
         /** Did not come */
         post: operations["miss_exam"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/exams/{exam}/protocol": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Say how it is to be made */
+        post: operations["protocol_exam"];
         delete?: never;
         options?: never;
         head?: never;
@@ -650,6 +702,57 @@ export interface paths {
         put?: never;
         /** A report is wanted after all */
         post: operations["reopen_exam"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/exams/{exam}/repeat": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** A stopped exam is made again */
+        post: operations["repeat_exam"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/exams/{exam}/report-copies": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What can be handed out of an exam, and what was */
+        get: operations["list_exam_copies"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/exams/{exam}/send-back": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Not ready to be read: back to the device */
+        post: operations["send_exam_back"];
         delete?: never;
         options?: never;
         head?: never;
@@ -984,6 +1087,41 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/letterhead": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What stands on printed reports */
+        get: operations["show_letterhead"];
+        /** Write what stands on printed reports */
+        put: operations["keep_letterhead"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/letterhead/specimen": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How a report looks */
+        get: operations["show_specimen"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/links": {
         parameters: {
             query?: never;
@@ -1218,6 +1356,40 @@ export interface paths {
         put?: never;
         /** Order exams; with an arrival, register them at once */
         post: operations["order_exams"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/orders/{order}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /** Write more, or other, of what was asked for */
+        patch: operations["change_order"];
+        trace?: never;
+    };
+    "/orders/{order}/cancel": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Call off all of it that has not begun */
+        post: operations["cancel_order"];
         delete?: never;
         options?: never;
         head?: never;
@@ -2810,6 +2982,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/technologist/exams/{exam}/quality": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** How good its images are; with that they may be read */
+        post: operations["judge_images"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/technologist/exams/{exam}/record": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Contrast media and dose */
+        post: operations["record_making"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/technologist/exams/{exam}/reject": {
         parameters: {
             query?: never;
@@ -3798,6 +4004,22 @@ export interface components {
             station: string;
         };
         /**
+         * CallingOff
+         * @description Why nothing of it is to be done: a code of the department's list, or words.
+         */
+        CallingOff: {
+            /**
+             * Code
+             * @default
+             */
+            code: string;
+            /**
+             * Reason
+             * @default
+             */
+            reason: string;
+        };
+        /**
          * CandidateWords
          * @description An exam that images may be of.
          */
@@ -4083,6 +4305,51 @@ export interface components {
             study_date: string;
             /** Study Description */
             study_description: string;
+        };
+        /**
+         * ContrastWords
+         * @description One administration of a contrast medium.
+         */
+        ContrastWords: {
+            /** Agent */
+            agent: string;
+            /**
+             * Extravasation
+             * @default false
+             */
+            extravasation: boolean;
+            /**
+             * Lot
+             * @default
+             */
+            lot: string;
+            /**
+             * Ml
+             * @default 0
+             */
+            ml: number;
+            /**
+             * Note
+             * @default
+             */
+            note: string;
+            /**
+             * Rate
+             * @description ml/s; 0: not told.
+             * @default 0
+             */
+            rate: number;
+            /**
+             * Reaction
+             * @default none
+             * @enum {string}
+             */
+            reaction: "none" | "mild" | "moderate" | "severe";
+            /**
+             * Route
+             * @default
+             */
+            route: string;
         };
         /**
          * CopyWords
@@ -4685,6 +4952,46 @@ export interface components {
             studies: string[];
         };
         /**
+         * DoseWords
+         * @description Of the whole exam; null where not told.
+         */
+        DoseWords: {
+            /**
+             * Ctdi
+             * @description CTDIvol, mGy.
+             */
+            ctdi?: number | null;
+            /**
+             * Dap
+             * @description dGy·cm².
+             */
+            dap?: number | null;
+            /**
+             * Dlp
+             * @description mGy·cm.
+             */
+            dlp?: number | null;
+            /**
+             * Entrance
+             * @description mGy.
+             */
+            entrance?: number | null;
+            /** Exposures */
+            exposures?: number | null;
+            /** Films */
+            films?: number | null;
+            /**
+             * Fluoroscopy
+             * @description Seconds.
+             */
+            fluoroscopy?: number | null;
+            /**
+             * Glandular
+             * @description mGy.
+             */
+            glandular?: number | null;
+        };
+        /**
          * DraftIn
          * @description A draft to be kept.
          */
@@ -4840,6 +5147,19 @@ export interface components {
             who: string;
         };
         /**
+         * ExamCopies
+         * @description What can be handed out of an exam, and what was.
+         */
+        ExamCopies: {
+            /** Deliveries */
+            deliveries: components["schemas"]["DeliveryWords"][];
+            /**
+             * Report
+             * @description Number of its report; null where nothing of it is released.
+             */
+            report: number | null;
+        };
+        /**
          * ExamList
          * @description Exams; green channel and STAT first.
          */
@@ -4860,7 +5180,7 @@ export interface components {
          */
         ExamPage: {
             /** Checks */
-            checks: components["schemas"]["filmless__department__api__desk__CheckWords"][];
+            checks: components["schemas"]["filmless__department__api__words__CheckWords"][];
             exam: components["schemas"]["ExamWords"];
             /** History */
             history: components["schemas"]["LogWords"][];
@@ -4878,6 +5198,11 @@ export interface components {
             numbers: components["schemas"]["NumberWords"][];
             order: components["schemas"]["OrderWords"];
             person: components["schemas"]["PersonInPage"];
+            /**
+             * Protocol
+             * @description How it is to be made.
+             */
+            protocol: string;
             /**
              * Siblings
              * @description Other exams of the same order.
@@ -5552,7 +5877,7 @@ export interface components {
              * Kind
              * @enum {string}
              */
-            kind: "merge" | "link" | "change-id" | "match" | "images";
+            kind: "merge" | "link" | "change-id" | "match" | "images" | "move";
             /** Other */
             other: number | null;
             /** Other Name */
@@ -5576,6 +5901,19 @@ export interface components {
             exam: components["schemas"]["ExamWords"];
             /** Journal */
             journal: number;
+        };
+        /**
+         * ImagesMoved
+         * @description The exam that they are of, as it is now. `waiting`: they follow in a moment.
+         */
+        ImagesMoved: {
+            exam: components["schemas"]["ExamWords"];
+            /** Journal */
+            journal: number;
+            /** Objects */
+            objects: number;
+            /** Waiting */
+            waiting: boolean;
         };
         /**
          * Inbox
@@ -5806,6 +6144,27 @@ export interface components {
             until: string | null;
         };
         /**
+         * Judging
+         * @description What its maker says of the images.
+         */
+        Judging: {
+            /**
+             * Grade
+             * @enum {string}
+             */
+            grade: "A" | "B" | "C" | "waste";
+            /**
+             * Note
+             * @default
+             */
+            note: string;
+            /**
+             * Seen
+             * @description The exam's `changes` when it was looked at.
+             */
+            seen?: number | null;
+        };
+        /**
          * Kept
          * @description That a draft is kept.
          */
@@ -5921,6 +6280,56 @@ export interface components {
         LenientValues: {
             /** Values */
             values: components["schemas"]["LenientValue"][];
+        };
+        /**
+         * LetterheadIn
+         * @description What is to stand on reports.
+         */
+        LetterheadIn: {
+            /**
+             * Department En
+             * @default
+             */
+            department_en: string;
+            /**
+             * Department Zh
+             * @default
+             */
+            department_zh: string;
+            /**
+             * Hospital En
+             * @default
+             */
+            hospital_en: string;
+            /**
+             * Hospital Zh
+             * @default
+             */
+            hospital_zh: string;
+            /**
+             * Logo
+             * @description A PNG or JPEG picture, base64; empty: none; null: as before.
+             */
+            logo?: string | null;
+        };
+        /**
+         * LetterheadWords
+         * @description What stands on reports.
+         */
+        LetterheadWords: {
+            /** Department En */
+            department_en: string;
+            /** Department Zh */
+            department_zh: string;
+            /** Hospital En */
+            hospital_en: string;
+            /** Hospital Zh */
+            hospital_zh: string;
+            /**
+             * Logo
+             * @description A PNG or JPEG picture, base64; empty: none.
+             */
+            logo: string;
         };
         /**
          * Level
@@ -6208,6 +6617,11 @@ export interface components {
          * @description All master data; what is switched off is given too.
          */
         Master: {
+            /**
+             * People
+             * @description Those who have a name besides their account's.
+             */
+            people: components["schemas"]["PersonName"][];
             /** Places */
             places: components["schemas"]["DepartmentPlace"][];
             /**
@@ -6325,6 +6739,48 @@ export interface components {
             survivor_seen: number;
         };
         /**
+         * MovableSeries
+         * @description A series of an exam with images in use.
+         */
+        MovableSeries: {
+            /** Description */
+            description: string;
+            /** Images */
+            images: number;
+            /** Modality */
+            modality: string;
+            /** Number */
+            number: string;
+            /** Series Uid */
+            series_uid: string;
+            /** Study Uid */
+            study_uid: string;
+        };
+        /**
+         * MovePage
+         * @description What of an exam can be moved, where to, and what a move means for others.
+         */
+        MovePage: {
+            /**
+             * Being Read
+             * @description Somebody is reading its images, or has.
+             */
+            being_read: boolean;
+            /**
+             * Candidates
+             * @description Exams that they may be of, the likeliest first.
+             */
+            candidates: components["schemas"]["CandidateWords"][];
+            /**
+             * Copies
+             * @description How often images or reports of it left: sent, exported, printed, shared.
+             */
+            copies: number;
+            exam: components["schemas"]["ExamWords"];
+            /** Series */
+            series: components["schemas"]["MovableSeries"][];
+        };
+        /**
          * Moving
          * @description To another station.
          */
@@ -6336,6 +6792,33 @@ export interface components {
             seen?: number | null;
             /** Station */
             station: string;
+        };
+        /**
+         * MovingImages
+         * @description Which series are of which exam.
+         */
+        MovingImages: {
+            /**
+             * Despite
+             * @description Although somebody is reading the images or the other exam, or has.
+             * @default false
+             */
+            despite: boolean;
+            /** Reason */
+            reason: string;
+            /**
+             * Series Uids
+             * @description Empty: all of the study.
+             * @default []
+             */
+            series_uids: string[];
+            /** Study Uid */
+            study_uid: string;
+            /**
+             * To
+             * @description The exam that they are of.
+             */
+            to: number;
         };
         /**
          * NameToRead
@@ -6804,6 +7287,43 @@ export interface components {
             until: string;
         };
         /**
+         * OrderChange
+         * @description What is other than before; what is left out stays.
+         */
+        OrderChange: {
+            /** Admission Number */
+            admission_number?: string | null;
+            /** Bed */
+            bed?: string | null;
+            /** Cautions */
+            cautions?: {
+                [key: string]: string;
+            } | null;
+            /** Department */
+            department?: string | null;
+            /** Diagnosis */
+            diagnosis?: string | null;
+            /** History */
+            history?: string | null;
+            /** Patient Class */
+            patient_class?: ("O" | "I" | "E" | "P") | null;
+            /** Priority */
+            priority?: ("routine" | "urgent" | "stat") | null;
+            /** Purpose */
+            purpose?: string | null;
+            /**
+             * Reason
+             * @default
+             */
+            reason: string;
+            /** Requester */
+            requester?: string | null;
+            /** Visit Number */
+            visit_number?: string | null;
+            /** Ward */
+            ward?: string | null;
+        };
+        /**
          * OrderWords
          * @description An order.
          */
@@ -7014,6 +7534,18 @@ export interface components {
             unknown: boolean;
             /** Vip */
             vip: boolean;
+        };
+        /**
+         * PersonName
+         * @description What an account is called.
+         */
+        PersonName: {
+            /** Account */
+            account: string;
+            /** Name En */
+            name_en: string;
+            /** Name Zh */
+            name_zh: string;
         };
         /**
          * PersonPage
@@ -7458,6 +7990,47 @@ export interface components {
              * @description Performed steps that the device told of.
              */
             steps: number;
+        };
+        /**
+         * Protocol
+         * @description How it is to be made.
+         */
+        Protocol: {
+            /**
+             * Protocol
+             * @default
+             */
+            protocol: string;
+            /**
+             * Seen
+             * @description The exam's `changes` when it was looked at.
+             */
+            seen?: number | null;
+        };
+        /**
+         * QualityWords
+         * @description What its maker said of the images.
+         */
+        QualityWords: {
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** By */
+            by: string;
+            /**
+             * Grade
+             * @enum {string}
+             */
+            grade: "A" | "B" | "C" | "waste";
+            /** Note */
+            note: string;
+            /**
+             * Stale
+             * @description Images were added since.
+             */
+            stale: boolean;
         };
         /**
          * QuarantineList
@@ -7905,6 +8478,20 @@ export interface components {
              * @default
              */
             reason: string;
+            /**
+             * Seen
+             * @description The exam's `changes` when it was looked at.
+             */
+            seen?: number | null;
+        };
+        /**
+         * Recording
+         * @description With what it was made; what is null stays as it is.
+         */
+        Recording: {
+            /** Contrast */
+            contrast?: components["schemas"]["ContrastWords"][] | null;
+            dose?: components["schemas"]["DoseWords"] | null;
             /**
              * Seen
              * @description The exam's `changes` when it was looked at.
@@ -10770,6 +11357,19 @@ export interface components {
             via: "session" | "token";
         };
         /**
+         * Why
+         * @description Why it goes this way.
+         */
+        Why: {
+            /** Reason */
+            reason: string;
+            /**
+             * Seen
+             * @description The exam's `changes` when it was looked at.
+             */
+            seen?: number | null;
+        };
+        /**
          * Window
          * @description Centre and width, in the units of the image.
          */
@@ -10861,8 +11461,27 @@ export interface components {
             cautions: {
                 [key: string]: unknown;
             };
+            /**
+             * Checks
+             * @description When and how it was made sure who it is.
+             */
+            checks: components["schemas"]["filmless__department__api__words__CheckWords"][];
+            /**
+             * Contrast
+             * @description Null: nobody said; empty: none was given.
+             */
+            contrast: components["schemas"]["ContrastWords"][] | null;
+            /**
+             * Contrast Wanted
+             * @description The procedure takes a contrast medium: say which before it ends.
+             */
+            contrast_wanted: boolean;
             /** Diagnosis */
             diagnosis: string;
+            /** @description As it was typed. */
+            dose: components["schemas"]["DoseWords"];
+            /** @description As the device told. */
+            dose_told: components["schemas"]["DoseWords"];
             /** History */
             history: string;
             /**
@@ -10880,8 +11499,20 @@ export interface components {
              * @description Why it was verified although images were missing.
              */
             override: string;
+            /**
+             * Protocol
+             * @description How it is to be made.
+             */
+            protocol: string;
             /** Purpose */
             purpose: string;
+            /** @description What its maker says of the images. */
+            quality: components["schemas"]["QualityWords"] | null;
+            /**
+             * Quality Wanted
+             * @description Its maker has to look at the images before they are read.
+             */
+            quality_wanted: boolean;
             row: components["schemas"]["WorkRow"];
             /** Series */
             series: components["schemas"]["WorkSeries"][];
@@ -11087,7 +11718,7 @@ export interface components {
          * CheckWords
          * @description That somebody made sure who it is.
          */
-        filmless__department__api__desk__CheckWords: {
+        filmless__department__api__words__CheckWords: {
             /**
              * At
              * Format: date-time
@@ -14126,6 +14757,123 @@ export interface operations {
             };
         };
     };
+    accept_partial: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Number of the exam's row. */
+                exam: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Why"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExamWords"];
+                };
+            };
+            /** @description The request cannot be done as it is. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in, or the name, password or code is wrong. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account may not do this, or has to change its password first. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It clashes with what is there. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is no JSON. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is not understood. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many attempts. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not now; try again later. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     book_exam: {
         parameters: {
             query?: never;
@@ -15206,6 +15954,236 @@ export interface operations {
             };
         };
     };
+    show_movable: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Number of the exam's row. */
+                exam: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MovePage"];
+                };
+            };
+            /** @description The request cannot be done as it is. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in, or the name, password or code is wrong. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account may not do this, or has to change its password first. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It clashes with what is there. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is no JSON. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is not understood. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many attempts. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not now; try again later. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    move_images: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Number of the exam's row. */
+                exam: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["MovingImages"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ImagesMoved"];
+                };
+            };
+            /** @description The request cannot be done as it is. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in, or the name, password or code is wrong. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account may not do this, or has to change its password first. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It clashes with what is there. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is no JSON. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is not understood. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many attempts. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not now; try again later. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     miss_exam: {
         parameters: {
             query?: never;
@@ -15219,6 +16197,123 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["Plain"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExamWords"];
+                };
+            };
+            /** @description The request cannot be done as it is. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in, or the name, password or code is wrong. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account may not do this, or has to change its password first. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It clashes with what is there. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is no JSON. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is not understood. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many attempts. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not now; try again later. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    protocol_exam: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Number of the exam's row. */
+                exam: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Protocol"];
             };
         };
         responses: {
@@ -15622,6 +16717,325 @@ export interface operations {
             };
             /** @description The request is not understood. */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not now; try again later. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    repeat_exam: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Number of the exam's row. */
+                exam: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Why"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExamWords"];
+                };
+            };
+            /** @description The request cannot be done as it is. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in, or the name, password or code is wrong. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account may not do this, or has to change its password first. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It clashes with what is there. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is no JSON. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is not understood. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many attempts. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not now; try again later. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_exam_copies: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                exam: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExamCopies"];
+                };
+            };
+            /** @description The request cannot be done as it is. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing, or it is not for this account. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It is not possible as the exam or the report is now. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is not understood. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not now; try again later. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    send_exam_back: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Number of the exam's row. */
+                exam: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Why"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExamWords"];
+                };
+            };
+            /** @description The request cannot be done as it is. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in, or the name, password or code is wrong. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account may not do this, or has to change its password first. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It clashes with what is there. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is no JSON. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is not understood. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many attempts. */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -17668,6 +19082,257 @@ export interface operations {
             };
         };
     };
+    show_letterhead: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LetterheadWords"];
+                };
+            };
+            /** @description The request cannot be done as it is. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing, or it is not for this account. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It is not possible as the exam or the report is now. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is not understood. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not now; try again later. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    keep_letterhead: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["LetterheadIn"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The request cannot be done as it is. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing, or it is not for this account. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It is not possible as the exam or the report is now. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is not understood. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not now; try again later. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    show_specimen: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page about nobody. */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/pdf": unknown;
+                };
+            };
+            /** @description The request cannot be done as it is. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing, or it is not for this account. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It is not possible as the exam or the report is now. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is not understood. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not now; try again later. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     list_my_share_links: {
         parameters: {
             query?: {
@@ -19373,6 +21038,240 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Ordered"];
+                };
+            };
+            /** @description The request cannot be done as it is. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in, or the name, password or code is wrong. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account may not do this, or has to change its password first. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It clashes with what is there. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is no JSON. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is not understood. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many attempts. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not now; try again later. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    change_order: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Number of the order's row. */
+                order: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OrderChange"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["OrderWords"];
+                };
+            };
+            /** @description The request cannot be done as it is. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in, or the name, password or code is wrong. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account may not do this, or has to change its password first. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It clashes with what is there. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is no JSON. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is not understood. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many attempts. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not now; try again later. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    cancel_order: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Number of the order's row. */
+                order: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CallingOff"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExamWords"][];
                 };
             };
             /** @description The request cannot be done as it is. */
@@ -29704,6 +31603,240 @@ export interface operations {
         requestBody: {
             content: {
                 "application/json": components["schemas"]["Finishing"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExamWords"];
+                };
+            };
+            /** @description The request cannot be done as it is. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in, or the name, password or code is wrong. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account may not do this, or has to change its password first. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It clashes with what is there. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is no JSON. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is not understood. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many attempts. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not now; try again later. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    judge_images: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Number of the exam's row. */
+                exam: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Judging"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExamWords"];
+                };
+            };
+            /** @description The request cannot be done as it is. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in, or the name, password or code is wrong. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account may not do this, or has to change its password first. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It clashes with what is there. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is no JSON. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is not understood. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many attempts. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not now; try again later. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    record_making: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Number of the exam's row. */
+                exam: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Recording"];
             };
         };
         responses: {

@@ -8,7 +8,7 @@ import { SignIn } from '../access/SignIn'
 import { Problem } from '../api/problem'
 import { Boundary, ErrorNote } from './errors'
 import { NotFound } from './NotFound'
-import { places } from './places'
+import { isFor, places } from './places'
 import { usePreferencesReady } from './preferences'
 import { Shell } from './Shell'
 
@@ -47,7 +47,7 @@ export function Waiting() {
 /** The first page that is anything for whoever is signed in. */
 function Home() {
   const may = useMay()
-  const first = places.find((place) => !place.needs || place.needs.some((action) => may(action)))
+  const first = places.find((place) => isFor(place, may))
   return <Redirect to={first?.path ?? '/account'} replace />
 }
 
@@ -80,6 +80,7 @@ export function App() {
               <Route path="/view/:study" component={Viewer} />
               <Route path="/registration" component={Desk} />
               <Route path="/registration/new" component={Registration} />
+              <Route path="/exams" component={Desk} />
               <Route path="/exams/:exam" component={ExamSheet} />
               <Route path="/slips/:exam" component={Slip} />
               <Route path="/booking/:exam?" component={Booking} />

@@ -14,6 +14,8 @@ interface Props {
   /** Whether it is asked why, and has to be said. */
   reason?: 'needed' | 'wanted' | 'none'
   size?: string
+  /** Enter does it at once. */
+  quick?: boolean
   /** Whether the rest is filled in. */
   ready?: boolean
   close: () => void
@@ -77,6 +79,7 @@ export function Ask({ reason = 'needed', ready = true, ...props }: Props) {
             </Button>
             <Button
               type="submit"
+              data-autofocus={props.quick || undefined}
               color={props.grave ? 'red' : undefined}
               loading={busy}
               disabled={!ready || (reason === 'needed' && !why.trim())}

@@ -24,7 +24,7 @@ import { api, data } from '../api/client'
 import { language, LANGUAGES, setLanguage, type Language } from '../i18n'
 import { Alarms } from './Alarms'
 import { showError } from './errors'
-import { places } from './places'
+import { isFor, places } from './places'
 import classes from './Shell.module.css'
 import { useShortcutMap, useShortcuts } from './shortcuts'
 
@@ -96,7 +96,7 @@ export function Shell({ children }: { children: ReactNode }) {
 
 function usePlaces() {
   const may = useMay()
-  return places.filter((place) => !place.needs || place.needs.some((action) => may(action)))
+  return places.filter((place) => isFor(place, may))
 }
 
 function Navigation() {

@@ -1,4 +1,4 @@
-import { IconBolt, IconCalendarEvent, IconClipboardPlus, IconChartBar, IconInbox, IconHeartRateMonitor, IconListCheck, IconListSearch, IconReportMedical, IconSettings, IconUsersGroup, IconUserSearch, type Icon } from '@tabler/icons-react'
+import { IconBolt, IconCalendarEvent, IconClipboardList, IconClipboardPlus, IconChartBar, IconInbox, IconHeartRateMonitor, IconListCheck, IconListSearch, IconReportMedical, IconSettings, IconUsersGroup, IconUserSearch, type Icon } from '@tabler/icons-react'
 
 import type { Action } from '../access/session'
 import { inCharge } from './sections'
@@ -6,10 +6,12 @@ import { inCharge } from './sections'
 /** The pages that are reached from the bar at the top. */
 export interface Place {
   path: string
-  word: 'registration' | 'booking' | 'queue' | 'studies' | 'reading' | 'criticals' | 'inbox' | 'work' | 'tasks' | 'persons' | 'statistics' | 'administration'
+  word: 'registration' | 'exams' | 'booking' | 'queue' | 'studies' | 'reading' | 'criticals' | 'inbox' | 'work' | 'tasks' | 'persons' | 'statistics' | 'administration'
   icon: Icon
   /** Any of these actions; everybody where none is named. */
   needs?: Action[]
+  /** Not for whoever may do this: another place is theirs. */
+  unless?: Action
 }
 
 export const places: Place[] = [
@@ -21,6 +23,8 @@ export const places: Place[] = [
   { path: '/reading', word: 'reading', icon: IconReportMedical, needs: ['report'] },
   { path: '/criticals', word: 'criticals', icon: IconBolt, needs: ['raise-critical'] },
   { path: '/inbox', word: 'inbox', icon: IconInbox, needs: ['answer-critical'] },
+  // what was asked for and what came of it, for those who are not at the desk
+  { path: '/exams', word: 'exams', icon: IconClipboardList, needs: ['order', 'vet', 'hand-out', 'void'], unless: 'register' },
   {
     path: '/tasks',
     word: 'tasks',
@@ -31,3 +35,8 @@ export const places: Place[] = [
   { path: '/statistics', word: 'statistics', icon: IconChartBar, needs: ['statistics'] },
   { path: '/admin', word: 'administration', icon: IconSettings, needs: inCharge },
 ]
+
+export function isFor(place: Place, may: (action: Action) => boolean): boolean {
+  if (place.unless && may(place.unless)) return false
+  return !place.needs || place.needs.some(may)
+}

@@ -1,8 +1,8 @@
 /** The registration desk: whoever is expected, here, examined and finished today; scan, register, green channel. */
-import { ActionIcon, Button, Drawer, MultiSelect, SegmentedControl, Text, TextInput, Tooltip } from '@mantine/core'
+import { ActionIcon, Button, Drawer, MultiSelect, SegmentedControl, Text, TextInput } from '@mantine/core'
 import { useDebouncedValue, useMediaQuery } from '@mantine/hooks'
 import { keepPreviousData, useQuery, useQueryClient } from '@tanstack/react-query'
-import { IconAmbulance, IconBarcode, IconPlus, IconX } from '@tabler/icons-react'
+import { IconBarcode, IconPlus, IconX } from '@tabler/icons-react'
 import { useMemo, useRef, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { useLocation } from 'wouter'
@@ -16,8 +16,8 @@ import { useShortcuts } from '../app/shortcuts'
 import classes from './Department.module.css'
 import { DayField } from './DayField'
 import { ExamPanel } from './ExamPanel'
-import { GreenChannel } from './GreenChannel'
-import { ageOf, findExams, today, useMaster, wordsOfKind, type Listed, type View } from './model'
+import { GreenButton, GreenChannel } from './GreenChannel'
+import { ageOf, findExams, today, useMaster, usePlaceNames, wordsOfKind, type Listed, type View } from './model'
 import { Procedure, Stat, State } from './State'
 
 const VIEWS: View[] = ['expected', 'registered', 'examined', 'finished']
@@ -28,7 +28,9 @@ export default function Desk() {
   const [, navigate] = useLocation()
   const client = useQueryClient()
   const master = useMaster()
-  const [view, setView] = useState<View>('registered')
+  const place = usePlaceNames()
+  const making = t(may('register') ? 'department.desk.new' : 'department.desk.newOrder')
+  const [view, setView] = useState<View>(may('register') ? 'registered' : may('order') || may('vet') ? 'expected' : 'finished')
   const [day, setDay] = useState(today())
   const [typed, setTyped] = useState('')
   const [text] = useDebouncedValue(typed.trim(), 250)
@@ -58,6 +60,14 @@ export default function Desk() {
   const totals = counts.data?.totals
   const changed = () => void client.invalidateQueries({ queryKey: ['exams'] })
 
+  /** An exam of the green channel is there: it is shown. */
+  const opened = (exam: number) => {
+    changed()
+    setTyped('')
+    setView('registered')
+    setDay(today())
+    choose(exam)
+  }
   const scan = async () => {
     const wanted = typed.trim()
     if (!wanted) return
@@ -74,8 +84,9 @@ export default function Desk() {
 
   useShortcuts(t('department.desk.title'), [
     { keys: '/', words: t('department.desk.scan'), run: () => box.current?.select() },
-    { keys: 'n', words: t('department.desk.new'), run: () => may('register') && navigate('/registration/new') },
-    { keys: 'g', words: t('department.green.title'), run: () => may('green-channel') && setGreen(true) },
+    // the box for the scanner has the focus: with Alt they are heard there, too
+    ...['n', 'alt+n'].map((keys) => ({ keys, words: making, run: () => may('order') && navigate('/registration/new'), inText: keys !== 'n' })),
+    ...['g', 'alt+g'].map((keys) => ({ keys, words: t('department.green.title'), run: () => may('green-channel') && setGreen(true), inText: keys !== 'g' })),
     ...VIEWS.map((one, at) => ({
       keys: String(at + 1),
       words: t(`department.views.${one}`),
@@ -117,10 +128,10 @@ export default function Desk() {
         cell: ({ exam }) => moment(timeOf(exam, text ? 'all' : view)),
       },
       { id: 'class', title: t('department.patientClass'), width: 92, cell: (row) => t(`department.patientClasses.${row.patient_class as 'O'}`) },
-      { id: 'who', title: t('department.requester'), width: 150, cell: (row) => [row.order_department, row.ward, row.requester].filter(Boolean).join(' · ') },
+      { id: 'who', title: t('department.requester'), width: 150, cell: (row) => [place('department', row.order_department), place('ward', row.ward), row.requester].filter(Boolean).join(' · ') },
       { id: 'patient', title: t('department.patientId'), width: 130, cell: (row) => <span className={classes.number}>{row.patient_id}</span> },
     ],
-    [t, view, text],
+    [t, view, text, place],
   )
 
   const panel = chosen !== null && (
@@ -149,7 +160,11 @@ export default function Desk() {
           value={typed}
           onChange={(event) => setTyped(event.currentTarget.value)}
           onKeyDown={(event) => {
-            if (event.key === 'Escape') setTyped('')
+            if (event.key === 'Escape') {
+              // what was typed goes first, then the box gives the keyboard back
+              if (typed) setTyped('')
+              else event.currentTarget.blur()
+            }
             if (event.key === 'Enter') void scan()
             if (event.key === 'ArrowDown') document.querySelector<HTMLElement>('[role=grid]')?.focus()
           }}
@@ -182,17 +197,13 @@ export default function Desk() {
           clearable
         />
         <div className={classes.end}>
-          {may('register') && (
-            <Button leftSection={<IconPlus size={14} />} onClick={() => navigate('/registration/new')}>
-              {t('department.desk.new')}
+          {may('order') && (
+            <Button leftSection={<IconPlus size={14} />} title="Alt+N" onClick={() => navigate('/registration/new')}>
+              {making}
             </Button>
           )}
           {may('green-channel') && (
-            <Tooltip label={t('department.green.help')}>
-              <Button color="red" leftSection={<IconAmbulance size={15} />} onClick={() => setGreen(true)}>
-                {t('department.green.title')}
-              </Button>
-            </Tooltip>
+            <GreenButton ask={() => setGreen(true)} done={opened} />
           )}
         </div>
       </div>
@@ -232,18 +243,7 @@ export default function Desk() {
           {panel}
         </Drawer>
       )}
-      {green && (
-        <GreenChannel
-          close={() => setGreen(false)}
-          done={(exam) => {
-            changed()
-            setTyped('')
-            setView('registered')
-            setDay(today())
-            choose(exam)
-          }}
-        />
-      )}
+      {green && <GreenChannel close={() => setGreen(false)} done={opened} />}
     </div>
   )
 }

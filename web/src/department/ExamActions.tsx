@@ -1,5 +1,5 @@
 /** What can be done with an exam now, by whoever looks at it. */
-import { Button, Menu, Select, Stack } from '@mantine/core'
+import { Button, Checkbox, Menu, Select, Stack } from '@mantine/core'
 import { IconDots } from '@tabler/icons-react'
 import { useState } from 'react'
 import { useTranslation } from 'react-i18next'
@@ -12,10 +12,13 @@ import { showError } from '../app/errors'
 import { ChangeProcedure } from './ChangeProcedure'
 import classes from './Department.module.css'
 import { VoidExam } from '../patients/VoidExam'
+import { PrintReport } from '../reporting/Copies'
+import { ExamWay, ProtocolForm, REASONED, type Reasoned } from './ExamWays'
 import { nameOf, stationOptions, useMaster, wordsOfKind, type ExamPage } from './model'
+import { OrderForm } from './OrderForm'
 import { RegisterExam } from './RegisterExam'
 
-type Asking = 'void' | 'register' | 'cancel' | 'hold' | 'move' | 'procedure' | 'leave'
+type Asking = 'void' | 'register' | 'cancel' | 'hold' | 'move' | 'procedure' | 'leave' | 'protocol' | 'order' | Reasoned
 
 export function ExamActions({ page, changed }: { page: ExamPage; changed: () => void }) {
   const { t } = useTranslation()
@@ -37,11 +40,21 @@ export function ExamActions({ page, changed }: { page: ExamPage; changed: () => 
   const done = () => changed()
   const registers = may('register') && (can('T04') || can('T30A'))
   const books = may('book') && (can('T03') || can('T30') || (exam.state === 'E20' && can('T08')))
-  const waits = ['E00', 'E05', 'E10', 'E20', 'E30'].includes(exam.state)
+  const over = ['X10', 'X20', 'X40'].includes(exam.state)
+  /** Ways that take a reason -> whether they are open to whoever looks. */
+  const open: Record<Reasoned, boolean> = {
+    sendBack: can('T14') && (may('perform') || may('report')),
+    acceptPartial: can('T33') && (may('perform') || may('review')),
+    repeat: can('T34') && (may('perform') || may('register')),
+    closeWithout: can('T27') && may('review'),
+  }
+  const waits = WAITING.includes(exam.state)
 
   const more = [
     may('queue') && exam.state === 'E30' && can('T08') && { word: t('department.act.move'), run: () => setAsking('move') },
     (may('register') || may('perform')) && waits && { word: t('department.act.procedure'), run: () => setAsking('procedure') },
+    may('order') && !over && (waits || may('register')) && { word: t('department.act.changeOrder'), run: () => setAsking('order') },
+    ...REASONED.map((one) => open[one] && exam.state !== 'X30' && { word: t(`department.act.${one}`), run: () => setAsking(one) }),
     may('hold') && can('T06') && { word: t('department.act.hold'), run: () => setAsking('hold') },
     may('queue') && can('T07') && { word: t('department.act.leave'), run: () => setAsking('leave') },
     may('register') &&
@@ -61,6 +74,21 @@ export function ExamActions({ page, changed }: { page: ExamPage; changed: () => 
           {exam.state === 'E20' ? t('department.act.rebook') : t('department.act.book')}
         </Button>
       )}
+      {can('T02') && may('vet') && (
+        <Button variant={registers ? 'default' : 'filled'} onClick={() => setAsking('protocol')}>
+          {t('department.act.protocol')}
+        </Button>
+      )}
+      {/* what came of a stopped exam is decided here and now */}
+      {exam.state === 'X30' &&
+        REASONED.filter((one) => open[one]).map((one) => (
+          <Button key={one} variant="default" onClick={() => setAsking(one)}>
+            {t(`department.act.${one}`)}
+          </Button>
+        ))}
+      {can('T35') && may('review') && (
+        <Button onClick={() => void at(() => api.POST('/exams/{exam}/reopen-for-report', path))}>{t('department.act.reopen')}</Button>
+      )}
       {can('T06R') && may('hold') && (
         <Button onClick={() => void at(() => data(api.POST('/exams/{exam}/release', { ...path, body: { reason: '' } })))}>
           {t('department.act.release')}
@@ -71,6 +99,7 @@ export function ExamActions({ page, changed }: { page: ExamPage; changed: () => 
           {t('department.act.slip')}
         </Button>
       )}
+      {may('hand-out') && <PrintReport exam={exam} done={changed} />}
       {page.images > 0 && may('view') && (
         <Button variant="default" component={Link} href={`/view/${page.studies[0]}`}>
           {t('department.act.images')}
@@ -93,13 +122,18 @@ export function ExamActions({ page, changed }: { page: ExamPage; changed: () => 
         </Menu>
       )}
       {asking === 'register' && <RegisterExam page={page} close={() => setAsking(null)} done={done} />}
+      {asking === 'protocol' && <ProtocolForm page={page} close={() => setAsking(null)} done={done} />}
+      {asking === 'order' && <OrderForm page={page} close={() => setAsking(null)} done={done} />}
+      {REASONED.map((one) => asking === one && <ExamWay key={one} what={one} page={page} close={() => setAsking(null)} done={done} />)}
       {asking === 'procedure' && <ChangeProcedure page={page} close={() => setAsking(null)} done={done} />}
       {(asking === 'cancel' || asking === 'hold') && (
         <Because
           what={asking}
+          others={asking === 'cancel' ? page.siblings.filter((one) => WAITING.includes(one.state)).length : 0}
           close={() => setAsking(null)}
-          act={async (code, reason) => {
-            await data(api.POST(asking === 'cancel' ? '/exams/{exam}/cancel' : '/exams/{exam}/hold', { ...path, body: { code, reason, seen: exam.changes } }))
+          act={async (code, reason, whole) => {
+            if (whole) await data(api.POST('/orders/{order}/cancel', { params: { path: { order: page.order.id } }, body: { code, reason } }))
+            else await data(api.POST(asking === 'cancel' ? '/exams/{exam}/cancel' : '/exams/{exam}/hold', { ...path, body: { code, reason, seen: exam.changes } }))
             done()
           }}
         />
@@ -123,10 +157,21 @@ export function ExamActions({ page, changed }: { page: ExamPage; changed: () => 
   )
 }
 
-function Because({ what, close, act }: { what: 'cancel' | 'hold'; close: () => void; act: (code: string, reason: string) => Promise<unknown> }) {
+const WAITING = ['E00', 'E05', 'E10', 'E20', 'E30']
+
+interface BecauseProps {
+  what: 'cancel' | 'hold'
+  /** Exams of the same order that wait, too. */
+  others: number
+  close: () => void
+  act: (code: string, reason: string, whole: boolean) => Promise<unknown>
+}
+
+function Because({ what, others, close, act }: BecauseProps) {
   const { t } = useTranslation()
   const master = useMaster()
   const [code, setCode] = useState('')
+  const [whole, setWhole] = useState(false)
   return (
     <Ask
       title={t(`department.act.${what}`)}
@@ -136,7 +181,7 @@ function Because({ what, close, act }: { what: 'cancel' | 'hold'; close: () => v
       reason="wanted"
       ready={Boolean(code)}
       close={close}
-      act={(reason) => act(code, reason)}
+      act={(reason) => act(code, reason, whole)}
     >
       <Select
         label={t('department.reason')}
@@ -145,6 +190,7 @@ function Because({ what, close, act }: { what: 'cancel' | 'hold'; close: () => v
         onChange={(value) => setCode(value ?? '')}
         data-autofocus
       />
+      {others > 0 && <Checkbox label={t('department.wholeOrder', { count: others })} checked={whole} onChange={(event) => setWhole(event.currentTarget.checked)} />}
     </Ask>
   )
 }

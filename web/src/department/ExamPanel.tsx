@@ -9,9 +9,10 @@ import { ErrorNote } from '../app/errors'
 import { moment } from '../app/format'
 import { Facts, Section } from '../app/ListPage'
 import classes from './Department.module.css'
+import { Copies } from '../reporting/Copies'
 import { ExamActions } from './ExamActions'
 import { History } from './History'
-import { ageOf, personName, type ExamPage } from './model'
+import { ageOf, nameOf, personName, useMaster, usePlaceNames, type ExamPage } from './model'
 import { Procedure, Stat, State } from './State'
 
 export function useExam(exam: number) {
@@ -66,6 +67,7 @@ export function ExamPanel({ exam, changed, close, open }: Props) {
           ))}
         </Section>
       )}
+      <Copies exam={page.exam} done={() => void query.refetch()} />
       <Section
         title={t('department.history')}
         action={
@@ -108,6 +110,12 @@ export function Who({ page }: { page: ExamPage }) {
 
 export function ExamFacts({ page }: { page: ExamPage }) {
   const { t } = useTranslation()
+  const place = usePlaceNames()
+  const master = useMaster()
+  const stationName = (code: string) => {
+    const name = nameOf(master.data?.stations.find((one) => one.code === code))
+    return name && name !== code ? `${code} · ${name}` : code
+  }
   const { exam, order } = page
   const aliases = page.numbers.filter((one) => one.number !== exam.number).map((one) => one.number)
   const cautions = Object.entries(order.cautions).map(([name, value]) => {
@@ -118,16 +126,18 @@ export function ExamFacts({ page }: { page: ExamPage }) {
     <Facts
       facts={[
         [t('department.procedure'), <Procedure exam={exam} key="p" />],
-        [t('department.station'), [exam.station, page.ticket && t('department.ticket', { ticket: page.ticket })].filter(Boolean).join(' · ')],
+        [t('department.station'), [stationName(exam.station), page.ticket && t('department.ticket', { ticket: page.ticket })].filter(Boolean).join(' · ')],
         [t('department.booked'), exam.starts_at ? moment(exam.starts_at) : ''],
         [t('department.held'), exam.state === 'E05' ? (page.history.findLast((one) => one.transition === 'T06')?.reason ?? '') : ''],
+        [t('department.priority'), order.priority === 'routine' ? '' : t(`department.priorities.${order.priority as 'urgent'}`)],
         [t('department.patientClass'), t(`department.patientClasses.${order.patient_class as 'O'}`)],
         [t('department.visitNumber'), order.visit_number],
         [t('department.admissionNumber'), order.admission_number],
-        [t('department.requester'), [order.department, order.ward, order.bed, order.requester].filter(Boolean).join(' · ')],
+        [t('department.requester'), [place('department', order.department), place('ward', order.ward), order.bed, order.requester].filter(Boolean).join(' · ')],
         [t('department.diagnosis'), order.diagnosis],
         [t('department.clinicalHistory'), order.history],
         [t('department.purpose'), order.purpose],
+        [t('department.protocol'), page.protocol],
         [t('department.caution'), cautions.length ? <b key="c">{cautions.join('; ')}</b> : ''],
         [t('department.images'), t('department.imageCount', { count: page.images })],
         [t('department.aliases'), aliases.join(', ')],

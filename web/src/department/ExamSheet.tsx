@@ -6,13 +6,15 @@ import { useLocation, useParams } from 'wouter'
 
 import { ErrorNote } from '../app/errors'
 import { moment } from '../app/format'
-import { Dim, Item, Section } from '../app/ListPage'
+import { Dim, Section } from '../app/ListPage'
 import classes from './Department.module.css'
+import { Copies } from '../reporting/Copies'
 import { ExamActions } from './ExamActions'
 import { ExamFacts, useExam, Who } from './ExamPanel'
 import { History } from './History'
 import { MILESTONES, type ExamPage } from './model'
 import { Procedure, Stat, State } from './State'
+import { Checks } from './work/IdentityStep'
 
 export default function ExamSheet() {
   const { exam } = useParams<{ exam: string }>()
@@ -54,15 +56,9 @@ export default function ExamSheet() {
                 </div>
                 <Section title={t('department.identity.title')}>
                   {page.checks.length === 0 && <Dim>{t('department.identity.never')}</Dim>}
-                  {page.checks.map((one) => (
-                    <Item key={one.at}>
-                      <b>{one.passed ? t('department.identity.passed') : t('department.identity.overridden')}</b>
-                      {' · '}
-                      {t(`department.identity.stages.${one.stage as 'exam'}`)} · {t(`department.identity.${one.document as 'NI'}`)}
-                      <Dim>{[moment(one.at), one.by, one.reason].filter(Boolean).join(' · ')}</Dim>
-                    </Item>
-                  ))}
+                  <Checks checks={page.checks} />
                 </Section>
+                <Copies exam={page.exam} done={() => void query.refetch()} />
                 {page.siblings.length > 0 && (
                   <Section title={t('department.siblings')}>
                     {page.siblings.map((one) => (

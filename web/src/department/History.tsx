@@ -2,13 +2,14 @@ import { useTranslation } from 'react-i18next'
 
 import { moment } from '../app/format'
 import classes from './Department.module.css'
-import type { ExamPage } from './model'
+import { usePeople, type ExamPage } from './model'
 
 type Entry = ExamPage['history'][number]
 
 /** What happened to an exam, the newest first. */
 export function History({ entries }: { entries: Entry[] }) {
   const { t, i18n } = useTranslation()
+  const called = usePeople()
   const what = (one: Entry) => {
     const key = one.transition ? `department.transitions.${one.transition}` : `department.notes.${one.what}`
     return i18n.exists(key) ? t(key as 'department.transitions.T04') : one.what
@@ -28,7 +29,7 @@ export function History({ entries }: { entries: Entry[] }) {
             )}
             <br />
             <span className={classes.dim}>
-              {[one.by, t(`department.sources.${one.source as 'screen'}`), told(one)].filter(Boolean).join(' · ')}
+              {[called(one.by), t(`department.sources.${one.source as 'screen'}`), told(one)].filter(Boolean).join(' · ')}
             </span>
             {one.reason && (
               <>

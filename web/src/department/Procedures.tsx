@@ -1,5 +1,6 @@
 import { ActionIcon, SegmentedControl, Select } from '@mantine/core'
 import { IconX } from '@tabler/icons-react'
+import { useState } from 'react'
 import { useTranslation } from 'react-i18next'
 
 import classes from './Department.module.css'
@@ -11,9 +12,17 @@ export interface WantedProcedure {
 }
 
 /** What is asked for: one procedure after another, with its side and what has to be prepared. */
-export function Procedures({ wanted, set }: { wanted: WantedProcedure[]; set: (wanted: WantedProcedure[]) => void }) {
+interface Props {
+  wanted: WantedProcedure[]
+  set: (wanted: WantedProcedure[]) => void
+  /** Of the field in which a procedure is looked for. */
+  id: string
+}
+
+export function Procedures({ wanted, set, id }: Props) {
   const { t, i18n } = useTranslation()
   const master = useMaster()
+  const [typed, setTyped] = useState('')
   const words = wordsOfKind(master.data, 'procedure')
   const chosen = new Set(wanted.map((one) => one.procedure))
   return (
@@ -47,12 +56,20 @@ export function Procedures({ wanted, set }: { wanted: WantedProcedure[]; set: (w
         )
       })}
       <Select
-        key={wanted.length}
+        id={id}
+        searchValue={typed}
+        onSearchChange={setTyped}
         aria-label={t('department.procedure')}
         placeholder={t(wanted.length ? 'department.oneMore' : 'department.chooseProcedure')}
         data={procedureOptions(master.data).map((group) => ({ ...group, items: group.items.filter((item) => !chosen.has(item.value)) }))}
         value={null}
-        onChange={(value) => value && set([...wanted, { procedure: value, side: '' }])}
+        onChange={(value) => {
+          if (!value) return
+          set([...wanted, { procedure: value, side: '' }])
+          // after the field has written there what was chosen: the next one is asked for
+          setTimeout(() => setTyped(''))
+        }}
+        selectFirstOptionOnChange
         searchable
         maxDropdownHeight={320}
       />

@@ -13,7 +13,7 @@ import { wordsOf } from '../app/errors'
 import { useShortcuts } from '../app/shortcuts'
 import classes from './Department.module.css'
 import { identityBody, IdentityFields, NOT_CHECKED, type Identity } from './IdentityFields'
-import { nameOf, PATIENT_CLASSES, PRIORITIES, stationOptions, useMaster, wordsOfKind, type Person } from './model'
+import { PATIENT_CLASSES, placeOptions, PREGNANCIES, PRIORITIES, stationOptions, useMaster, wordsOfKind, type Person } from './model'
 import { PersonPick } from './PersonPick'
 import { Procedures, type WantedProcedure } from './Procedures'
 
@@ -33,6 +33,8 @@ const EMPTY = {
   allergies: '',
   implants: '',
 }
+
+const NEXT = 'wanted-procedure'
 
 export default function Registration() {
   const { t } = useTranslation()
@@ -54,13 +56,15 @@ export default function Registration() {
   const modalities = new Set(wanted.map((one) => words.find((word) => word.code === one.procedure)?.more.modality))
   const modality = modalities.size === 1 ? String([...modalities][0]) : ''
   const sided = wanted.every((one) => one.side || !words.find((word) => word.code === one.procedure)?.more.sides)
+  const home = may('register') ? '/registration' : '/exams'
+  const title = t(may('register') ? 'department.desk.new' : 'department.desk.newOrder')
   const ready = person !== null && wanted.length > 0 && sided && !busy
 
-  const places = (kind: string) =>
-    (master.data?.places ?? [])
-      .filter((one) => one.kind === kind && one.active)
-      .map((one) => ({ value: one.code, label: nameOf(one, one.code) }))
-
+  const pick = (one: Person | null) => {
+    setPerson(one)
+    // the keyboard goes on to what is asked next
+    if (one) setTimeout(() => document.getElementById(NEXT)?.focus())
+  }
   const submit = async () => {
     if (!ready) return
     setBusy(true)
@@ -94,9 +98,9 @@ export default function Registration() {
     }
   }
 
-  useShortcuts(t('department.desk.new'), [
-    { keys: 'ctrl+Enter', words: t('department.act.register'), run: () => void submit(), inText: true },
-    { keys: 'Escape', words: t('app.actions.back'), run: () => navigate('/registration') },
+  useShortcuts(title, [
+    { keys: 'ctrl+Enter', words: t(here ? 'department.act.register' : 'department.act.order'), run: () => void submit(), inText: true },
+    { keys: 'Escape', words: t('app.actions.back'), run: () => navigate(home) },
   ])
 
   const text = (name: 'requester' | 'bed' | 'visit_number' | 'admission_number' | 'allergies' | 'implants', span: string, label: string, most = 64) => (
@@ -107,12 +111,12 @@ export default function Registration() {
     <div className={classes.sheet}>
       <div className={classes.sheetInner}>
         <div className={classes.head}>
-          <h1 className={classes.title}>{t('department.desk.new')}</h1>
+          <h1 className={classes.title}>{title}</h1>
         </div>
         <div className={classes.columns}>
           <div style={{ display: 'grid', gap: '0.75rem' }}>
-            <PersonPick person={person} pick={setPerson} />
-            <Procedures wanted={wanted} set={setWanted} />
+            <PersonPick person={person} pick={pick} />
+            <Procedures wanted={wanted} set={setWanted} id={NEXT} />
             <section className={classes.block}>
               <h2 className={classes.blockTitle}>
                 {t('department.arrival')}
@@ -161,10 +165,10 @@ export default function Registration() {
                 allowDeselect={false}
               />
               {text('requester', '3', t('department.requesterName'), 200)}
-              <Select className={classes.span3} label={t('department.requestingDepartment')} data={places('department')} value={fields.department || null} onChange={(value) => set({ department: value ?? '' })} searchable clearable />
+              <Select className={classes.span3} label={t('department.requestingDepartment')} data={placeOptions(master.data, 'department')} value={fields.department || null} onChange={(value) => set({ department: value ?? '' })} searchable selectFirstOptionOnChange clearable />
               {inpatient && (
                 <>
-                  <Select className={classes.span2} label={t('department.ward')} data={places('ward')} value={fields.ward || null} onChange={(value) => set({ ward: value ?? '' })} searchable clearable />
+                  <Select className={classes.span2} label={t('department.ward')} data={placeOptions(master.data, 'ward')} value={fields.ward || null} onChange={(value) => set({ ward: value ?? '' })} searchable selectFirstOptionOnChange clearable />
                   {text('bed', '2', t('department.bed'), 16)}
                 </>
               )}
@@ -184,7 +188,7 @@ export default function Registration() {
                 <Select
                   className={classes.span2}
                   label={t('department.cautions.pregnancy')}
-                  data={(['no', 'possible', 'yes', 'unknown'] as const).map((one) => ({ value: one, label: t(`department.pregnancies.${one}`) }))}
+                  data={PREGNANCIES.map((one) => ({ value: one, label: t(`department.pregnancies.${one}`) }))}
                   value={fields.pregnancy || null}
                   onChange={(value) => set({ pregnancy: value ?? '' })}
                   clearable
@@ -201,7 +205,7 @@ export default function Registration() {
               {failed.words}
             </Alert>
           )}
-          <Button variant="default" onClick={() => navigate('/registration')}>
+          <Button variant="default" onClick={() => navigate(home)}>
             {t('app.actions.cancel')}
           </Button>
           <Button onClick={() => void submit()} loading={busy} disabled={!ready}>

@@ -1,7 +1,7 @@
 /** The triage board: who waits where; call, pass over, let in, move to another station. */
 import { Button, Menu, MultiSelect, Text } from '@mantine/core'
 import { keepPreviousData, useQuery, useQueryClient } from '@tanstack/react-query'
-import { IconAmbulance, IconArrowsExchange, IconDots } from '@tabler/icons-react'
+import { IconArrowsExchange, IconDots } from '@tabler/icons-react'
 import { useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { useLocation } from 'wouter'
@@ -13,7 +13,7 @@ import { clockOf } from '../app/format'
 import { usePreference } from '../app/preferences'
 import { useShortcuts } from '../app/shortcuts'
 import desk from './Department.module.css'
-import { GreenChannel } from './GreenChannel'
+import { GreenButton, GreenChannel } from './GreenChannel'
 import { ageOf, findExams, nameOf, stationOptions, type Station, type Waiting } from './model'
 import { Procedure, Stat } from './State'
 import classes from './Triage.module.css'
@@ -90,9 +90,7 @@ export default function Triage() {
         />
         {may('green-channel') && (
           <div className={desk.end}>
-            <Button color="red" leftSection={<IconAmbulance size={15} />} onClick={() => setGreen(true)}>
-              {t('department.green.title')}
-            </Button>
+            <GreenButton ask={() => setGreen(true)} done={refresh} />
           </div>
         )}
       </div>

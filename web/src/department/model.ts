@@ -1,5 +1,6 @@
 /** Words and values of the department that several of its pages need. */
 import { useQuery } from '@tanstack/react-query'
+import { useMemo } from 'react'
 
 import { api, data } from '../api/client'
 import type { components } from '../api/schema'
@@ -23,6 +24,8 @@ export const PATIENT_CLASSES = ['O', 'I', 'E', 'P'] as const
 export const PRIORITIES = ['routine', 'urgent', 'stat'] as const
 export const DOCUMENTS = ['two-identifiers', 'NI', 'PPN', 'HC', 'wristband'] as const
 export type Document = (typeof DOCUMENTS)[number]
+
+export const PREGNANCIES = ['no', 'possible', 'yes', 'unknown'] as const
 
 /** Where an exam is between ordered and reported, in the order in which it goes. */
 export const MILESTONES = [
@@ -119,6 +122,30 @@ const ANY: Wish = { view: 'all', text: '', states: [], modalities: [], stations:
 
 export function findExams(wish: Partial<Wish>) {
   return data(api.POST('/exams/search', { body: { ...ANY, ...wish } }))
+}
+
+/** Places of a kind that are in use, to be chosen from. */
+export function placeOptions(master: Master | undefined, kind: string) {
+  return (master?.places ?? []).filter((one) => one.kind === kind && one.active).map((one) => ({ value: one.code, label: nameOf(one, one.code) }))
+}
+
+/** What people call a place: its name for its code; the code where nobody has named it. */
+export function usePlaceNames() {
+  const master = useMaster()
+  return useMemo(() => {
+    const names = new Map((master.data?.places ?? []).map((one) => [`${one.kind}/${one.code}`, nameOf(one, one.code)]))
+    return (kind: 'site' | 'department' | 'ward' | 'room', code: string) => names.get(`${kind}/${code}`) ?? code
+    // the names are in the reader's language
+  }, [master.data, language()])
+}
+
+/** What people are called, for the names of their accounts. */
+export function usePeople() {
+  const master = useMaster()
+  return useMemo(() => {
+    const names = new Map((master.data?.people ?? []).map((one) => [one.account, nameOf(one, one.account)]))
+    return (account: string) => names.get(account) ?? account
+  }, [master.data, language()])
 }
 
 /** Procedures that fit what is typed, in either language or by code. */

@@ -10,6 +10,7 @@ import { api, data } from '../api/client'
 import { ErrorNote } from '../app/errors'
 import { day, moment } from '../app/format'
 import { Dim, Facts, Item, Section } from '../app/ListPage'
+import { usePeople } from '../department/model'
 import { Procedure, State } from '../department/State'
 import { born, spaced, type Identifier, type Person, type PersonPage } from './model'
 import classes from './patients.module.css'
@@ -22,6 +23,7 @@ type Asking = 'edit' | 'add' | 'id' | 'merge' | 'link' | { end: Identifier } | {
 export function PersonPanel({ id, titled }: { id: number; titled: boolean }) {
   const { t } = useTranslation()
   const may = useMay()
+  const called = usePeople()
   const client = useQueryClient()
   const [asking, setAsking] = useState<Asking>(null)
   const query = useQuery({
@@ -84,7 +86,7 @@ export function PersonPanel({ id, titled }: { id: number; titled: boolean }) {
           [t('patients.phone'), person.phone],
           [t('patients.address'), person.address],
           [t('patients.status'), marks(t, person)],
-          [t('patients.changed'), t('patients.by', { at: moment(person.changed_at), name: person.changed_by })],
+          [t('patients.changed'), t('patients.by', { at: moment(person.changed_at), name: called(person.changed_by) })],
         ]}
       />
       <Section
@@ -160,8 +162,8 @@ export function PersonPanel({ id, titled }: { id: number; titled: boolean }) {
               {one.before && ` ${one.before}${one.kind === 'change-id' ? ` → ${one.after}` : ''}`}
               <Dim>{one.reason}</Dim>
               <Dim>
-                {t('patients.by', { at: moment(one.at), name: one.by })}
-                {one.undone_at && ` · ${t('patients.undone', { at: moment(one.undone_at), name: one.undone_by })}`}
+                {t('patients.by', { at: moment(one.at), name: called(one.by) })}
+                {one.undone_at && ` · ${t('patients.undone', { at: moment(one.undone_at), name: called(one.undone_by) })}`}
               </Dim>
             </Item>
           ))}

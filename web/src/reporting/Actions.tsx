@@ -11,6 +11,7 @@ import type { components } from '../api/schema'
 import { Ask } from '../app/Ask'
 import { showError, wordsOf } from '../app/errors'
 import { useShortcuts } from '../app/shortcuts'
+import { printReport } from './Copies'
 import { RaiseCritical } from './CriticalBox'
 import type { Editing } from './editing'
 import { nameOf, personNames, procedure, type Report } from './model'
@@ -112,9 +113,7 @@ export function Actions({ report, editing, reload }: Props) {
     })
   const print = async () => {
     try {
-      // the copy has a number; it is on the page, and on the list of what can be asked back
-      const made = await data(api.POST('/reports/{report}/print', { params: path, body: { kind: 'print' } }))
-      window.open(`/api/reports/${report.id}/pdf?delivery=${made.id}`, '_blank')
+      await printReport(report.id)
     } catch (error) {
       showError(error)
     }

@@ -9,6 +9,7 @@ import type { components } from '../api/schema'
 import { Ask } from '../app/Ask'
 import { ErrorNote, showError } from '../app/errors'
 import { moment } from '../app/format'
+import { usePeople } from '../department/model'
 import { either, type Report } from './model'
 
 type Critical = components['schemas']['CriticalItem']
@@ -33,6 +34,7 @@ export function CriticalBox({ report, reload }: { report: Report; reload: () => 
 export function CriticalNote({ critical, done }: { critical: Critical; done: () => void }) {
   const { t } = useTranslation()
   const client = useQueryClient()
+  const called = usePeople()
   const [asking, setAsking] = useState<Step | null>(null)
   const late = critical.due_at !== null && new Date(critical.due_at) < new Date() && ['raised', 'notified'].includes(critical.status)
   const last = critical.steps.at(-1)
@@ -43,7 +45,7 @@ export function CriticalNote({ critical, done }: { critical: Critical; done: () 
           {t(`reporting.critical.${critical.status}`)}
         </Badge>
         <Text size="xs">
-          {t('reporting.critical.raisedBy', { name: critical.raised_by, time: moment(critical.raised_at) })}
+          {t('reporting.critical.raisedBy', { name: called(critical.raised_by), time: moment(critical.raised_at) })}
           {critical.escalations > 0 && ` · ${t('reporting.critical.escalated', { count: critical.escalations })}`}
         </Text>
       </Group>

@@ -8,6 +8,7 @@ import type { components } from '../api/schema'
 import { moment } from '../app/format'
 import type { Column } from '../app/Grid'
 import { Dot, Facts, ListPage } from '../app/ListPage'
+import { usePeople, usePlaceNames } from '../department/model'
 import { CriticalNote } from './CriticalBox'
 import { personNames, procedure } from './model'
 
@@ -16,6 +17,8 @@ type Critical = components['schemas']['CriticalItem']
 /** All critical results that the reader has to do with: the most urgent first. */
 export default function Criticals() {
   const { t } = useTranslation()
+  const place = usePlaceNames()
+  const called = usePeople()
   const [open, setOpen] = useState(true)
   const [chosen, choose] = useState<string | null>(null)
   const query = useQuery({
@@ -37,11 +40,11 @@ export default function Criticals() {
       { id: 'patient', title: t('reporting.patient'), width: 190, cell: (one) => personNames(one.about.person).filter(Boolean).join(' ') },
       { id: 'number', title: t('reporting.number'), width: 118, cell: (one) => one.about.number },
       { id: 'procedure', title: t('reporting.procedure'), width: 170, cell: (one) => procedure(one.about) },
-      { id: 'where', title: t('reporting.ward'), width: 110, cell: (one) => [one.about.ward, one.about.bed].filter(Boolean).join(' ') },
+      { id: 'where', title: t('reporting.ward'), width: 110, cell: (one) => [place('ward', one.about.ward), one.about.bed].filter(Boolean).join(' ') },
       { id: 'raised', title: t('reporting.critical.raised'), width: 130, cell: (one) => moment(one.raised_at) },
       { id: 'due', title: t('reporting.facts.due'), width: 130, cell: (one) => moment(one.due_at) },
     ],
-    [t],
+    [t, place],
   )
   return (
     <ListPage
@@ -61,7 +64,7 @@ export default function Criticals() {
         row && (
           <>
             <CriticalNote critical={row} done={() => void query.refetch()} />
-            <Facts facts={row.steps.map((one) => [moment(one.at), [t(`reporting.critical.${one.what}`), one.by, one.receiver, one.words].filter(Boolean).join(' · ')])} />
+            <Facts facts={row.steps.map((one) => [moment(one.at), [t(`reporting.critical.${one.what}`), called(one.by), one.receiver, one.words].filter(Boolean).join(' · ')])} />
           </>
         )
       }

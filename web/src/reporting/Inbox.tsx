@@ -9,6 +9,7 @@ import type { components } from '../api/schema'
 import { age, moment } from '../app/format'
 import type { Column } from '../app/Grid'
 import { ListPage } from '../app/ListPage'
+import { usePlaceNames } from '../department/model'
 import { CriticalNote } from './CriticalBox'
 import { personNames, procedure } from './model'
 import { PersonExams } from './PersonExams'
@@ -20,6 +21,7 @@ type Arrived = components['schemas']['InboxReport']
 export default function Inbox() {
   const { t } = useTranslation()
   const [, navigate] = useLocation()
+  const place = usePlaceNames()
   const [unread, setUnread] = useState(true)
   const [chosen, choose] = useState<string | null>(null)
   const query = useQuery({
@@ -60,14 +62,14 @@ export default function Inbox() {
         },
       },
       { id: 'age', title: t('reporting.age'), width: 78, cell: (one) => [one.person.sex && t(`reporting.sex.${one.person.sex}`), age(one.person.age)].filter(Boolean).join(' ') },
-      { id: 'ward', title: t('reporting.ward'), width: 90, cell: (one) => [one.ward, one.bed].filter(Boolean).join(' ') },
+      { id: 'ward', title: t('reporting.ward'), width: 90, cell: (one) => [place('ward', one.ward), one.bed].filter(Boolean).join(' ') },
       { id: 'modality', title: t('reporting.modality'), width: 56, cell: (one) => one.modality },
       { id: 'procedure', title: t('reporting.procedure'), width: 180, cell: (one) => procedure(one) },
       { id: 'result', title: t('reporting.result'), width: 96, cell: (one) => one.result && t(`reporting.results.${one.result}`) },
       { id: 'final', title: t('reporting.facts.final'), width: 130, cell: (one) => moment(one.final_at ?? one.changed_at) },
       { id: 'number', title: t('reporting.number'), width: 118, cell: (one) => one.number },
     ],
-    [t],
+    [t, place],
   )
   return (
     <div style={{ display: 'grid', gridTemplateRows: 'auto minmax(0, 1fr)', height: '100%' }}>
@@ -75,7 +77,7 @@ export default function Inbox() {
         {query.data?.criticals.map((one) => (
           <div key={one.id}>
             <div className={classes.dim}>
-              {[...personNames(one.about.person), one.about.number, procedure(one.about), one.about.ward, one.about.bed].filter(Boolean).join(' · ')}
+              {[...personNames(one.about.person), one.about.number, procedure(one.about), place('ward', one.about.ward), one.about.bed].filter(Boolean).join(' · ')}
             </div>
             <CriticalNote critical={one} done={() => void query.refetch()} />
           </div>

@@ -13,6 +13,7 @@ import { age, moment } from '../app/format'
 import { Grid, type Column } from '../app/Grid'
 import { usePreference } from '../app/preferences'
 import { useShortcuts } from '../app/shortcuts'
+import { usePeople, usePlaceNames } from '../department/model'
 import { Due } from './Due'
 import { personNames, procedure, type Item, type Queue } from './model'
 import classes from './ReadingList.module.css'
@@ -27,6 +28,8 @@ export default function ReadingList() {
   const session = useSession()
   const client = useQueryClient()
   const [, navigate] = useLocation()
+  const place = usePlaceNames()
+  const called = usePeople()
   const [queue, setQueue] = usePreference<Queue>('reading.queue', 'to-read')
   const [modality, setModality] = usePreference<string>('reading.modality', '')
   const [stat, setStat] = useState(false)
@@ -105,8 +108,8 @@ export default function ReadingList() {
               </Tooltip>
             )}
             {row.locked_by && row.locked_by !== session.account.name && (
-              <Tooltip label={t('reporting.lockedBy', { name: row.locked_by })}>
-                <IconLock size={13} aria-label={t('reporting.lockedBy', { name: row.locked_by })} />
+              <Tooltip label={t('reporting.lockedBy', { name: called(row.locked_by) })}>
+                <IconLock size={13} aria-label={t('reporting.lockedBy', { name: called(row.locked_by) })} />
               </Tooltip>
             )}
           </span>
@@ -133,11 +136,11 @@ export default function ReadingList() {
       { id: 'diagnosis', title: t('reporting.diagnosis'), width: 160, cell: (row) => row.diagnosis },
       { id: 'finished', title: t('reporting.finished'), width: 124, cell: (row) => moment(row.finished_at) },
       { id: 'state', title: t('reporting.state'), width: 88, cell: (row) => t(`reporting.states.${row.returned ? 'returned' : row.state}`) },
-      { id: 'people', title: t('reporting.people'), width: 120, cell: (row) => [row.author, row.reviewer].filter(Boolean).join(' → ') },
+      { id: 'people', title: t('reporting.people'), width: 120, cell: (row) => [row.author, row.reviewer].filter(Boolean).map(called).join(' → ') },
       { id: 'priors', title: t('reporting.priors'), width: 62, end: true, cell: (row) => row.priors || '' },
-      { id: 'source', title: t('reporting.source'), width: 110, cell: (row) => [row.asked_by, row.ward, row.bed].filter(Boolean).join(' ') },
+      { id: 'source', title: t('reporting.source'), width: 110, cell: (row) => [place('department', row.asked_by), place('ward', row.ward), row.bed].filter(Boolean).join(' ') },
     ],
-    [t, now, session.account.name],
+    [t, now, session.account.name, place, called],
   )
 
   return (

@@ -4,8 +4,10 @@ import { useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { Link } from 'wouter'
 
+import { useMay } from '../access/session'
 import { age, moment } from '../app/format'
 import { Facts } from '../app/ListPage'
+import { usePlaceNames } from '../department/model'
 import { Actions } from './Actions'
 import { CriticalBox } from './CriticalBox'
 import { useEditing, type Editing } from './editing'
@@ -147,6 +149,8 @@ function Kept({ editing, report, editable }: { editing: Editing; report: Report;
 
 function Request({ report }: { report: Report }) {
   const { t } = useTranslation()
+  const may = useMay()
+  const place = usePlaceNames()
   const exam = report.exams[0]!
   const cautions = Object.entries(report.request.cautions).filter(([, value]) => value !== '' && value !== null)
   return (
@@ -158,13 +162,14 @@ function Request({ report }: { report: Report }) {
         ...cautions.map(([name, value]): [string, string] => [t(`reporting.cautions.${name}`, name), String(value)]),
         [t('reporting.facts.priority'), t(`reporting.priority.${report.request.priority}`, report.request.priority)],
         [t('reporting.facts.requester'), exam.requester],
-        [t('reporting.facts.from'), [exam.asked_by, exam.ward, exam.bed].filter(Boolean).join(' ')],
+        [t('reporting.facts.from'), [place('department', exam.asked_by), place('ward', exam.ward), exam.bed].filter(Boolean).join(' ')],
         [t('reporting.facts.ordered'), moment(exam.ordered_at)],
         [t('reporting.facts.arrived'), moment(exam.arrived_at)],
         [t('reporting.facts.started'), moment(exam.started_at)],
         [t('reporting.facts.finished'), moment(exam.finished_at)],
         [t('reporting.facts.station'), exam.station],
         [t('reporting.facts.due'), moment(exam.due_at)],
+        [t('reporting.number'), may('persons') && <Link href={`/exams/${exam.id}`}>{exam.number}</Link>],
       ]}
     />
   )

@@ -11,7 +11,8 @@ from filmless.access.acting import Acting
 from filmless.access.api.words import At, Host, In, Line, Who
 from filmless.access.model import Action, permit
 from filmless.db.work import writing
-from filmless.department import booking, exams, identity_check, queue, registration, visibility
+from filmless.department import booking, exams, identity_check, queue, registration, tasks, visibility
+from filmless.department.api.checking import failures_kept
 from filmless.department.api.desk import desk_of
 from filmless.department.api.words import ArrivalWords, ExamId, ExamWords, Reason, ShownWords
 from filmless.department.exams import Exam
@@ -87,17 +88,19 @@ def router(given: Desk | None) -> APIRouter:
 
     @made.post("/register", summary="Somebody has come: number, worklist, ticket")
     def register_exam(exam: ExamId, body: Registering, who: Who, at: At, host: Host) -> ExamWords:
-        desk = desk_of(given)
-        return do(
-            at,
-            who,
-            host,
-            exam,
-            Action.REGISTER,
-            lambda connection, acting: registration.register(
-                connection, exam, acting, desk, body.arrival(), seen=body.seen
-            ),
-        )
+        desk, arrival = desk_of(given), body.arrival()
+        acting = at.acting(permit(who, Action.REGISTER), host)
+        with failures_kept(at, exam, "registration", arrival.identity, acting, desk):
+            return do(
+                at,
+                who,
+                host,
+                exam,
+                Action.REGISTER,
+                lambda connection, acting: registration.register(
+                    connection, exam, acting, desk, arrival, seen=body.seen
+                ),
+            )
 
     @made.post("/book", summary="Give it a time on a station, or another one")
     def book_exam(exam: ExamId, body: Booking, who: Who, at: At, host: Host) -> ExamWords:
@@ -199,11 +202,17 @@ def router(given: Desk | None) -> APIRouter:
         desk = desk_of(given)
         action = Action.REGISTER if body.stage == "registration" else Action.PERFORM
         acting = at.acting(permit(who, action), host)
-        with writing(at.engine) as connection:
+        shown = body.shown()
+        with (
+            failures_kept(at, exam, body.stage, shown, acting, desk),
+            writing(at.engine) as connection,
+        ):
             visibility.check(connection, acting.who, exam, action)
             verdict = identity_check.record(
-                connection, exams.get(connection, exam), body.stage, body.shown(), acting, desk
+                connection, exams.get(connection, exam), body.stage, shown, acting, desk
             )
+            if body.stage == "exam":
+                tasks.close_cause(connection, f"identity-unchecked:{exam}", acting.who, "checked")
             return Checked(
                 passed=verdict.passed, why=verdict.why, exam=ExamWords.of(exams.get(connection, exam))
             )

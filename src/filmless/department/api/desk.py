@@ -1,11 +1,11 @@
 """Orders and exams: ordering, registering, the green channel, lists, and the page of one exam."""
 
-from datetime import date, datetime
+from datetime import date
 from typing import Annotated, Literal
 
 from fastapi import APIRouter
 from pydantic import BaseModel, Field, StringConstraints
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection
 
 from filmless.access.api.words import At, Host, In, Line, Who
 from filmless.access.audit.model import Entry, Kind
@@ -14,6 +14,7 @@ from filmless.db.work import reading, writing
 from filmless.department import exams, lists, orders, page, registration, visibility
 from filmless.department.api.words import (
     ArrivalWords,
+    CheckWords,
     ExamId,
     ExamWords,
     ListedWords,
@@ -24,9 +25,9 @@ from filmless.department.api.words import (
     Text,
     Words,
 )
+from filmless.department.master import lists as known
 from filmless.department.model import Desk
 from filmless.department.orders import NewOrder, Wanted
-from filmless.department.tables import identity_checks
 from filmless.kit.errors import Defect
 from filmless.patients import persons
 
@@ -129,18 +130,6 @@ class PersonInPage(BaseModel):
     deceased: bool
 
 
-class CheckWords(BaseModel):
-    """That somebody made sure who it is."""
-
-    stage: str
-    document: str
-    passed: bool
-    override_by: str
-    reason: str
-    at: datetime
-    by: str
-
-
 class NumberWords(BaseModel):
     """A number by which an exam is found. `alias`: "" its own, "matched" before a match, "outside"."""
 
@@ -159,6 +148,7 @@ class ExamPage(BaseModel):
     images: int = Field(description="Objects in these studies.")
     siblings: list[ExamWords] = Field(description="Other exams of the same order.")
     checks: list[CheckWords]
+    protocol: str = Field(description="How it is to be made.")
     history: list[LogWords]
     may: list[str] = Field(description="Transitions that this account may make now; reasons of guards aside.")
     ticket: str = Field(description="The place in a queue, such as CT1-12; empty without one.")
@@ -189,12 +179,13 @@ def router(given: Desk | None) -> APIRouter:
         desk = desk_of(given)
         acting = at.acting(permit(who, Action.ORDER), host)
         values = body.model_dump(exclude={"procedures", "arrival"})
-        if not may(who, Action.REGISTER):
-            # who orders for himself is whose patient it is
-            values |= {"requested_by": who.name, "requester": body.requester or who.name}
-        new = NewOrder(**values)
         wanted = [Wanted(one.procedure, one.side) for one in body.procedures]
         with writing(at.engine) as connection:
+            if not may(who, Action.REGISTER):
+                # who orders for himself is whose patient it is
+                requester = body.requester or known.called(connection, who.name)
+                values |= {"requested_by": who.name, "requester": requester}
+            new = NewOrder(**values)
             if body.arrival is None:
                 order, found = orders.order(connection, new, wanted, acting, desk.settings)
             else:
@@ -259,9 +250,6 @@ def _page(connection: Connection, who: Principal, exam_id: int) -> ExamPage:
     exam = exams.get(connection, exam_id)
     person = persons.resolve(connection, exam.person)
     studies = exams.studies_of(connection, exam)
-    checks = connection.execute(
-        select(identity_checks).where(identity_checks.c.exam == exam_id).order_by(identity_checks.c.id)
-    )
     return ExamPage(
         exam=ExamWords.of(exam),
         person=PersonInPage(**{name: getattr(person, name) for name in PersonInPage.model_fields}),
@@ -272,9 +260,8 @@ def _page(connection: Connection, who: Principal, exam_id: int) -> ExamPage:
         studies=studies,
         images=page.images_in(connection, studies),
         siblings=[ExamWords.of(one) for one in page.siblings(connection, exam)],
-        checks=[
-            CheckWords(**{name: getattr(row, name) for name in CheckWords.model_fields}) for row in checks
-        ],
+        checks=[CheckWords.of(one) for one in page.checks_of(connection, exam_id)],
+        protocol=str(exam.more.get("protocol", "")),
         history=[LogWords.of(one) for one in exams.history(connection, exam_id)],
         may=page.open_ways(connection, who, exam),
         ticket=page.ticket_of(connection, exam_id),

@@ -62,12 +62,21 @@ class StaffWords(BaseModel):
     single_sign: bool
 
 
+class PersonName(BaseModel):
+    """What an account is called."""
+
+    account: str
+    name_zh: str
+    name_en: str
+
+
 class Master(BaseModel):
     """All master data; what is switched off is given too."""
 
     places: list[DepartmentPlace]
     stations: list[StationFull]
     words: list[WordWords]
+    people: list[PersonName] = Field(description="Those who have a name besides their account's.")
     staff: list[StaffWords] = Field(description="Only for who keeps master data.")
 
 
@@ -134,6 +143,10 @@ def router(_given: Desk | None) -> APIRouter:
                 places=[DepartmentPlace.model_validate(row._mapping) for row in lists.all_places(connection)],
                 stations=[StationFull.model_validate(row._mapping) for row in lists.all_stations(connection)],
                 words=[WordWords.model_validate(row._mapping) for row in lists.all_words(connection)],
+                people=[
+                    PersonName(account=account, name_zh=zh, name_en=en)
+                    for account, zh, en in (lists.all_names(connection) if may(who, Action.PERSONS) else [])
+                ],
                 staff=[StaffWords.model_validate(row._mapping) for row in lists.all_staff(connection)]
                 if may(who, Action.MASTER_DATA)
                 else [],

@@ -16,12 +16,14 @@ from filmless.department import (
     execution,
     lists,
     made_of,
+    page,
     transfer,
     visibility,
     worksheet,
 )
+from filmless.department.api.checking import failures_kept
 from filmless.department.api.desk import desk_of
-from filmless.department.api.words import ExamId, ExamWords
+from filmless.department.api.words import CheckWords, ExamId, ExamWords
 from filmless.department.api.work_words import (
     Because,
     Finishing,
@@ -82,15 +84,17 @@ def router(given: Desk | None, context: ArchiveWeb | None) -> APIRouter:
     @made.post("/exams/{exam}/start", summary="It begins, after it was made sure who it is")
     def start_exam(exam: ExamId, body: Starting, who: Who, at: At, host: Host) -> ExamWords:
         desk, identity = desk_of(given), body.identity.shown() if body.identity is not None else None
-        return do(
-            at,
-            who,
-            host,
-            exam,
-            lambda connection, acting: execution.start(
-                connection, exam, acting, desk, identity=identity, seen=body.seen
-            ),
-        )
+        acting = at.acting(permit(who, Action.PERFORM), host)
+        with failures_kept(at, exam, "exam", identity, acting, desk):
+            return do(
+                at,
+                who,
+                host,
+                exam,
+                lambda connection, acting: execution.start(
+                    connection, exam, acting, desk, identity=identity, seen=body.seen
+                ),
+            )
 
     @made.post("/exams/{exam}/finish", summary="It is made")
     def finish_exam(exam: ExamId, body: Finishing, who: Who, at: At, host: Host) -> ExamWords:
@@ -222,5 +226,7 @@ def _page(connection: Connection, principal: Principal, exam_id: int) -> WorkPag
         purpose=asked.purpose,
         cautions=dict(asked.cautions or {}),
         note=str(exam.more.get("note", "")),
+        protocol=str(exam.more.get("protocol", "")),
+        checks=[CheckWords.of(one) for one in page.checks_of(connection, exam_id)],
         override=str(exam.more.get("override", "")),
     )

@@ -138,6 +138,23 @@ class LogWords(BaseModel):
         return cls(**{name: getattr(one, name) for name in cls.model_fields})
 
 
+class CheckWords(BaseModel):
+    """That somebody made sure who it is."""
+
+    stage: str
+    document: str
+    passed: bool
+    override_by: str
+    reason: str
+    at: datetime
+    by: str
+
+    @classmethod
+    def of(cls, row: Any) -> "CheckWords":
+        """From a row of `identity_checks`."""
+        return cls(**{name: getattr(row, name) for name in cls.model_fields})
+
+
 class ShownWords(In):
     """What somebody showed to say who he is."""
 

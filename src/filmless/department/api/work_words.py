@@ -8,7 +8,13 @@ from pydantic import AwareDatetime, BaseModel, Field, StringConstraints
 from filmless.access.api.words import In, Line
 from filmless.department import lists, worksheet
 from filmless.department.api.tasks import TaskWords
-from filmless.department.api.words import ExamWords, ListedWords, Reason, ShownWords
+from filmless.department.api.words import (
+    CheckWords,
+    ExamWords,
+    ListedWords,
+    Reason,
+    ShownWords,
+)
 from filmless.department.worksheet import Row, Wish
 from filmless.kit.errors import Refused
 
@@ -111,6 +117,8 @@ class WorkPage(BaseModel):
     purpose: str
     cautions: dict[str, Any]
     note: str = Field(description="For whoever reads it.")
+    protocol: str = Field(description="How it is to be made.")
+    checks: list[CheckWords] = Field(description="When and how it was made sure who it is.")
     override: str = Field(description="Why it was verified although images were missing.")
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import time
 from typing import Any, Final
 
-from sqlalchemy import Connection, Row, Table, insert, select, update
+from sqlalchemy import Connection, Row, Table, insert, or_, select, update
 
 from filmless.access.account_tables import accounts
 from filmless.access.acting import Acting
@@ -48,13 +48,41 @@ def all_stations(connection: Connection, *, limit: int = 500) -> Sequence[Row[An
 
 
 def all_words(connection: Connection, *, limit: int = 5000) -> Sequence[Row[Any]]:
-    """Rows of `department_words`, kind by kind."""
-    return connection.execute(select(words).order_by(words.c.kind, words.c.id).limit(limit)).all()
+    """Rows of `department_words`, kind by kind; what others keep there is not among them."""
+    return connection.execute(
+        select(words).where(words.c.kind.in_(WORDS)).order_by(words.c.kind, words.c.id).limit(limit)
+    ).all()
 
 
 def all_staff(connection: Connection, *, limit: int = 2000) -> Sequence[Row[Any]]:
     """Rows of `staff`."""
     return connection.execute(select(staff).order_by(staff.c.account).limit(limit)).all()
+
+
+def all_names(connection: Connection, *, limit: int = 5000) -> list[tuple[str, str, str]]:
+    """(account, name in Chinese, in English) of whoever may appear on a screen: as staff has it, else as the account is
+    called."""
+    query = (
+        select(accounts.c.name, accounts.c.display_name, staff.c.name_zh, staff.c.name_en)
+        .outerjoin(staff, staff.c.account == accounts.c.name)
+        .where(or_(accounts.c.display_name != "", staff.c.account.is_not(None)))
+        .order_by(accounts.c.name)
+        .limit(limit)
+    )
+    return [
+        (row.name, row.name_zh or row.display_name, row.name_en or row.display_name)
+        for row in connection.execute(query)
+    ]
+
+
+def called(connection: Connection, account: str) -> str:
+    """What an account is called on paper and at consoles: in Chinese, else in English, else by its own name."""
+    row = connection.execute(
+        select(accounts.c.display_name, staff.c.name_zh, staff.c.name_en)
+        .outerjoin(staff, staff.c.account == accounts.c.name)
+        .where(accounts.c.name == account)
+    ).one_or_none()
+    return (row and (row.name_zh or row.display_name or row.name_en)) or account
 
 
 def put_place(

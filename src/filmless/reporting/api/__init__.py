@@ -5,6 +5,7 @@ from fastapi import APIRouter
 from filmless.archive.web.context import ArchiveWeb
 from filmless.reporting.api import (
     critical_routes,
+    letterhead_routes,
     looking_routes,
     person_routes,
     print_routes,
@@ -28,6 +29,7 @@ def router(context: ArchiveWeb | None, settings: ReportingSettings | None = None
         critical_routes,
         person_routes,
         print_routes,
+        letterhead_routes,
     ):
         made.include_router(part.router(desk))
     return made

@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Annotated, Any, Final, Literal
 
 from fastapi import APIRouter, Query, Request
-from pydantic import BaseModel
+from pydantic import BaseModel, Field
 from sqlalchemy import Connection
 from starlette.responses import Response
 
@@ -47,6 +47,13 @@ class DeliveryWords(BaseModel):
     status: Literal["out", "recalled", "returned"]
     at: datetime
     by: str
+
+
+class ExamCopies(BaseModel):
+    """What can be handed out of an exam, and what was."""
+
+    report: int | None = Field(description="Number of its report; null where nothing of it is released.")
+    deliveries: list[DeliveryWords]
 
 
 class DeliveryList(BaseModel):
@@ -149,6 +156,22 @@ def router(desk: Desk) -> APIRouter:
         def work(connection: Connection) -> DeliveryList:
             find.for_whom(connection, who, action, report)
             return DeliveryList(deliveries=[words(one) for one in deliveries.of_report(connection, report)])
+
+        return await desk.read(work)
+
+    @made.get("/exams/{exam}/report-copies", summary="What can be handed out of an exam, and what was")
+    async def list_exam_copies(principal: Caller, exam: Key) -> ExamCopies:
+        who = permit(principal, Action.HAND_OUT)
+
+        def work(connection: Connection) -> ExamCopies:
+            find.exam_for_whom(connection, who, Action.HAND_OUT, exam)
+            found = find.of_exam(connection, exam)
+            if found is None:
+                return ExamCopies(report=None, deliveries=[])
+            copies = deliveries.of_report(connection, found.id)
+            return ExamCopies(
+                report=found.id if found.released else None, deliveries=[words(one) for one in copies]
+            )
 
         return await desk.read(work)
 

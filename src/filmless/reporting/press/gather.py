@@ -1,6 +1,6 @@
 """What is printed of a report, gathered from the database."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -10,9 +10,10 @@ from filmless.department import exams as department
 from filmless.department.exams import Exam
 from filmless.department.tables import orders, places
 from filmless.kit.errors import Refused
-from filmless.reporting import find, writing
+from filmless.reporting import find, letterhead, writing
 from filmless.reporting.ages import age
 from filmless.reporting.find import Released
+from filmless.reporting.letterhead import Letterhead
 from filmless.reporting.model import WHOLE, Report, Revision, whole
 from filmless.reporting.persons import shown_name
 from filmless.reporting.press.layout import Addendum, Sheet
@@ -30,6 +31,20 @@ class Gathered:
     exams: tuple[Exam, ...]
     person: Any
     base: Revision | None
+    #: the picture beside the hospital's name; else the file that the sheet names
+    logo: bytes = b""
+
+
+def headed(gathered: Gathered, head: Letterhead) -> Gathered:
+    """Under this head; a name that it lacks is as it was."""
+    zh = gathered.sheet.language == "zh"
+    sheet = replace(
+        gathered.sheet,
+        hospital=(head.hospital_zh if zh else head.hospital_en) or gathered.sheet.hospital,
+        department=(head.department_zh if zh else head.department_en) or gathered.sheet.department,
+        logo=head.path,
+    )
+    return replace(gathered, sheet=sheet, logo=head.logo)
 
 
 def released_sheet(
@@ -110,13 +125,12 @@ def _sheet(
         name = people.get(account)
         return name.signed(language) if name else ""
 
-    return Gathered(
+    plain = Gathered(
         Sheet(
             language=language,
-            hospital=(settings.hospital_zh if zh else settings.hospital_en)
-            or _place(connection, "site", exam.site, zh=zh),
-            department=settings.department_zh if zh else settings.department_en,
-            logo=settings.logo,
+            hospital=_place(connection, "site", exam.site, zh=zh),
+            department="",
+            logo="",
             name=_name(person, zh=zh),
             sex=person.sex,
             age=age(person.birth_date, exam.finished_at or exam.started_at),
@@ -161,6 +175,7 @@ def _sheet(
         person,
         text.base if text else None,
     )
+    return headed(plain, letterhead.of(connection, settings))
 
 
 def _signed_at(connection: Connection, report: Report, text: Released | None) -> datetime | None:

@@ -23,6 +23,7 @@ from filmless.db.work import reading
 from filmless.dicom.rendering import Viewport, Window, Wish
 from filmless.kit import clock
 from filmless.kit.errors import FilmlessError, Refused, Unavailable
+from filmless.reporting.letterhead import suffix_of
 from filmless.reporting.press.gather import Gathered
 from filmless.reporting.press.layout import sheet_data
 
@@ -123,7 +124,7 @@ async def print_report(shelf: Shelf, gathered: Gathered, objects: Mapping[str, A
     """
     with folder_of(shelf) as folder:
         pictures, lost = await draw(shelf, gathered.images, folder)
-        sheet = replace(gathered.sheet, pictures=tuple(pictures), logo=_logo(gathered.sheet.logo, folder))
+        sheet = replace(gathered.sheet, pictures=tuple(pictures), logo=_logo(gathered, folder))
         task = {
             "folder": str(folder),
             "data": sheet_data(sheet),
@@ -139,8 +140,13 @@ async def print_report(shelf: Shelf, gathered: Gathered, objects: Mapping[str, A
         return Printed(pdf, tuple(answer["missing"]), lost, made)
 
 
-def _logo(path: str, folder: Path) -> str:
-    """The hospital's picture, copied beside the page; "" where there is none."""
+def _logo(gathered: Gathered, folder: Path) -> str:
+    """The hospital's picture, put beside the page; "" where there is none."""
+    if gathered.logo:
+        name = f"logo{suffix_of(gathered.logo)}"
+        (folder / name).write_bytes(gathered.logo)
+        return name
+    path = gathered.sheet.logo
     source = Path(path).expanduser() if path else None
     if (
         source is None

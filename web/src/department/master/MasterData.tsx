@@ -7,7 +7,7 @@ import { useTranslation } from 'react-i18next'
 
 import type { Column } from '../../app/Grid'
 import { Dot, Facts, ListPage } from '../../app/ListPage'
-import { nameOf, useMaster, type Master, type Word } from '../model'
+import { nameOf, useMaster, usePlaceNames, type Master, type Word } from '../model'
 import { PlaceForm } from './PlaceForm'
 import { StaffForm } from './StaffForm'
 import { hoursWords, StationForm } from './StationForm'
@@ -25,13 +25,14 @@ export default function MasterData() {
   const { t } = useTranslation()
   const client = useQueryClient()
   const query = useMaster()
+  const place = usePlaceNames()
   const [tab, setTab] = useState<Tab>('stations')
   const [chosen, choose] = useState<string | null>(null)
   const [editing, setEditing] = useState<Row | 'new' | null>(null)
 
   const rows = useMemo<Row[]>(() => (query.data ? rowsOf(query.data, tab) : []), [query.data, tab])
   const row = rows.find((one) => one.key === chosen)
-  const columns = useMemo(() => columnsOf(tab, t), [tab, t])
+  const columns = useMemo(() => columnsOf(tab, t, place), [tab, t, place])
   const done = () => void client.invalidateQueries({ queryKey: ['master'] })
   const close = () => setEditing(null)
   const edited = editing === 'new' || editing === null ? null : editing
@@ -112,7 +113,7 @@ function titleOf(row: Row): string {
 
 type Translate = ReturnType<typeof useTranslation>['t']
 
-function columnsOf(tab: Tab, t: Translate): Column<Row>[] {
+function columnsOf(tab: Tab, t: Translate, place: ReturnType<typeof usePlaceNames>): Column<Row>[] {
   const column = (id: string, title: string, width: number, cell: (row: Row['row']) => ReactNode): Column<Row> => ({
     id,
     title,
@@ -135,8 +136,8 @@ function columnsOf(tab: Tab, t: Translate): Column<Row>[] {
         en,
         column('modality', t('department.modality'), 80, (row) => ('modality' in row ? row.modality : '')),
         column('ae', t('department.master.ae'), 120, (row) => ('ae_title' in row ? row.ae_title : '')),
-        column('department', t('department.master.department'), 100, (row) => ('department' in row ? row.department : '')),
-        column('room', t('department.master.room'), 90, (row) => ('room' in row ? row.room : '')),
+        column('department', t('department.master.department'), 120, (row) => ('department' in row ? place('department', row.department) : '')),
+        column('room', t('department.master.room'), 100, (row) => ('room' in row ? place('room', row.room) : '')),
         column('hours', t('department.master.hours'), 400, (row) => ('hours' in row ? hoursWords(row.hours, t) : '')),
         active,
       ]
@@ -183,8 +184,8 @@ function columnsOf(tab: Tab, t: Translate): Column<Row>[] {
         code,
         zh,
         en,
-        column('site', t('department.master.site'), 90, (row) => ('site' in row ? row.site : '')),
-        column('department', t('department.master.department'), 100, (row) => ('department' in row ? row.department : '')),
+        column('site', t('department.master.site'), 110, (row) => ('site' in row ? place('site', row.site) : '')),
+        column('department', t('department.master.department'), 130, (row) => ('department' in row ? place('department', row.department) : '')),
         column('prefix', t('department.master.prefix'), 100, word('prefix')),
         active,
       ]
@@ -195,7 +196,7 @@ function columnsOf(tab: Tab, t: Translate): Column<Row>[] {
         en,
         column('title', t('department.master.jobTitle'), 120, (row) => ('title' in row ? row.title : '')),
         column('licence', t('department.master.licence'), 140, (row) => ('licence' in row ? row.licence : '')),
-        column('department', t('department.master.department'), 100, (row) => ('department' in row ? row.department : '')),
+        column('department', t('department.master.department'), 130, (row) => ('department' in row ? place('department', row.department) : '')),
         column('single', t('department.master.single'), 110, (row) => ('single_sign' in row && row.single_sign ? t('app.yes') : '')),
       ]
   }

@@ -6,13 +6,12 @@ import { useTranslation } from 'react-i18next'
 
 import { api, data } from '../../api/client'
 import { Ask } from '../../app/Ask'
-import { day } from '../../app/format'
-import { DOCUMENTS, nameOf, useMaster, wordsOfKind, type Document } from '../model'
-import { plainName, type Page } from './model'
-import classes from './Work.module.css'
+import { nameOf, useMaster, wordsOfKind } from '../model'
+import { Checks, IdentityStep, isAnswered, lastCheck, NOT_ASKED, shownBody, type Shown } from './IdentityStep'
+import type { Page } from './model'
 
 type Series = Page['series'][number]
-export type Plain = 'start' | 'finish' | 'stop' | 'verify' | 'sendBack' | 'more' | 'repeat' | 'acceptPartial'
+export type Plain = 'start' | 'check' | 'finish' | 'stop' | 'verify' | 'sendBack' | 'more' | 'repeat' | 'acceptPartial'
 export type Deed = { what: Plain } | { what: 'reject'; series: Series }
 
 interface Props {
@@ -25,6 +24,8 @@ export function Doing({ deed, ...props }: Props & { deed: Deed }) {
   switch (deed.what) {
     case 'start':
       return <Start {...props} />
+    case 'check':
+      return <Check {...props} />
     case 'finish':
       return <Finish {...props} />
     case 'stop':
@@ -40,7 +41,7 @@ export function Doing({ deed, ...props }: Props & { deed: Deed }) {
 
 function useTell(done: () => void) {
   const { t } = useTranslation()
-  return (what: 'start' | 'finish' | 'stop' | 'verify' | 'change' | 'reject') => {
+  return (what: 'start' | 'check' | 'finish' | 'stop' | 'verify' | 'change' | 'reject') => {
     notifications.show({ message: t(`work.done.${what}`), autoClose: 3_000 })
     done()
   }
@@ -49,43 +50,52 @@ function useTell(done: () => void) {
 function Start({ page, close, done }: Props) {
   const { t } = useTranslation()
   const tell = useTell(done)
-  const [document, setDocument] = useState<Document>('two-identifiers')
-  const [number, setNumber] = useState('')
-  const [fits, setFits] = useState(false)
-  const [despite, setDespite] = useState('')
-  const { listed } = page.row
-  const { exam } = listed
-  const numbered = document !== 'two-identifiers'
+  const before = lastCheck(page)
+  const known = before !== undefined && (before.passed || before.override_by !== '')
+  const [shown, setShown] = useState<Shown>(NOT_ASKED)
+  const { exam } = page.row.listed
   const act = async () => {
-    const identity = { document, number: number.trim(), fits: fits || numbered, despite: despite.trim() }
-    await data(
-      api.POST('/technologist/exams/{exam}/start', { params: { path: { exam: exam.id } }, body: { identity, seen: exam.changes } }),
-    )
+    const identity = known ? undefined : shownBody(shown)
+    await data(api.POST('/technologist/exams/{exam}/start', { params: { path: { exam: exam.id } }, body: { identity, seen: exam.changes } }))
     tell('start')
   }
-  const ready = numbered ? number.trim() !== '' || despite.trim() !== '' : fits || despite.trim() !== ''
+  const stops = !known && shown.fits === false && !shown.despite.trim()
   return (
-    <Ask title={t('work.startTitle')} text={t('work.startText')} word={t('work.startNow')} reason="none" ready={ready} close={close} act={act}>
-      <div className={classes.identity}>
-        <div className={classes.identityName}>{plainName(listed.name)}</div>
-        <div>{plainName(listed.name_alphabetic)}</div>
-        <div>
-          {[listed.sex && t(`department.sex.${listed.sex as 'M'}`), day(listed.birth_date), listed.patient_id].filter(Boolean).join(' · ')}
-        </div>
-      </div>
-      <Select
-        label={t('work.identity')}
-        data={DOCUMENTS.map((one) => ({ value: one, label: t(`work.documents.${one}`) }))}
-        value={document}
-        allowDeselect={false}
-        onChange={(value) => setDocument(value as Document)}
-      />
-      {numbered ? (
-        <TextInput label={t('work.documentNumber')} autoComplete="off" value={number} data-autofocus onChange={(event) => setNumber(event.currentTarget.value)} />
-      ) : (
-        <Checkbox label={t('work.fits')} checked={fits} data-autofocus onChange={(event) => setFits(event.currentTarget.checked)} />
-      )}
-      <TextInput label={t('work.despite')} disabled={fits && !numbered} maxLength={400} value={despite} onChange={(event) => setDespite(event.currentTarget.value)} />
+    <Ask
+      title={t('work.startTitle')}
+      text={known ? undefined : t('work.startText')}
+      word={t(stops ? 'work.keepFailure' : 'work.startNow')}
+      grave={stops}
+      quick={known}
+      reason="none"
+      ready={known || isAnswered(shown)}
+      close={close}
+      act={act}
+    >
+      {known ? <Checks checks={[before]} /> : <IdentityStep page={page} shown={shown} set={setShown} />}
+    </Ask>
+  )
+}
+
+/** Who it is, looked at for itself: before a device starts by itself, or after it has. */
+function Check({ page, close, done }: Props) {
+  const { t } = useTranslation()
+  const tell = useTell(done)
+  const [shown, setShown] = useState<Shown>(NOT_ASKED)
+  const { exam } = page.row.listed
+  const act = async () => {
+    try {
+      await data(api.POST('/exams/{exam}/identity', { params: { path: { exam: exam.id } }, body: { stage: 'exam', ...shownBody(shown) } }))
+    } catch (error) {
+      // that it did not fit is kept, and is shown behind the window
+      done()
+      throw error
+    }
+    tell('check')
+  }
+  return (
+    <Ask title={t('work.check')} text={t('work.startText')} word={t('work.keepCheck')} reason="none" ready={isAnswered(shown)} close={close} act={act}>
+      <IdentityStep page={page} shown={shown} set={setShown} />
     </Ask>
   )
 }

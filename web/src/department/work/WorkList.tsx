@@ -1,5 +1,5 @@
 /** Who waits at the devices, who is being examined, whose images are not complete; beside it what is done with an exam. */
-import { ActionIcon, Button, Drawer, Loader, MultiSelect, SegmentedControl, TextInput } from '@mantine/core'
+import { ActionIcon, Button, Drawer, Group, Loader, MultiSelect, SegmentedControl, TextInput } from '@mantine/core'
 import { useMediaQuery } from '@mantine/hooks'
 import { IconBarcode, IconClipboardCheck, IconX } from '@tabler/icons-react'
 import { keepPreviousData, useQuery } from '@tanstack/react-query'
@@ -7,13 +7,15 @@ import { useEffect, useMemo, useRef, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { Link } from 'wouter'
 
+import { useMay } from '../../access/session'
 import { api, data } from '../../api/client'
 import { ErrorNote } from '../../app/errors'
 import { moment } from '../../app/format'
 import { Grid, type Column } from '../../app/Grid'
 import { usePreference } from '../../app/preferences'
 import { useShortcuts } from '../../app/shortcuts'
-import { ageOf, stationOptions } from '../model'
+import { GreenButton, GreenChannel } from '../GreenChannel'
+import { ageOf, stationOptions, usePlaceNames } from '../model'
 import { Procedure, Stat, State } from '../State'
 import { inView, isMeant, plainName, sinceOf, VIEWS, type Row, type View } from './model'
 import { Images, Signs } from './Progress'
@@ -24,10 +26,13 @@ const NONE: Row[] = []
 
 export default function WorkList() {
   const { t } = useTranslation()
+  const may = useMay()
+  const place = usePlaceNames()
   const [view, setView] = usePreference<View>('work.view', 'now')
   const [stations, setStations] = usePreference<string[]>('work.stations', [])
   const [widths, setWidths] = usePreference<Record<string, number>>('columns.work', {})
   const [text, setText] = useState('')
+  const [green, setGreen] = useState(false)
   const [chosen, choose] = useState<number | null>(null)
   const narrow = useMediaQuery('(max-width: 62em)', false, { getInitialValueInEffect: false })
   const box = useRef<HTMLInputElement>(null)
@@ -55,6 +60,11 @@ export default function WorkList() {
       choose(found.listed.exam.id)
       box.current?.select()
     }
+  }
+  const opened = (exam: number) => {
+    setText('')
+    setView('now')
+    void query.refetch().then(() => choose(exam))
   }
   const gone = chosen !== null && query.isSuccess && !all.some((row) => row.listed.exam.id === chosen)
   useEffect(() => {
@@ -93,9 +103,9 @@ export default function WorkList() {
       { id: 'images', title: t('work.images'), width: 96, end: true, cell: (row) => <Images row={row} /> },
       { id: 'signs', title: '', width: 56, cell: (row) => <Signs row={row} /> },
       { id: 'since', title: t('work.since'), width: 128, cell: (row) => moment(sinceOf(row)) },
-      { id: 'from', title: t('department.requester'), width: 150, cell: ({ listed }) => [listed.order_department, listed.ward, listed.bed].filter(Boolean).join(' · ') },
+      { id: 'from', title: t('department.requester'), width: 150, cell: ({ listed }) => [place('department', listed.order_department), place('ward', listed.ward), listed.bed].filter(Boolean).join(' · ') },
     ],
-    [t],
+    [t, place],
   )
 
   const panel = chosen !== null && <WorkPanel key={chosen} exam={chosen} close={narrow ? undefined : () => choose(null)} />
@@ -144,9 +154,12 @@ export default function WorkList() {
             ),
           }))}
         />
-        <Button component={Link} href="/work/shift" className={classes.end} variant="default" leftSection={<IconClipboardCheck size={15} />}>
-          {t('work.shift.open')}
-        </Button>
+        <Group className={classes.end} gap="xs">
+          <Button component={Link} href="/work/shift" variant="default" leftSection={<IconClipboardCheck size={15} />}>
+            {t('work.shift.open')}
+          </Button>
+          {may('green-channel') && <GreenButton ask={() => setGreen(true)} done={opened} />}
+        </Group>
       </div>
       <div className={classes.list}>
         {query.isError ? (
@@ -168,6 +181,7 @@ export default function WorkList() {
           />
         )}
       </div>
+      {green && <GreenChannel close={() => setGreen(false)} done={opened} />}
       {panel && !narrow && (
         <aside className={classes.details} aria-label={t('admin.details')}>
           {panel}

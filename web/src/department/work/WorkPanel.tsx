@@ -14,13 +14,14 @@ import { Dim, Facts, Item, Section } from '../../app/ListPage'
 import { ageOf } from '../model'
 import { Procedure, Stat, State } from '../State'
 import { Doing, type Deed, type Plain } from './Doing'
+import { Checks, lastCheck } from './IdentityStep'
 import { plainName, type Page } from './model'
 import classes from './Work.module.css'
 
 /** What can be done with an exam, by its state; the first is what comes next. */
 const DEEDS: Record<string, Plain[]> = {
-  E30: ['start'],
-  E40: ['finish', 'stop'],
+  E30: ['start', 'check'],
+  E40: ['finish', 'stop', 'check'],
   E50: ['verify', 'more'],
   E60: ['sendBack', 'more'],
   X30: ['repeat', 'acceptPartial'],
@@ -71,6 +72,7 @@ export function WorkPanel({ exam, close }: { exam: number; close?: () => void })
         <State state={listed.exam.state} />
       </p>
       <Cautions page={page} />
+      <Unchecked page={page} />
       <div className={classes.actions}>
         {deeds.map((what, at) => (
           <Button key={what} variant={at === 0 ? 'filled' : 'default'} onClick={() => setDeed({ what })}>
@@ -85,6 +87,7 @@ export function WorkPanel({ exam, close }: { exam: number; close?: () => void })
       </div>
       <Facts
         facts={[
+          [t('department.protocol'), page.protocol && <b key="p">{page.protocol}</b>],
           [t('work.question'), page.purpose],
           [t('work.diagnosis'), page.diagnosis],
           [t('work.history'), page.history],
@@ -92,6 +95,11 @@ export function WorkPanel({ exam, close }: { exam: number; close?: () => void })
         ]}
       />
       <Transfer page={page} />
+      {page.checks.length > 0 && (
+        <Section title={t('department.identity.title')}>
+          <Checks checks={page.checks} />
+        </Section>
+      )}
       {page.series.length > 0 && (
         <Section title={t('work.series')}>
           {page.series.map((one) => (
@@ -129,6 +137,17 @@ export function WorkPanel({ exam, close }: { exam: number; close?: () => void })
       {deed && <Doing deed={deed} page={page} close={() => setDeed(null)} done={changed} />}
     </>
   )
+}
+
+/** Who lies there has to be made sure before it goes on, where the class of the exam asks for it. */
+function Unchecked({ page }: { page: Page }) {
+  const { t } = useTranslation()
+  const last = lastCheck(page)
+  const { state } = page.row.listed.exam
+  if (!['E30', 'E40'].includes(state) || last?.passed || last?.override_by) return null
+  const must = ['required', 'document'].includes(page.identity)
+  if (!must && !last) return null
+  return <div className={classes.cautions}>{t(last ? 'work.fitsNotYet' : 'work.mustCheck')}</div>
 }
 
 /** What could harm the patient; nothing where nothing is known. */

@@ -5,6 +5,7 @@ export const admin = {
   reasonOptional: 'Why (kept with the change)',
   sections: {
     department: 'Department',
+    letterhead: 'Head of reports',
     users: 'Users',
     devices: 'Devices',
     jobs: 'Background jobs',

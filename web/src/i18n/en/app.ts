@@ -1,6 +1,7 @@
 export const app = {
   name: 'Filmless',
   nav: {
+    exams: 'Exams',
     registration: 'Registration',
     booking: 'Bookings',
     queue: 'Triage',

@@ -8,6 +8,7 @@ export const admin: Words<typeof english> = {
   reasonOptional: '原因(可选,将随本次操作保存)',
   sections: {
     department: '科室设置',
+    letterhead: '报告抬头',
     users: '用户',
     devices: '设备',
     jobs: '后台任务',

@@ -4,6 +4,7 @@ import type { app as english } from '../en/app'
 export const app: Words<typeof english> = {
   name: 'Filmless',
   nav: {
+    exams: '检查申请',
     registration: '登记',
     booking: '预约',
     queue: '分诊',

@@ -1,0 +1,28 @@
+"""A check of identity that stopped what was wanted is kept all the same: who looked, at what, when."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from filmless.access.acting import Acting
+from filmless.access.api.words import At
+from filmless.db.work import writing
+from filmless.department import exams, identity_check
+from filmless.department.identity_check import Shown, Stage
+from filmless.department.model import Desk
+from filmless.kit.errors import Conflict
+
+
+@contextmanager
+def failures_kept(
+    at: At, exam: int, stage: Stage, shown: Shown | None, acting: Acting, desk: Desk
+) -> Iterator[None]:
+    """Around the transaction of a command with a check: what failed in it is written after it was undone."""
+    try:
+        yield
+    except Conflict as error:
+        if shown is not None and error.code in identity_check.FAILED:
+            with writing(at.engine) as connection:
+                identity_check.keep_failure(
+                    connection, exams.get(connection, exam), stage, shown, acting, desk
+                )
+        raise
