@@ -193,8 +193,8 @@ def _opener(side: str, page: Page, modality: str) -> Any:
         else page.get_by_text(modality, exact=True).first
     )
     row.wait_for()
-    page.wait_for_load_state("networkidle")
-    page.wait_for_timeout(2000)
+    # never idle: a list waits for news of its own all the time
+    page.wait_for_timeout(5000)
     if side == "Filmless":
         return row.dblclick
     row.click()

@@ -4,8 +4,10 @@ with a database of its own."""
 import itertools
 import os
 import shutil
+import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy import Engine
@@ -23,6 +25,41 @@ _numbers = itertools.count(1)
 def pytest_configure(config: pytest.Config) -> None:
     # set by whoever wants their files elsewhere
     os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(places.folder()))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def pynetdicom_waits_rightly() -> None:
+    """pynetdicom's reactor may take the answer that `send_c_store` waits for, when it was about to look for messages
+    at the moment in which it is told to pause. It looks again here, under a lock.
+    """
+    from pynetdicom import association
+
+    class Checkpoint(threading.Event):
+        def __init__(self, owner: association.Association) -> None:
+            super().__init__()
+            self._owner = owner
+            self._turn = threading.Lock()
+
+        def clear(self) -> None:
+            with self._turn:
+                super().clear()
+
+        def wait(self, timeout: float | None = None) -> bool:
+            while True:
+                super().wait(timeout)
+                with self._turn:
+                    if self.is_set() or timeout is not None:
+                        self._owner._is_paused = False
+                        return self.is_set()
+
+    begin = association.Association.__init__
+
+    def begun(self: association.Association, *args: Any, **more: Any) -> None:
+        begin(self, *args, **more)
+        self._reactor_checkpoint = Checkpoint(self)
+        self._reactor_checkpoint.set()
+
+    association.Association.__init__ = begun
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, delete, select, update
 from tests.archive.conftest import Put, ct
+from tests.peers import eventually
 
 from filmless.access.model import ENGINEER, SYSTEM, Principal
 from filmless.archive import integrity, ledger, purge, quarantine, rebuild, reject, settle
@@ -16,6 +17,7 @@ from filmless.archive.query.instances import instances_of
 from filmless.archive.store import Archive
 from filmless.archive.tables import instances, open_folders, rejections, series, studies, versions
 from filmless.archive.tables import quarantine as quarantine_table
+from filmless.db.events import events
 from filmless.db.work import reading, writing
 from filmless.kit.errors import Conflict, Refused
 
@@ -32,7 +34,8 @@ def seen(archive: Archive, principal: Principal = SYSTEM) -> list[str]:
 def everything(engine: Engine) -> dict[str, list[tuple[Any, ...]]]:
     """What the index says, without surrogate keys and the times at which its rows were made."""
     left_out = {"id", "patient", "study", "series", "version", "created_at", "changed_at", "last_arrival_at",
-                "verified_at", "generation", "settled_generation", "metadata_path"}  # fmt: skip
+                "verified_at", "generation", "settled_generation", "prepared_generation",
+                "metadata_path"}  # fmt: skip
     answer = {}
     with reading(engine) as connection:
         for table in (studies, series, instances, versions, quarantine_table, rejections):
@@ -286,6 +289,36 @@ def test_a_quiet_series_settles_and_reopens(archive: Archive, put: Put) -> None:
         ((_, newer),) = settle.due(connection, soon)
     assert newer > generation
     assert not settle.settle(archive.engine, archive.root, series_id, generation)
+
+
+def test_a_series_is_prepared_long_before_it_settles(archive: Archive, put: Put) -> None:
+    fill(put)
+    usual = ArchiveSettings(settle_seconds=60, prepare_seconds=0)
+    with reading(archive.engine) as connection:
+        # longer than it is quiet: what is waited for each image comes on top
+        assert settle.due_for_preparing(connection, ArchiveSettings(prepare_seconds=30)) == []
+    (series_id, generation) = eventually(lambda: _one(archive, usual), "the series is due for preparing")
+    assert settle.prepare(archive.engine, archive.root, series_id, generation)
+    with reading(archive.engine) as connection:
+        row = connection.execute(select(series)).one()
+        assert settle.due_for_preparing(connection, usual) == []
+        assert [one.kind for one in connection.execute(select(events)) if "settled" in one.kind] == []
+    assert (row.prepared_generation, row.settled_generation) == (generation, 0)
+    assert len(settle.read_metadata(archive.root.parent, row.metadata_path)) == 4
+    assert settle.settle(archive.engine, archive.root, series_id, generation)
+    with reading(archive.engine) as connection:
+        again = connection.execute(select(series)).one()
+        told = [one.kind for one in connection.execute(select(events)) if "settled" in one.kind]
+    assert again.metadata_path == row.metadata_path
+    assert told == ["series-settled"]
+    put(ct(SOPInstanceUID="1.2.3.1.1.5"))
+    assert not settle.prepare(archive.engine, archive.root, series_id, generation)
+    assert eventually(lambda: _one(archive, usual), "it is due again")[1] > generation
+
+
+def _one(archive: Archive, settings: ArchiveSettings) -> tuple[int, int] | None:
+    with reading(archive.engine) as connection:
+        return next(iter(settle.due_for_preparing(connection, settings)), None)
 
 
 def test_the_ledger_survives_a_line_cut_off_by_a_crash(tmp_path: Path) -> None:

@@ -241,9 +241,11 @@ def test_sigterm_ends_a_worker_soon(jobs, started):
 
 
 def test_the_list_is_newest_first_with_a_limit_and_filters(jobs, started):
-    made = [jobs.add("count", {}, device=device, queue="notices") for device in ("A1", "A2", "A1")]
-    for job_id in made:
-        over(jobs, job_id)
+    made = []
+    for device in ("A1", "A2", "A1"):
+        made.append(jobs.add("count", {}, device=device, queue="notices"))
+        # one after the other: which of one millisecond is the newest is not told
+        over(jobs, made[-1])
     assert [job.id for job in jobs.newest(device="A1")] == [made[2], made[0]]
     assert [job.id for job in jobs.newest(limit=1)] == [made[2]]
     assert {job.kind for job in jobs.newest(kind="third")} == {"third"}

@@ -124,7 +124,11 @@ def _bring_metadata(engine: Engine, source: Path, home: Path) -> None:
             connection.execute(
                 update(series)
                 .where(series.c.id == series_id)
-                .values(metadata_path="", settled_generation=series.c.generation - 1)
+                .values(
+                    metadata_path="",
+                    prepared_generation=series.c.generation - 1,
+                    settled_generation=series.c.generation - 1,
+                )
             )
 
 

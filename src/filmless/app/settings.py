@@ -150,6 +150,7 @@ _MAY_BE_ZERO = frozenset(
         ("retrieve", "read_ahead"),
         ("codecs", "memory"),
         ("archive", "settle_seconds"),
+        ("archive", "prepare_seconds"),
         ("archive", "minimum_free_bytes"),
         ("archive", "purge_after_days"),
         ("devices", "check_interval"),

@@ -118,21 +118,24 @@ class Settler:
         self._failed: dict[tuple[int, int], float] = {}
 
     def run_once(self) -> int:
-        """Settle what is due; returns how many series were."""
+        """Prepare and settle what is due; returns how many series were."""
         now = time.monotonic()
         self._failed = {key: until for key, until in self._failed.items() if until > now}
+        limit = 100 + len(self._failed)
         with reading(self._engine) as connection:
-            due = settle.due(connection, self._settings.archive, limit=100 + len(self._failed))
+            soon = settle.due_for_preparing(connection, self._settings.archive, limit=limit)
+            due = settle.due(connection, self._settings.archive, limit=limit)
         done = 0
-        for series_id, generation in due:
-            if (series_id, generation) in self._failed:
-                continue
-            try:
-                settle.settle(self._engine, self._settings.store, series_id, generation)
-                done += 1
-            except Exception:
-                log.exception("series %d cannot be settled", series_id)
-                self._failed[series_id, generation] = now + _SETTLE_RETRY
+        for step, found in ((settle.prepare, soon), (settle.settle, due)):
+            for series_id, generation in found:
+                if (series_id, generation) in self._failed:
+                    continue
+                try:
+                    step(self._engine, self._settings.store, series_id, generation)
+                    done += 1
+                except Exception:
+                    log.exception("series %d cannot be prepared", series_id)
+                    self._failed[series_id, generation] = now + _SETTLE_RETRY
         return done
 
 

@@ -13,8 +13,10 @@ class ArchiveSettings:
 
     #: another object under a known SOP Instance UID: "keep-first", "replace" or "quarantine"; a device may differ
     duplicates: str = "quarantine"
-    #: a series settles when nothing new has come for so many seconds
+    #: a series settles, and others are told, when nothing new has come for so many seconds
     settle_seconds: float = 30.0
+    #: what viewers read first of it is prepared when nothing new has come for so many seconds (long series: more)
+    prepare_seconds: float = 2.0
     #: below this much free space new objects are refused with A700; service resumes by itself above it
     minimum_free_bytes: int = 1 << 30
     #: files per folder of the store

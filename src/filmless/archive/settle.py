@@ -1,8 +1,9 @@
-"""A series settles when nothing new has come for a while: then what viewers read first is prepared.
+"""When nothing new has come to a series for a moment, what viewers read first is prepared; after a while it settles.
 
 For each series one file (archive/prepared.py) with its DICOM JSON, as WADO-RS metadata returns it (PS3.18 10.4), and
 the place of every frame in the stored files. The series row says for which generation of the series
-it was made; a later arrival raises the generation, and the series settles again.
+it was made; a later arrival raises the generation, and it is prepared again. That a series has settled is told to
+others (devices, routes), who want to hear of it once and not in every pause of the one who scans: it takes longer.
 """
 
 import gzip
@@ -30,6 +31,9 @@ from filmless.kit import clock, ids
 
 log = logging.getLogger(__name__)
 
+#: for each image of a series, so much longer is waited before it is prepared; seconds. Preparing takes a tenth of it
+_WAIT_FOR_EACH = 0.005
+
 
 def due(connection: Connection, settings: ArchiveSettings, *, limit: int = 100) -> list[tuple[int, int]]:
     """Series that have been quiet long enough and are not settled: (series id, generation)."""
@@ -48,7 +52,38 @@ def due(connection: Connection, settings: ArchiveSettings, *, limit: int = 100) 
     ]
 
 
-def settle(engine: Engine, root: Path, series_id: int, generation: int) -> bool:
+def due_for_preparing(
+    connection: Connection, settings: ArchiveSettings, *, limit: int = 100
+) -> list[tuple[int, int]]:
+    """Series that are quiet for the moment and not prepared: (series id, generation).
+
+    What is longer waits longer: a slow sender with many images must not have them all read after each.
+    """
+    now = clock.now()
+    rows = connection.execute(
+        select(series.c.id, series.c.generation, series.c.last_arrival_at, series.c.instance_count)
+        .where(
+            # of the few that have not settled
+            series.c.settled_generation < series.c.generation,
+            series.c.prepared_generation < series.c.generation,
+            series.c.last_arrival_at <= now - timedelta(seconds=settings.prepare_seconds),
+        )
+        .order_by(series.c.last_arrival_at)
+        .limit(limit)
+    )
+    return [
+        (row.id, row.generation)
+        for row in rows
+        if now - row.last_arrival_at
+        >= timedelta(
+            seconds=min(
+                settings.settle_seconds, settings.prepare_seconds + row.instance_count * _WAIT_FOR_EACH
+            )
+        )
+    ]
+
+
+def prepare(engine: Engine, root: Path, series_id: int, generation: int) -> bool:
     """Prepare metadata and frame offsets of one series; idempotent.
 
     Returns False where the series changed since `generation`: it will be due again.
@@ -61,6 +96,8 @@ def settle(engine: Engine, root: Path, series_id: int, generation: int) -> bool:
         ).first()
         if row is None or row.generation != generation:
             return False
+        if row.prepared_generation == generation:
+            return True
         found = list(instances_in(connection, SYSTEM, series_id))
     relative = f"metadata/{ids.new_version_key()}.series"
     path = root.parent / relative
@@ -78,9 +115,38 @@ def settle(engine: Engine, root: Path, series_id: int, generation: int) -> bool:
         done = connection.execute(
             update(series)
             .where(series.c.id == series_id, series.c.generation == generation)
-            .values(settled_generation=generation, metadata_path=relative)
+            .values(prepared_generation=generation, metadata_path=relative)
+        )
+    stale = row.metadata_path if done.rowcount else relative
+    if stale:
+        (root.parent / stale).unlink(missing_ok=True)
+    return bool(done.rowcount)
+
+
+def settle(engine: Engine, root: Path, series_id: int, generation: int) -> bool:
+    """Prepare what is not prepared of a series, and tell that it has settled; idempotent.
+
+    Returns False where the series changed since `generation`: it will be due again.
+    """
+    if not prepare(engine, root, series_id, generation):
+        return False
+    with writing(engine) as connection:
+        done = connection.execute(
+            update(series)
+            .where(
+                series.c.id == series_id,
+                series.c.generation == generation,
+                series.c.prepared_generation == generation,
+                series.c.settled_generation < generation,
+            )
+            .values(settled_generation=generation)
         )
         if done.rowcount:
+            row = connection.execute(
+                select(series.c.series_uid, studies.c.study_uid)
+                .join(studies, studies.c.id == series.c.study)
+                .where(series.c.id == series_id)
+            ).one()
             events.record(
                 connection,
                 [
@@ -95,9 +161,6 @@ def settle(engine: Engine, root: Path, series_id: int, generation: int) -> bool:
                     )
                 ],
             )
-    stale = row.metadata_path if done.rowcount else relative
-    if stale:
-        (root.parent / stale).unlink(missing_ok=True)
     return bool(done.rowcount)
 
 

@@ -92,8 +92,10 @@ series = Table(
     #: arrivals are counted, so that work done for one count is known to be stale at the next
     Column("generation", Integer, nullable=False, default=0),
     Column("last_arrival_at", Moment, nullable=False),
-    #: the generation for which metadata and frame offsets were prepared; settled when equal to `generation`
+    #: the generation that was told of as settled; settled when equal to `generation`
     Column("settled_generation", Integer, nullable=False, default=0),
+    #: the generation for which metadata and frame offsets were prepared; never less than the settled one
+    Column("prepared_generation", Integer, nullable=False, default=0, server_default="0"),
     #: path of the prepared metadata (gzip'd DICOM JSON with frame offsets), "" before
     Column("metadata_path", String(255), nullable=False, default=""),
     UniqueConstraint("series_uid", "study"),

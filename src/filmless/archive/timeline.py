@@ -12,6 +12,7 @@ from sqlalchemy import ColumnElement, Connection, Select, and_, func, or_, selec
 
 from filmless.access.model import Action, Principal
 from filmless.archive.query import listing
+from filmless.archive.query.pictured import by_number
 from filmless.archive.query.visibility import in_force, seen, visible
 from filmless.archive.tables import attribute_values, instances, series, studies
 from filmless.dicom.sopclasses import STORAGE
@@ -224,13 +225,18 @@ class Studies:
             in_force("IMAGE", who, instances),
         )
         rows = connection.execute(
-            select(studies.c.study_uid, series.c.series_uid, series.c.modality, series.c.series_description)
+            select(
+                studies.c.study_uid,
+                series.c.series_uid,
+                series.c.series_number,
+                series.c.modality,
+                series.c.series_description,
+            )
             .join(studies, studies.c.id == series.c.study)
             .where(studies.c.study_uid.in_(study_uids), in_force("SERIES", who, series), pixels.exists())
-            .order_by(series.c.id)
         )
         found: dict[str, list[dict[str, str]]] = {}
-        for row in rows:
+        for row in sorted(rows, key=lambda row: (by_number(row.series_number), row.series_uid)):
             kept = found.setdefault(row.study_uid, [])
             if len(kept) < _PICTURES:
                 kept.append(

@@ -82,7 +82,7 @@ def _series(
         statement = statement.where(instances.c.sop_instance_uid == sop_uid)
     grouped = statement.group_by(series.c.id, series.c.modality, series.c.series_number)
     rows = connection.execute(grouped).all()
-    return [(row[0], row[1], row[2]) for row in sorted(rows, key=lambda row: (_number(row[3]), row[0]))]
+    return [(row[0], row[1], row[2]) for row in sorted(rows, key=lambda row: (by_number(row[3]), row[0]))]
 
 
 def _instances(connection: Connection, principal: Principal, series_id: int, sop_uid: str) -> list[_Row]:
@@ -101,7 +101,7 @@ def _instances(connection: Connection, principal: Principal, series_id: int, sop
         _Row(uid, number, bool(height), frames or 1, modality, arrival)
         for uid, number, height, frames, modality, arrival in connection.execute(statement)
     ]
-    return sorted(rows, key=lambda row: (_number(row.number), row.arrival))
+    return sorted(rows, key=lambda row: (by_number(row.number), row.arrival))
 
 
 def _joined(statement: Select[Any], principal: Principal) -> Select[Any]:
@@ -112,7 +112,7 @@ def _joined(statement: Select[Any], principal: Principal) -> Select[Any]:
     ).where(in_force("IMAGE", principal), seen(principal))
 
 
-def _number(text: str) -> tuple[bool, int]:
+def by_number(text: str) -> tuple[bool, int]:
     """For ordering: numbers by their value, what is none behind them."""
     try:
         return False, int(text)

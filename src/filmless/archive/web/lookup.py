@@ -84,8 +84,8 @@ class Lookup:
                 return None
         if not rows:
             return None
-        *columns, series_id, generation, settled, path, _ = rows[0]
-        return Found(StoredInstance(*columns), series_id, path if generation == settled else "")
+        *columns, series_id, generation, ready, path, _ = rows[0]
+        return Found(StoredInstance(*columns), series_id, path if generation == ready else "")
 
     def series(self, principal: Principal, study: str, series_uid: str = "") -> list[SeriesRow]:
         """The series of a study, or the one. For threads."""
@@ -100,10 +100,10 @@ class Lookup:
                 study_uid,
                 generation,
                 since,
-                path if generation == settled and not rejected else "",
+                path if generation == ready and not rejected else "",
                 bool(rejected),
             )
-            for row_id, uid, study_uid, generation, since, settled, path, rejected in rows
+            for row_id, uid, study_uid, generation, since, ready, path, rejected in rows
         ]
 
     def _sees(self, principal: Principal, study_id: int) -> bool:
@@ -158,7 +158,7 @@ def _expression(kind: str, principal: Principal) -> Select[Any]:
         .add_columns(
             series.c.id,
             series.c.generation,
-            series.c.settled_generation,
+            series.c.prepared_generation,
             series.c.metadata_path,
             studies.c.id,
         )
@@ -184,7 +184,7 @@ def _series(principal: Principal, *, one: bool) -> Select[Any]:
             studies.c.study_uid,
             series.c.generation,
             series.c.last_arrival_at,
-            series.c.settled_generation,
+            series.c.prepared_generation,
             series.c.metadata_path,
             rejected,
         )
