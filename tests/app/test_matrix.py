@@ -187,6 +187,8 @@ def _call(
         "id": "none",
         "key": "0" * 32,
         "secret": "A" * 43,
+        "token": "1-1-" + "0" * 24,
+        "order": "999999999",
         "name": {"!link": "0" * 32, "!account": "the-sec", "!nobody": "nobody-at-all"}.get(row["query"], "x"),
     }
     path = (prefix or row["path"]).format(**values)

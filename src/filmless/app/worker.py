@@ -48,11 +48,12 @@ from filmless.db.events import Event
 from filmless.db.work import reading, writing
 from filmless.department.arrivals import Arrivals
 from filmless.department.identity.following import Follower
+from filmless.department.no_shows import NoShows
 from filmless.devices import checks
 from filmless.devices import service as devices
 from filmless.devices.assigning import Assigner
 from filmless.exchange import journal
-from filmless.exchange.jobs import ExchangeJobs, Wish, notifications
+from filmless.exchange.jobs import ExchangeJobs, Wish, of_event
 from filmless.kit import clock
 from filmless.kit.errors import Conflict, FilmlessError
 from filmless.reporting.documents import Documents
@@ -65,7 +66,7 @@ log = logging.getLogger("filmless.app.worker")
 
 #: this process's place in the event log
 READER = "jobs"
-_KINDS = ("series-settled", "commitment-asked")
+_KINDS = ("series-settled", "commitment-asked", "images-moved")
 _EVENTS = 500
 #: events of other kinds are passed over in memory, and written off so many at a time
 _SKIP = 2000
@@ -106,7 +107,7 @@ class Relay:
             job_id = f"{commitment_jobs.COMMIT}-{device}-{event.seq}"
             yield Wish(commitment_jobs.COMMIT, {"id": commitment_id}, device, "notices", job_id)
         else:
-            yield from notifications(connection, event)
+            yield from of_event(connection, event)
 
 
 class Settler:
@@ -329,6 +330,8 @@ def work(settings: Settings, stop: threading.Event, *, poll: float = 1.0) -> Non
             stack.enter_context(_repeatedly("arrivals", poll, arrivals.run_once, stop))
             every = min(5.0, max(0.5, settings.department.transfer_seconds / 10))
             stack.enter_context(_repeatedly("transfer", every, arrivals.watch_once, stop))
+            no_shows = NoShows(engine, settings.department, trail)
+            stack.enter_context(_repeatedly("no-shows", 60.0, no_shows.run_once, stop))
             follower = Follower(engine, settings.store, trail, partial(_way_in, engine, settings, codecs))
             stack.enter_context(_repeatedly("identity", poll, follower.run_once, stop))
             stack.enter_context(_repeatedly("green", 60.0, follower.watch_once, stop))

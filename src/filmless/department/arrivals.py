@@ -45,7 +45,15 @@ _KINDS: Final = (
 _EVENTS: Final = 500
 _SKIP: Final = 2000
 #: states of an exam that is read or has been
-_READ: Final = (State.REPORTING, State.PRELIMINARY, State.IN_REVIEW, State.FINAL, State.CORRECTED)
+_READ: Final = (
+    State.REPORTING,
+    State.PRELIMINARY,
+    State.IN_REVIEW,
+    State.FINAL,
+    State.CORRECTED,
+    # nobody looks at it again by himself
+    State.CLOSED,
+)
 #: states in which no images were to come
 _NOT: Final = (State.REQUESTED, State.HELD, State.VETTED, State.CANCELLED, State.NO_SHOW, State.VOID)
 #: days for which images from elsewhere than our stations count as new

@@ -24,6 +24,10 @@ class DepartmentSettings:
     worklist_days: int = 7
     #: seconds without a new image after which the images of a device that tells of no end are taken for all
     quiet_seconds: float = 120.0
+    #: whoever makes images looks at them before they are ready to be read, and says how good they are
+    self_check: bool = False
+    #: hours after its booked time after which somebody has not come for an exam; 0: only a person says so
+    no_show_hours: float = 24.0
     #: seconds after the end of an exam in which its images have to come before somebody is told
     transfer_seconds: float = 300.0
 

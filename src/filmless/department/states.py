@@ -99,7 +99,8 @@ TRANSITIONS: Final[Mapping[str, Transition]] = {
         _way("T02", (S.REQUESTED,), S.VETTED, "ATT CHF RES TEC", "protocolled", system=True),
         _way("T03", (S.REQUESTED, S.VETTED), S.SCHEDULED, "REG CLI PAT", "booked"),
         _way("T04", (S.REQUESTED, S.VETTED, S.SCHEDULED), S.ARRIVED, "REG", "registered"),
-        _way("T05", (), S.ARRIVED, "REG TRI TEC CLI", "green channel"),
+        # a steward makes one for images that fit no exam (department/identity/unmatched)
+        _way("T05", (), S.ARRIVED, "REG TRI TEC CLI PAD", "green channel"),
         _way("T06", _WAITING, S.HELD, "REG TRI ATT CHF", "held", reason=True),
         _way("T06R", (S.HELD,), None, "REG TRI ATT CHF", "released"),
         _way("T07", (S.ARRIVED,), S.SCHEDULED, "REG TRI", "left again"),

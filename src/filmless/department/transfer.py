@@ -23,6 +23,7 @@ from filmless.department.tables import exams as exam_rows
 from filmless.department.tables import expected_instances, performed_step_exams, performed_steps
 from filmless.dicom.sopclasses import STORAGE
 from filmless.kit import clock
+from filmless.kit.errors import Conflict
 
 #: missing objects that an alarm names; their number is told in full
 _NAMED: Final = 200
@@ -175,6 +176,8 @@ def _acquired(
 ) -> Exam:
     if check.complete:
         tasks.close_cause(connection, cause(exam), SYSTEM, "all images have come")
+        if unchecked(exam, settings):
+            return _facet(connection, exam, "complete", acting)
         return exams.advance(
             connection, exam.id, "T13", acting, source="images", images="complete", detail=check.as_json()
         )
@@ -236,10 +239,25 @@ def cause(exam: Exam) -> str:
     return f"images-missing:{exam.id}"
 
 
+def unlooked(exam: Exam) -> bool:
+    """Whether whoever makes its images has not looked at them since they were made."""
+    at = str((exam.more.get("quality") or {}).get("at", ""))
+    return not at or (exam.finished_at is not None and datetime.fromisoformat(at) < exam.finished_at)
+
+
+def unchecked(exam: Exam, settings: DepartmentSettings) -> bool:
+    """Whether somebody has to look at the images before they are read: nobody has, where the department wants it, or
+    who did found them to be waste."""
+    if unlooked(exam):
+        return settings.self_check
+    return bool(exam.more["quality"]["grade"] == "waste")
+
+
 def verify(
     connection: Connection,
     exam_id: int,
     acting: Acting,
+    settings: DepartmentSettings | None = None,
     *,
     count: int | None = None,
     reason: str = "",
@@ -247,7 +265,8 @@ def verify(
 ) -> Exam:
     """A technologist says that all is there (T13): by a count that must be met, or in spite of it, with a reason.
 
-    Raises as exams.advance; Conflict (code "images-incomplete") where not all is there and no reason is given.
+    Raises as exams.advance; Conflict ("images-incomplete", "self-check") where not all is there, or nobody has said
+    that the images are good, and no reason is given.
     """
     exam = exams.get(connection, exam_id)
     more: Mapping[str, Any] = exam.more if count is None else {**exam.more, "expected": count}
@@ -256,6 +275,11 @@ def verify(
             connection, exam_id, "images counted", acting, detail={"count": count}, also={"more": more}
         )
         seen = None
+    if not reason and unchecked(exam, settings or DepartmentSettings()):
+        raise Conflict(
+            "Look at the images first and say how good they are, or why they are read as they are.",
+            code="self-check",
+        )
     check = compare(connection, exam)
     detail = {**check.as_json(), "override": not check.complete}
     also = None if check.complete else {"more": {**exam.more, "override": reason}}

@@ -8,15 +8,19 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, select
 
+from filmless.access.audit import search
+from filmless.access.audit.model import Kind
 from filmless.access.audit.trail import Trail
 from filmless.access.model import SYSTEM
 from filmless.archive.commitment import user as commitment
 from filmless.archive.query import StoredInstance, instances_of
+from filmless.archive.query.instances import stored
 from filmless.archive.references import Reference
-from filmless.archive.retrieve.presence import as_now
+from filmless.archive.retrieve.presence import Now, as_now
 from filmless.archive.retrieve.sending import Sender
+from filmless.archive.tables import instances, rejections
 from filmless.archive.told import Departures
 from filmless.db import durable
 from filmless.db.durable import BACK_OFF, Attempt, Jobs
@@ -32,6 +36,8 @@ from filmless.net.errors import AssociationRejected
 from filmless.net.model import NetSettings
 
 SEND, NOTIFY = "send", "notify"
+#: sends of a study among which the devices that have it are looked for
+_MOST_SENT = 200
 
 #: how long a job waits for the result of the storage commitment that it asked for; seconds
 _COMMITMENT_WAIT = 60.0
@@ -91,10 +97,57 @@ def chosen(
     return list(found.values())
 
 
+def of_event(connection: Connection, event: Event) -> Iterator[Wish]:
+    """The jobs that an event asks for."""
+    if event.kind == "series-settled":
+        yield from notifications(connection, event)
+    elif event.kind == "images-moved":
+        yield from corrections(connection, event)
+
+
+def corrections(connection: Connection, event: Event) -> Iterator[Wish]:
+    """Images were moved to another study: each device that was sent them gets the note that rejects them, and the
+    copies (IHE RAD IOCM, RAD-66)."""
+    body = event.body
+    sent = search.newest(
+        connection,
+        search.Asked(study=str(body["study"]), kinds=(Kind.SEND,), outcome="success"),
+        limit=_MOST_SENT,
+    )
+    # what somebody fetched (C-MOVE, C-GET) is on the list of copies to be called back
+    told = (str(one.detail.get("destination", "")) for one in sent if one.what == "send")
+    for title in dict.fromkeys(told):
+        device = devices.find_device(connection, title) if title else None
+        if device is None or not device.enabled or not device.host:
+            continue
+        task = {
+            "study_uids": [],
+            "series_uids": list(body["series"]),
+            "sop_uids": [],
+            "notes": list(body["notes"]),
+            "commit": False,
+        }
+        yield Wish(SEND, task, device.ae_title, "sends", f"{SEND}-{device.ae_title}-{event.seq}")
+
+
+def notes_of(connection: Connection, note_uids: Sequence[str]) -> list[StoredInstance]:
+    """Rejection notes in force: they are hidden like what they name, and leave only where they are meant."""
+    if not note_uids:
+        return []
+    meant = (
+        select(rejections.c.id)
+        .where(
+            rejections.c.note_uid == instances.c.sop_instance_uid,
+            rejections.c.note_uid.in_(list(note_uids)),
+            rejections.c.revoked_at.is_(None),
+        )
+        .exists()
+    )
+    return [StoredInstance(*row) for row in connection.execute(stored(SYSTEM, rejected=True).where(meant))]
+
+
 def notifications(connection: Connection, event: Event) -> Iterator[Wish]:
     """When the last series of a study settles, each device that wants it is told of the study."""
-    if event.kind != "series-settled":
-        return
     study_uid = str(event.body["study_uid"])
     if not study_is_quiet(connection, study_uid):
         return
@@ -131,6 +184,7 @@ class ExchangeJobs:
     async def send(self, job_id: str, task: Mapping[str, Any], number: int) -> Attempt:
         """Send what is not confirmed yet. Done when everything is; what the device refuses for good has failed."""
         device, objects = await asyncio.to_thread(self._to_send, task)
+        notes = tuple(task.get("notes", ()))
         if not objects:
             return Attempt("failed", "There are no such objects in the archive.")
         confirmed = await asyncio.to_thread(journal.confirmed, self._home, job_id, objects)
@@ -152,19 +206,19 @@ class ExchangeJobs:
             try:
                 report = await send(
                     device,
-                    self._still_there(left),
+                    self._still_there(left, notes),
                     sender=self._sender,
                     settings=self._net,
                     tls=self._tls(device),
                     on_result=note,
-                    now=as_now(self._engine, SYSTEM),
+                    now=self._now(notes),
                 )
                 why, failed, again = report.why, report.failed, report.again
             except (Unavailable, AssociationRejected) as error:
                 # what was confirmed stays; a rejection may be a matter of the device's settings
                 lost = error
         # as they are by now: what was corrected when it had left already has to leave again
-        now = await asyncio.to_thread(lambda: list(self._still_there(objects)))
+        now = await asyncio.to_thread(lambda: list(self._still_there(objects, notes)))
         confirmed = await asyncio.to_thread(journal.confirmed, self._home, job_id, objects)
         current = await asyncio.to_thread(journal.confirmed, self._home, job_id, now)
         sent = sum(one.sop_instance in confirmed | current for one in objects)
@@ -210,13 +264,29 @@ class ExchangeJobs:
             return {"commitment": "asked, no result yet"}
         return {"commitment": f"{len(asked) - len(made.failed)} kept, {len(made.failed)} not"}
 
-    def _still_there(self, objects: Sequence[StoredInstance]) -> Iterator[StoredInstance]:
+    def _now(self, notes: Sequence[str]) -> Now:
+        """As archive.retrieve.presence.as_now; rejection notes that are meant are there although they are hidden."""
+        plain = as_now(self._engine, SYSTEM)
+        if not notes:
+            return plain
+
+        def look_up(asked: Sequence[StoredInstance]) -> Mapping[str, StoredInstance]:
+            with reading(self._engine) as connection:
+                meant = {one.sop_instance: one for one in notes_of(connection, notes)}
+            return {**plain(asked), **meant}
+
+        return look_up
+
+    def _still_there(
+        self, objects: Sequence[StoredInstance], notes: Sequence[str] = ()
+    ) -> Iterator[StoredInstance]:
         """The objects as they are when their turn comes: a send may take hours, and what is rejected meanwhile
         must not leave."""
         for start in range(0, len(objects), BATCH):
             uids = [one.sop_instance for one in objects[start : start + BATCH]]
             with reading(self._engine) as connection:
                 found = chosen(connection, sop_uids=uids)
+                found += [one for one in notes_of(connection, notes) if one.sop_instance in uids]
             yield from found
 
     def _to_send(self, task: Mapping[str, Any]) -> tuple[Device, list[StoredInstance]]:
@@ -228,6 +298,7 @@ class ExchangeJobs:
                 series_uids=task.get("series_uids", ()),
                 sop_uids=task.get("sop_uids", ()),
             )
+            objects += notes_of(connection, task.get("notes", ()))
         return device, objects
 
     def _to_tell(self, ae_title: str, study_uid: str) -> tuple[Device | None, list[StoredInstance]]:

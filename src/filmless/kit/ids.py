@@ -10,6 +10,11 @@ def new_uid() -> str:
     return f"2.25.{uuid.uuid4().int}"
 
 
+def uid_from(key: str, name: str) -> str:
+    """The UID that `name` has under `key` (a UUID's text): the same again for the same two."""
+    return f"2.25.{uuid.uuid5(uuid.UUID(key), name).int}"
+
+
 def new_version_key() -> str:
     """A name for a stored object's version: 32 hex digits, 48 bits of milliseconds then 80 random bits.
 

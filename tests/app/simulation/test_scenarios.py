@@ -32,7 +32,6 @@ from filmless.app.trail import open_trail
 from filmless.db.work import reading, writing
 from filmless.department import exams, execution, orders, registration, tasks
 from filmless.department.identity import matching, merging, voiding
-from filmless.department.identity.unmatched import giving
 from filmless.department.identity_check import Shown
 from filmless.department.orders import NewOrder, Wanted
 from filmless.kit.errors import Refused
@@ -97,6 +96,7 @@ def acquired(folder: Path, answer: Dataset, count: int) -> tuple[str, list[str]]
     """Writes images as the device makes them of an answer of the worklist; (series, objects)."""
     series_uid, uids = generate_uid(), [generate_uid() for _ in range(count)]
     folder.mkdir(parents=True)
+    now = datetime.now().astimezone()
     for number, uid in enumerate(uids, 1):
         image = made.image(
             number, name=str(answer.PatientName), patient_id=str(answer.PatientID),
@@ -104,6 +104,7 @@ def acquired(folder: Path, answer: Dataset, count: int) -> tuple[str, list[str]]
         )  # fmt: skip
         image.SpecificCharacterSet = "ISO_IR 192"
         image.AccessionNumber, image.SOPInstanceUID = answer.AccessionNumber, uid
+        image.StudyDate, image.StudyTime = now.strftime("%Y%m%d"), now.strftime("%H%M%S")
         (folder / f"{number}.dcm").write_bytes(made.part10(image))
     return series_uid, uids
 
@@ -393,8 +394,8 @@ async def test_one_person_under_two_numbers(ward: Ward, tmp_path: Path) -> None:
 
 
 async def test_the_wrong_entry_was_chosen(ward: Ward, tmp_path: Path) -> None:
-    """Scenario 6: the console took another patient's entry and stopped with 110514: a task; a steward gives the images
-    to whom they are of, as an overlay; the entry that was wrongly taken is to be made, under another study."""
+    """Scenario 6: the console took another patient's entry and stopped with 110514: a task; a steward moves the images
+    to whom they are of: copies under new UIDs, a note 113038, and the archive that had got them is sent both."""
     port = ward.server.dicom_port
     _, chosen = registered(ward, "误选", "WU^XUAN")
     lain, meant = registered(ward, "实查", "SHI^CHA")
@@ -415,22 +416,64 @@ async def test_the_wrong_entry_was_chosen(ward: Ward, tmp_path: Path) -> None:
     await asyncio.to_thread(
         peers.eventually, lambda: studies_of(ward, str(answer.PatientID)) == [chosen.study_uid], "stored", 60
     )
-    with writing(ward.engine) as connection:
-        giving.assign(
-            connection, chosen.study_uid, meant.id, ward.desk.acting("PAD"), reason="技师选错了条目"
+    steward = ward.account("wrong-entry-pad", Role.PAD)
+    downstream = tmp_path / "downstream"
+    with peers.storescp(downstream, aet="SECOND") as receiver:
+        ward.server.add_device("SECOND", receiver.port)
+        sent = await asyncio.to_thread(
+            steward.post, f"/studies/{chosen.study_uid}/send", json={"device": "SECOND"}
         )
+        assert sent.status_code == 202, sent.text
+        await asyncio.to_thread(peers.eventually, lambda: len(list(downstream.iterdir())) == 2, "sent", 60)
+        await _moved(ward, steward, chosen, meant, lain, uids, answer, tmp_path)
+
+
+async def _moved(
+    ward: Ward,
+    steward: httpx.Client,
+    chosen: exams.Exam,
+    meant: exams.Exam,
+    lain: int,
+    uids: list[str],
+    answer: Dataset,
+    tmp_path: Path,
+) -> None:
+    port, downstream = ward.server.dicom_port, tmp_path / "downstream"
+    page = await asyncio.to_thread(steward.get, f"/exams/{chosen.id}/move-images")
+    assert [one["images"] for one in page.json()["series"]] == [2]
+    assert meant.id in [one["exam"]["id"] for one in page.json()["candidates"]]
+    body = {"study_uid": chosen.study_uid, "to": meant.id, "reason": "技师选错了条目"}
+    moved = await asyncio.to_thread(steward.post, f"/exams/{chosen.id}/move-images", json=body)
+    assert moved.status_code == 200, moved.text
+    with reading(ward.engine) as connection:
         person = persons.get(connection, lain)
     await asyncio.to_thread(
-        peers.eventually, lambda: studies_of(ward, person.patient_id) == [chosen.study_uid], "given", 60
+        peers.eventually, lambda: studies_of(ward, person.patient_id) == [meant.study_uid], "moved", 60
     )
     assert studies_of(ward, str(answer.PatientID)) == []
     taken = tmp_path / "taken"
     await asyncio.to_thread(
-        peers.getscu, port, taken, "QueryRetrieveLevel=STUDY", f"StudyInstanceUID={chosen.study_uid}"
+        peers.getscu, port, taken, "QueryRetrieveLevel=STUDY", f"StudyInstanceUID={meant.study_uid}"
     )
-    for one in map(dcmread, sorted(taken.iterdir())):
+    copies = [dcmread(one) for one in sorted(taken.iterdir())]
+    assert len(copies) == 2 and not {str(one.SOPInstanceUID) for one in copies} & set(uids)
+    for one in copies:
         assert (one.PatientID, one.AccessionNumber) == (person.patient_id, meant.number)
         assert str(one.PatientName).endswith("实^查") and one.OriginalAttributesSequence
-    with reading(ward.engine) as connection:
-        again = exams.get(connection, chosen.id)
-    assert again.study_uid != chosen.study_uid and again.images == "none"
+
+    def told() -> bool:
+        with reading(ward.engine) as connection:
+            return not tasks.open_tasks(connection, kinds=("wrong-worklist-entry",), exam=chosen.id)
+
+    await asyncio.to_thread(peers.eventually, told, "the task is closed", 60)
+    # the archive that had got them is told: the note of the rejection, and the copies
+    await asyncio.to_thread(peers.eventually, lambda: len(list(downstream.iterdir())) == 5, "downstream", 60)
+    came = [dcmread(one) for one in downstream.iterdir()]
+    (note,) = [one for one in came if one.Modality == "KO"]
+    assert note.ConceptNameCodeSequence[0].CodeValue == "113038"
+    (evidence,) = note.CurrentRequestedProcedureEvidenceSequence
+    named = [
+        one.ReferencedSOPInstanceUID for one in evidence.ReferencedSeriesSequence[0].ReferencedSOPSequence
+    ]
+    assert sorted(map(str, named)) == sorted(uids)
+    assert {str(one.SOPInstanceUID) for one in copies} <= {str(one.SOPInstanceUID) for one in came}

@@ -11,6 +11,7 @@ import { Ask } from '../app/Ask'
 import { showError } from '../app/errors'
 import { ChangeProcedure } from './ChangeProcedure'
 import classes from './Department.module.css'
+import { MoveImages } from '../patients/MoveImages'
 import { VoidExam } from '../patients/VoidExam'
 import { PrintReport } from '../reporting/Copies'
 import { ExamWay, ProtocolForm, REASONED, type Reasoned } from './ExamWays'
@@ -18,7 +19,7 @@ import { nameOf, stationOptions, useMaster, wordsOfKind, type ExamPage } from '.
 import { OrderForm } from './OrderForm'
 import { RegisterExam } from './RegisterExam'
 
-type Asking = 'void' | 'register' | 'cancel' | 'hold' | 'move' | 'procedure' | 'leave' | 'protocol' | 'order' | Reasoned
+type Asking = 'void' | 'images' | 'register' | 'cancel' | 'hold' | 'move' | 'procedure' | 'leave' | 'protocol' | 'order' | Reasoned
 
 export function ExamActions({ page, changed }: { page: ExamPage; changed: () => void }) {
   const { t } = useTranslation()
@@ -62,6 +63,7 @@ export function ExamActions({ page, changed }: { page: ExamPage; changed: () => 
         word: t('department.act.noShow'),
         run: () => void at(() => data(api.POST('/exams/{exam}/no-show', { ...path, body: { reason: '' } }))),
       },
+    may('match-images') && page.images > 0 && { word: t('patients.move.act'), run: () => setAsking('images') },
     may('void') && can('T31') && { word: t('patients.void'), run: () => setAsking('void'), grave: true },
     may('cancel') && can('T28') && { word: t('department.act.cancel'), run: () => setAsking('cancel'), grave: true },
   ].filter((one) => one !== false)
@@ -151,6 +153,7 @@ export function ExamActions({ page, changed }: { page: ExamPage; changed: () => 
           }}
         />
       )}
+      {asking === 'images' && <MoveImages exam={exam} close={() => setAsking(null)} done={done} />}
       {asking === 'void' && <VoidExam exam={exam} close={() => setAsking(null)} done={done} />}
       {asking === 'move' && <Move page={page} close={() => setAsking(null)} done={done} />}
     </div>

@@ -15,6 +15,7 @@ import { Procedure, State } from '../department/State'
 import { procedureOf, type Listed } from '../department/model'
 import { Compare, type Pair } from './Compare'
 import { MakeExam } from './MakeExam'
+import { MoveImages } from './MoveImages'
 import { born, groupsOf, plain, REASONS, sourcesOf, spaced, type Candidate, type Exam, type StudyPage } from './model'
 import classes from './patients.module.css'
 
@@ -67,6 +68,7 @@ export function StudyDesk({ uid, done }: { uid: string; done: () => void }) {
   const page = query.data
   const sides = [...(named ? [named] : []), ...page.candidates.map(sideOf).filter((one) => one.exam.id !== named?.exam.id)]
   const side = sides.find((one) => one.exam.id === picked) ?? sides[0]
+  const under = page.exams.find((one) => one.study_uid === uid)
   const changed = (number: string) => {
     notifications.show({ message: t('patients.done.images', { number }), autoClose: 5_000 })
     for (const key of ['unmatched', 'tasks', 'exams', 'person']) void client.invalidateQueries({ queryKey: [key] })
@@ -129,7 +131,11 @@ export function StudyDesk({ uid, done }: { uid: string; done: () => void }) {
           {t('patients.makeExam')}
         </Button>
       </Group>
-      {asking === 'assign' && side && (
+      {asking === 'assign' && side && under && (
+        // under another exam's UID they cannot stay: they are copied and rejected there
+        <MoveImages exam={under} study={uid} to={side} close={() => setAsking(null)} done={changed} />
+      )}
+      {asking === 'assign' && side && !under && (
         <Ask
           title={t('patients.assignTitle', { number: side.exam.number || String(side.exam.id) })}
           text={t('patients.assignText')}

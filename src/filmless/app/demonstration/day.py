@@ -21,10 +21,21 @@ from filmless.app.demonstration.cast import DAY, PLACES, STAFF, STATIONS, TEXTS,
 from filmless.archive.model import Source
 from filmless.archive.store import Archive
 from filmless.db.work import reading, writing
-from filmless.department import arrivals, booking, exams, execution, orders, registration, transfer
+from filmless.department import (
+    arrivals,
+    booking,
+    exams,
+    execution,
+    made_with,
+    orders,
+    registration,
+    transfer,
+)
 from filmless.department.exams import Exam
+from filmless.department.exams.guards import procedure_words
 from filmless.department.identity import voiding
 from filmless.department.identity_check import Shown
+from filmless.department.made_with import Contrast
 from filmless.department.master import first, lists
 from filmless.department.model import DepartmentSettings, Desk
 from filmless.exchange.media import incoming
@@ -38,6 +49,8 @@ from filmless.reporting.model import Report, whole
 log = logging.getLogger(__name__)
 
 _ISSUER: Final = "DEMO"
+#: what is injected: (contrast medium, ml)
+_MEDIA: Final = {"CT": ("碘海醇 350", 80.0), "MR": ("钆特酸葡胺", 15.0)}
 #: the states through which an exam goes, in the order of the day
 _ORDER: Final = ("E00", "E10", "E20", "E30", "E40", "E50", "E60", "E70", "E75", "E80", "E90", "E92")
 
@@ -244,6 +257,10 @@ class _Exam:
         if self._reaches("E50"):
             with self._later(9) as connection:
                 # of one exam not everything has arrived
+                if procedure_words(connection, visit.procedure).get("contrast"):
+                    agent, ml = _MEDIA[visit.station[:2]]
+                    given = [Contrast(agent, ml=ml, route="IV")]
+                    made_with.record(connection, self._id, day.acting("tec"), contrast=given)
                 count = len(self._files) + (3 if visit.until == "E50" else 0)
                 execution.finish(
                     connection,

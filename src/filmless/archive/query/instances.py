@@ -108,10 +108,11 @@ def _statement(
     return statement.order_by(studies.c.id, series.c.id, instances.c.id)
 
 
-def stored(principal: Principal, *, of_any_study: bool = False) -> Select[Any]:
+def stored(principal: Principal, *, of_any_study: bool = False, rejected: bool = False) -> Select[Any]:
     """The columns of StoredInstance, of what the principal may see.
 
-    `of_any_study`: the caller asks by itself whether the study is seen (visibility.seen).
+    `of_any_study`: the caller asks by itself whether the study is seen (visibility.seen). `rejected`: also what is
+    hidden by a rejection.
     """
     return (
         select(
@@ -134,7 +135,7 @@ def stored(principal: Principal, *, of_any_study: bool = False) -> Select[Any]:
             .join(versions, instances.c.version == versions.c.id)
         )
         .where(
-            in_force("IMAGE", principal),
+            true() if rejected else in_force("IMAGE", principal),
             true() if of_any_study else seen(principal),
             versions.c.state == "current",
         )

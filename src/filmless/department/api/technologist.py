@@ -21,6 +21,7 @@ from filmless.department import (
     visibility,
     worksheet,
 )
+from filmless.department.api import making
 from filmless.department.api.checking import failures_kept
 from filmless.department.api.desk import desk_of
 from filmless.department.api.words import CheckWords, ExamId, ExamWords
@@ -79,7 +80,7 @@ def router(given: Desk | None, context: ArchiveWeb | None) -> APIRouter:
         principal = permit(who, Action.PERFORM)
         with reading(at.engine) as connection:
             visibility.check(connection, principal, exam, Action.PERFORM)
-            return _page(connection, principal, exam)
+            return _page(connection, principal, exam, given)
 
     @made.post("/exams/{exam}/start", summary="It begins, after it was made sure who it is")
     def start_exam(exam: ExamId, body: Starting, who: Who, at: At, host: Host) -> ExamWords:
@@ -123,7 +124,9 @@ def router(given: Desk | None, context: ArchiveWeb | None) -> APIRouter:
             who,
             host,
             exam,
-            lambda connection, acting: transfer.verify(connection, exam, acting, **body.model_dump()),
+            lambda connection, acting: transfer.verify(
+                connection, exam, acting, desk_of(given).settings, **body.model_dump()
+            ),
         )
 
     @made.post("/exams/{exam}/send-back", summary="Not ready to be read after all")
@@ -196,10 +199,11 @@ def router(given: Desk | None, context: ArchiveWeb | None) -> APIRouter:
             )
             return ShiftWords.of(found)
 
+    made.include_router(making.router(given))
     return made
 
 
-def _page(connection: Connection, principal: Principal, exam_id: int) -> WorkPage:
+def _page(connection: Connection, principal: Principal, exam_id: int, desk: Desk | None) -> WorkPage:
     listed = lists.one(connection, exam_id)
     exam = listed.exam
     (row,) = worksheet.rows(connection, principal, [listed])
@@ -229,4 +233,5 @@ def _page(connection: Connection, principal: Principal, exam_id: int) -> WorkPag
         protocol=str(exam.more.get("protocol", "")),
         checks=[CheckWords.of(one) for one in page.checks_of(connection, exam_id)],
         override=str(exam.more.get("override", "")),
+        **making.told(connection, exam, desk),
     )

@@ -13,7 +13,9 @@ from filmless.department.api.words import (
     ExamWords,
     ListedWords,
     Reason,
+    Short,
     ShownWords,
+    Words,
 )
 from filmless.department.worksheet import Row, Wish
 from filmless.kit.errors import Refused
@@ -102,6 +104,58 @@ class TransferWords(BaseModel):
     complete: bool
 
 
+class ContrastWords(In):
+    """One administration of a contrast medium."""
+
+    agent: Annotated[Line, StringConstraints(min_length=1, max_length=64)]
+    lot: Short = ""
+    ml: float = Field(0.0, ge=0, le=5000)
+    rate: float = Field(0.0, ge=0, le=100, description="ml/s; 0: not told.")
+    route: Short = ""
+    reaction: Literal["none", "mild", "moderate", "severe"] = "none"
+    extravasation: bool = False
+    note: Words = ""
+
+
+class DoseWords(In):
+    """Of the whole exam; null where not told."""
+
+    ctdi: float | None = Field(None, ge=0, le=1e6, description="CTDIvol, mGy.")
+    dlp: float | None = Field(None, ge=0, le=1e6, description="mGy·cm.")
+    dap: float | None = Field(None, ge=0, le=1e9, description="dGy·cm².")
+    entrance: float | None = Field(None, ge=0, le=1e6, description="mGy.")
+    glandular: float | None = Field(None, ge=0, le=1e6, description="mGy.")
+    fluoroscopy: float | None = Field(None, ge=0, le=1e6, description="Seconds.")
+    exposures: int | None = Field(None, ge=0, le=100_000)
+    films: int | None = Field(None, ge=0, le=10_000)
+
+
+class Recording(In):
+    """With what it was made; what is null stays as it is."""
+
+    contrast: list[ContrastWords] | None = Field(None, max_length=20)
+    dose: DoseWords | None = None
+    seen: Seen = None
+
+
+class Judging(In):
+    """What its maker says of the images."""
+
+    grade: Literal["A", "B", "C", "waste"]
+    note: Reason = ""
+    seen: Seen = None
+
+
+class QualityWords(BaseModel):
+    """What its maker said of the images."""
+
+    grade: Literal["A", "B", "C", "waste"]
+    note: str
+    by: str
+    at: datetime
+    stale: bool = Field(description="Images were added since.")
+
+
 class WorkPage(BaseModel):
     """All that a technologist needs of an exam."""
 
@@ -120,6 +174,14 @@ class WorkPage(BaseModel):
     protocol: str = Field(description="How it is to be made.")
     checks: list[CheckWords] = Field(description="When and how it was made sure who it is.")
     override: str = Field(description="Why it was verified although images were missing.")
+    contrast_wanted: bool = Field(
+        description="The procedure takes a contrast medium: say which before it ends."
+    )
+    contrast: list[ContrastWords] | None = Field(description="Null: nobody said; empty: none was given.")
+    dose: DoseWords = Field(description="As it was typed.")
+    dose_told: DoseWords = Field(description="As the device told.")
+    quality: QualityWords | None = Field(description="What its maker says of the images.")
+    quality_wanted: bool = Field(description="Its maker has to look at the images before they are read.")
 
 
 class Starting(In):

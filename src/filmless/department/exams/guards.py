@@ -46,6 +46,12 @@ def class_words(connection: Connection, letter: str) -> Mapping[str, object]:
     return found or {}
 
 
+def procedure_words(connection: Connection, code: str) -> Mapping[str, object]:
+    """What is kept of a procedure; nothing where it is not known."""
+    found = connection.scalar(select(words.c.more).where(words.c.kind == "procedure", words.c.code == code))
+    return found or {}
+
+
 def identity_checked(connection: Connection, exam_id: int, stage: str) -> bool:
     """Whether somebody made sure who it is, or overrode that they could not; the latest check counts."""
     query = (
@@ -80,8 +86,18 @@ def _identity_before_exam(connection: Connection, asked: Asked) -> None:
         raise Conflict("Check first who lies there, by two identifiers.", code="identity-unchecked")
 
 
-def _images_or_reason(_connection: Connection, asked: Asked) -> None:
-    if asked.by_hand and asked.exam.images == "none" and not asked.reason:
+def _images_or_reason(connection: Connection, asked: Asked) -> None:
+    if not asked.by_hand or asked.reason:
+        return
+    if (
+        procedure_words(connection, asked.exam.procedure).get("contrast")
+        and "contrast" not in asked.exam.more
+    ):
+        raise Conflict(
+            "Say which contrast medium was given, that none was, or why it is not known.",
+            code="contrast-missing",
+        )
+    if asked.exam.images == "none":
         raise Conflict(
             "No images have come yet. Say why the exam is finished without them.", code="no-images"
         )

@@ -16,7 +16,7 @@ from filmless.db import events
 from filmless.db.events import Event
 from filmless.db.work import reading, writing
 from filmless.department import exams, tasks
-from filmless.department.identity import journal, matching, overlay, voiding
+from filmless.department.identity import journal, matching, moving, overlay, voiding
 from filmless.department.identity.alone import alone
 from filmless.department.states import State
 from filmless.kit import clock
@@ -78,7 +78,7 @@ class Follower:
             with reading(engine) as connection:
                 entry = journal.get(connection, body["journal"])
             if not entry.body.get("settled"):
-                overlay.settle(engine, self._root, self._acting, entry.id)
+                self._settle(entry)
             return
         if event.kind == "exam-changed" and body["state"] == State.VOID:
             self._take_out(body["exam"])
@@ -86,6 +86,13 @@ class Follower:
         for uid in self._studies(event):
             # who changed the person meant his images too
             self._agree(uid, sure=event.kind == "person-changed")
+
+    def _settle(self, entry: journal.Entry) -> None:
+        if entry.kind != "move":
+            overlay.settle(self._engine, self._root, self._acting, entry.id)
+            return
+        with self._archive() as archive:
+            moving.settle(archive, self._acting, entry.id)
 
     def _studies(self, event: Event) -> list[str]:
         body = event.body
@@ -104,7 +111,12 @@ class Follower:
         with alone(self._root):
             overlay.agree(engine, self._root, self._acting, uid, reason=reason, sure=sure)
         with reading(engine) as connection:
-            attached = exams.of_study(connection, uid)
+            attached, moved = exams.of_study(connection, uid), moving.late(connection, uid)
+        if moved:
+            # what comes late goes where the rest of its series went
+            with self._archive() as archive:
+                for entry in moved:
+                    moving.settle(archive, self._acting, entry)
         if attached and all(one.state is State.VOID for one in attached):
             self._take_out(attached[0].id)
 

@@ -17,9 +17,9 @@ from filmless.patients.tables import identity_journal
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One thing that was done. `kind`: "merge", "link", "change-id", "match" (of exams), "images" (a study matched
-    to an exam). `body`: ids of exams and orders as they were, Study Instance UIDs, keys of corrections; of
-    patients nothing but numbers."""
+    """One thing that was done. `kind`: "merge", "link", "change-id", "match" (of exams), "images" (a study matched to
+    an exam), "move" (images moved to another exam's study). `body`: ids of exams and orders as they were, Study
+    Instance UIDs, keys of corrections; of patients nothing but numbers."""
 
     id: int
     kind: str

@@ -11,10 +11,12 @@ import { api, data } from '../../api/client'
 import { ErrorNote } from '../../app/errors'
 import { day, moment } from '../../app/format'
 import { Dim, Facts, Item, Section } from '../../app/ListPage'
+import { MoveImages } from '../../patients/MoveImages'
 import { ageOf } from '../model'
 import { Procedure, Stat, State } from '../State'
 import { Doing, type Deed, type Plain } from './Doing'
 import { Checks, lastCheck } from './IdentityStep'
+import { Making } from './Making'
 import { plainName, type Page } from './model'
 import classes from './Work.module.css'
 
@@ -32,6 +34,7 @@ export function WorkPanel({ exam, close }: { exam: number; close?: () => void })
   const may = useMay()
   const client = useQueryClient()
   const [deed, setDeed] = useState<Deed | null>(null)
+  const [moving, setMoving] = useState(false)
   const query = useQuery({
     queryKey: ['work', 'exam', exam],
     queryFn: () => data(api.GET('/technologist/exams/{exam}', { params: { path: { exam } } })),
@@ -84,6 +87,11 @@ export function WorkPanel({ exam, close }: { exam: number; close?: () => void })
             {t('work.view')}
           </Button>
         )}
+        {page.series.some((one) => one.images > 0) && may('match-images') && (
+          <Button variant="default" onClick={() => setMoving(true)}>
+            {t('patients.move.act')}
+          </Button>
+        )}
       </div>
       <Facts
         facts={[
@@ -95,6 +103,7 @@ export function WorkPanel({ exam, close }: { exam: number; close?: () => void })
         ]}
       />
       <Transfer page={page} />
+      <Making page={page} changed={changed} />
       {page.checks.length > 0 && (
         <Section title={t('department.identity.title')}>
           <Checks checks={page.checks} />
@@ -134,6 +143,7 @@ export function WorkPanel({ exam, close }: { exam: number; close?: () => void })
           ))}
         </Section>
       )}
+      {moving && <MoveImages exam={listed.exam} close={() => setMoving(false)} done={changed} />}
       {deed && <Doing deed={deed} page={page} close={() => setDeed(null)} done={changed} />}
     </>
   )

@@ -5,7 +5,7 @@ from fastapi import APIRouter, Depends
 from filmless.access.api.told import Told
 from filmless.access.api.words import PROBLEMS
 from filmless.archive.web.context import ArchiveWeb
-from filmless.department.identity.api import deciding, green, people, tray, voided
+from filmless.department.identity.api import deciding, green, moves, people, tray, voided
 from filmless.department.identity.api.images import Images
 from filmless.department.model import Desk
 from filmless.kit.errors import Refused
@@ -25,6 +25,7 @@ def router(context: ArchiveWeb | None, desk: Desk | None) -> APIRouter:
         deciding.router(images),
         green.router(images),
         tray.router(images, desk),
+        moves.router(images),
         voided.router(images),
     ):
         made.include_router(part)

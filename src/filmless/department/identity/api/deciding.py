@@ -8,13 +8,13 @@ from pydantic import BaseModel, Field
 from filmless.access.api.words import At, Host, In, Line, Who
 from filmless.access.model import Action, may, permit
 from filmless.db.work import writing
-from filmless.department.identity import journal, linking, matching, merging, unmatched
+from filmless.department.identity import journal, linking, matching, merging, moving, unmatched
 from filmless.department.identity import people as known
 from filmless.department.identity.api.images import Images
 from filmless.department.identity.api.words import PersonId, Seen, Short, Why
 from filmless.kit.errors import Refused
 
-_ACTIONS = {"match": Action.MATCH, "images": Action.MATCH_IMAGES}
+_ACTIONS = {"match": Action.MATCH, "images": Action.MATCH_IMAGES, "move": Action.MATCH_IMAGES}
 Row = Annotated[int, Field(ge=1, le=2**53)]
 
 
@@ -135,6 +135,8 @@ def router(images: Images) -> APIRouter:
                 undone = linking.undo_change_id(connection, number, acting, reason=body.reason)
             elif entry.kind == "match":
                 undone = matching.unmatch(connection, number, acting, reason=body.reason)
+            elif entry.kind == "move":
+                undone = moving.unmove(connection, number, acting, reason=body.reason)
             else:
                 undone = unmatched.unassign(connection, number, acting, reason=body.reason)
         if undone.kind != "link":

@@ -4,9 +4,12 @@ import logging
 
 from filmless.access.acting import Acting
 from filmless.archive.web.context import ArchiveWeb
-from filmless.department.identity import overlay, voiding
+from filmless.department.identity import moving, overlay, voiding
 from filmless.department.identity.journal import Entry
 from filmless.kit.errors import FilmlessError
+
+#: images that are moved within the request
+_AT_ONCE = 400
 
 log = logging.getLogger(__name__)
 
@@ -21,10 +24,23 @@ class Images:
         """After the transaction of an entry of the journal. What does not succeed now, the worker does."""
         if self._context is None:
             return
+        if entry.kind == "move":
+            self._move(entry, acting)
+            return
         try:
             overlay.settle(self._context.engine, self._context.store, acting, entry.id)
         except FilmlessError as error:
             log.warning("images follow entry %d later: %s", entry.id, error.code)
+
+    def _move(self, entry: Entry, acting: Acting) -> None:
+        archive = self._context.archive if self._context is not None else None
+        # many take longer than anybody waits
+        if archive is None or int(entry.body["objects"]) > _AT_ONCE:
+            return
+        try:
+            moving.settle(archive, acting, entry.id)
+        except (FilmlessError, OSError) as error:
+            log.warning("images are moved later (entry %d): %s", entry.id, type(error).__name__)
 
     def take_out(self, exam: int, acting: Acting) -> None:
         """After the transaction that made an exam void."""

@@ -137,7 +137,7 @@ class IdentityJournalWords(BaseModel):
     """One thing that was done to whom somebody is."""
 
     id: int
-    kind: Literal["merge", "link", "change-id", "match", "images"]
+    kind: Literal["merge", "link", "change-id", "match", "images", "move"]
     person: int
     other: int | None
     #: the other's name and patient ID
@@ -161,7 +161,7 @@ class IdentityJournalWords(BaseModel):
             before, after = str(body["before"][0]), str(body["after"][0])
         elif one.kind == "match":
             before = ", ".join(str(was["number"]) for was in body["matched"].values())
-        elif one.kind == "images":
+        elif one.kind in ("images", "move"):
             before, after = str(body["told"]["accession"]), str(body["exam"])
         plain = ("id", "kind", "person", "other", "at", "by", "reason", "undone_at", "undone_by")
         return cls(

@@ -1,0 +1,220 @@
+"""What is decided when images are moved, and when that is undone: journal, logs of both exams, tasks."""
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sqlalchemy import Connection, select
+
+from filmless.access.acting import Acting
+from filmless.access.model import SYSTEM, Action, permit
+from filmless.archive.tables import series, studies
+from filmless.db import events
+from filmless.department import exams, images, tasks
+from filmless.department.beginning import begun
+from filmless.department.exams import Exam
+from filmless.department.identity import journal, overlay, voiding
+from filmless.department.identity.journal import Entry
+from filmless.department.states import State
+from filmless.kit.errors import Conflict, Refused
+
+#: exams to which no images are moved
+_NOT: Final = (State.REQUESTED, State.HELD, State.VETTED, State.CANCELLED, State.NO_SHOW, State.VOID)
+#: somebody is reading, or has read
+READ: Final = (
+    State.REPORTING,
+    State.PRELIMINARY,
+    State.IN_REVIEW,
+    State.FINAL,
+    State.CORRECTED,
+    State.CLOSED,
+)
+_CONCLUDED: Final = (State.FINAL, State.CORRECTED, State.CLOSED)
+#: what we made ourselves about an exam stays with it: reports, rejection notes
+_OURS: Final = ("reporting", "filmless")
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """Series of a study (none: all of it) that are of `exam`. `despite`: although somebody is reading them or has."""
+
+    study_uid: str
+    exam: int
+    reason: str
+    series_uids: tuple[str, ...] = ()
+    despite: bool = False
+
+
+def move(connection: Connection, wish: Wish, acting: Acting) -> Entry:
+    """Decide it; the images follow (`settle`). Both exams have it in their logs, both persons in the journal.
+
+    Raises Refused ("not-permitted", "not-found", "reason-missing"), Conflict ("attached", "wrong-state",
+    "two-patients", "being-read": somebody reads them or has, and `despite` was not said).
+    """
+    permit(acting.who, Action.MATCH_IMAGES)
+    now = overlay.told(connection, wish.study_uid)
+    if now is None:
+        raise Refused("There are no such images.", code="not-found")
+    if now.several:
+        raise Conflict(
+            "Objects of this study are said to be of different patients: settle that doubt first.",
+            code="two-patients",
+        )
+    moved = _series(connection, wish)
+    after = exams.get(connection, wish.exam)
+    before = [one for one in exams.of_study(connection, wish.study_uid) if one.id != after.id]
+    if after.study_uid == wish.study_uid:
+        raise Conflict("These images are this exam's already.", code="attached")
+    if after.state in _NOT:
+        raise Conflict(
+            "Images are moved to an exam that is registered, and neither cancelled nor void.",
+            code="wrong-state",
+        )
+    if not wish.despite and any(one.state in READ for one in (*before, after)):
+        raise Conflict(
+            "Somebody is reading these images, or the other exam, or has: say that you know.",
+            code="being-read",
+        )
+    count = _count(connection, moved)
+    body: dict[str, Any] = {
+        "study": wish.study_uid,
+        "series": moved,
+        "exam": after.id,
+        "to": after.study_uid,
+        "from": [one.id for one in before],
+        "key": str(uuid.uuid4()),
+        "objects": count,
+        "told": {"patient_id": now.patient_id, "issuer": now.issuer, "accession": now.accession},
+    }
+    others = [one.person for one in before if one.person != after.person]
+    entry = journal.write(
+        connection, "move", after.person, others[0] if others else None, body, acting, wish.reason
+    )
+    for one in before:
+        _take(connection, one, after, entry, acting)
+    _put(connection, after, entry, acting)
+    left = voiding.copies(connection, [wish.study_uid])
+    if left:
+        cause = f"recall-move:{entry.id}"
+        tasks.raise_task(
+            connection, "recall", cause, exam=after.id, body={"copies": len(left), "why": "moved"}
+        )
+    return entry
+
+
+def unmove(connection: Connection, entry_id: int, acting: Acting, *, reason: str) -> Entry:
+    """It was right as it was: the copies go, what was rejected is in use again (`settle`).
+
+    Raises Refused ("not-permitted", "not-found", "reason-missing"), Conflict ("undone", "concluded").
+    """
+    permit(acting.who, Action.MATCH_IMAGES)
+    entry = journal.in_force(connection, entry_id, "move")
+    after = exams.get(connection, entry.body["exam"])
+    if after.state in _CONCLUDED:
+        raise Conflict("There is a report on these images: have it retracted first.", code="concluded")
+    detail = {"study": entry.body["study"], "to": entry.body["to"], "journal": entry.id}
+    for one in entry.body["from"]:
+        exams.note(connection, one, "move of images undone", acting, reason=reason, detail=detail)
+    left = {**after.more, "expected": max(0, int(after.more.get("expected") or 0) - entry.body["objects"])}
+    if not left["expected"]:
+        del left["expected"]
+    exams.note(
+        connection,
+        after.id,
+        "move of images undone",
+        acting,
+        reason=reason,
+        detail=detail,
+        also={"more": left},
+    )
+    journal.undone(connection, entry, acting, reason)
+    journal.keep(connection, entry.id, {"settled": False})
+    return journal.get(connection, entry.id)
+
+
+def _series(connection: Connection, wish: Wish) -> list[str]:
+    """The series that are meant, of those with images in use. Raises Refused (code "not-found")."""
+    query = (
+        select(series.c.series_uid)
+        .join(studies, studies.c.id == series.c.study)
+        .where(
+            studies.c.study_uid == wish.study_uid,
+            series.c.instance_count > 0,
+            series.c.source.not_in(_OURS),
+        )
+        .order_by(series.c.id)
+    )
+    there = list(dict.fromkeys(connection.scalars(query)))
+    wanted = [uid for uid in there if not wish.series_uids or uid in wish.series_uids]
+    if not wanted or set(wish.series_uids) - set(there):
+        raise Refused("There are no such images.", code="not-found")
+    return wanted
+
+
+def _count(connection: Connection, series_uids: Sequence[str]) -> int:
+    query = select(series.c.instance_count).where(series.c.series_uid.in_(series_uids))
+    return sum(connection.scalars(query))
+
+
+def _take(connection: Connection, before: Exam, after: Exam, entry: Entry, acting: Acting) -> None:
+    body = entry.body
+    wish = Wish(body["study"], after.id, "")
+    empty = not set(_still(connection, wish)) - set(body["series"])
+    exams.note(
+        connection,
+        before.id,
+        "images moved to another exam",
+        acting,
+        reason=entry.reason,
+        detail={"study": body["study"], "to": after.id, "objects": body["objects"], "journal": entry.id},
+    )
+    for task in tasks.open_tasks(connection, kinds=("wrong-worklist-entry",), exam=before.id):
+        tasks.close_cause(
+            connection, task.cause, acting.who, f"moved to {after.number or after.id}: {entry.reason}"
+        )
+    if before.state in READ:
+        _tell_reader(connection, before, body["study"], "images-rejected")
+    elif empty and before.state not in (State.SCHEDULED, State.ARRIVED):
+        # it was not made, although it looks so: stopped and made again, or cancelled, by those at the device
+        tasks.raise_task(
+            connection, "repeat", f"repeat:{before.id}", exam=before.id, body={"why": "wrong-worklist-entry"}
+        )
+
+
+def _still(connection: Connection, wish: Wish) -> list[str]:
+    try:
+        return _series(connection, wish)
+    except Refused:
+        return []
+
+
+def _put(connection: Connection, after: Exam, entry: Entry, acting: Acting) -> None:
+    body = entry.body
+    images.attach(connection, after, body["to"], "hand", acting)
+    expected = after.more.get("expected")
+    counted = (expected if isinstance(expected, int) else 0) + body["objects"]
+    now = exams.note(
+        connection,
+        after.id,
+        "images moved from another exam",
+        acting,
+        reason=entry.reason,
+        detail={
+            "study": body["study"],
+            "from": body["from"],
+            "objects": body["objects"],
+            "journal": entry.id,
+        },
+        images="arriving" if after.images == "none" else "",
+        also={"more": {**after.more, "expected": counted}},
+    )
+    begun(connection, now, Acting(SYSTEM, acting.trail, acting.host), "images", body["to"])
+    if after.state in READ:
+        _tell_reader(connection, after, body["to"], "late-images")
+    events.record(connection, [("exam-images", {"exam": after.id, "study_uid": body["to"]})])
+
+
+def _tell_reader(connection: Connection, exam: Exam, study_uid: str, kind: str) -> None:
+    body = {"state": exam.state.value, "number": exam.number, "code": "113038"}
+    tasks.raise_task(connection, kind, f"{kind}:{exam.id}", exam=exam.id, study_uid=study_uid, body=body)
