@@ -75,7 +75,11 @@ def worklist_part(plan: Any, report: Report) -> None:
         items = plan.folder()
         _write_files(items / _AREA, _ask_raw(server.dicom_port, _question()))
         if "Orthanc" in plan.sides:
-            own = {"DicomAlwaysAllowFindWorklist": True, "Plugins": [_PLUGIN], "Worklists": {"Enable": True, "Database": str(items / _AREA)}}
+            own = {
+                "DicomAlwaysAllowFindWorklist": True,
+                "Plugins": [_PLUGIN],
+                "Worklists": {"Enable": True, "Database": str(items / _AREA)},
+            }
             ports["Orthanc"] = stack.enter_context(Orthanc(plan.folder() / "o", settings=own)).dicom_port
         ports[DCMTK] = stack.enter_context(_wlmscpfs(items)).port
         report.sides = (*report.sides, DCMTK)

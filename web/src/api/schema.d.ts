@@ -752,7 +752,7 @@ export interface paths {
         get?: never;
         put?: never;
         /** Not ready to be read: back to the device */
-        post: operations["send_exam_back"];
+        post: operations["return_to_device"];
         delete?: never;
         options?: never;
         head?: never;
@@ -16937,7 +16937,7 @@ export interface operations {
             };
         };
     };
-    send_exam_back: {
+    return_to_device: {
         parameters: {
             query?: never;
             header?: never;
