@@ -39,6 +39,40 @@ def with_pictures(images: list[Any]) -> dict[str, Any]:
     }
 
 
+def values_in(sr: pydicom.Dataset) -> list[tuple[str, str, str, str]]:
+    """(code value, scheme, number, unit) of the NUM items of a section."""
+    found = []
+    for section in sr.ContentSequence:
+        for item in section.get("ContentSequence", ()):
+            if item.ValueType == "NUM":
+                name, measured = item.ConceptNameCodeSequence[0], item.MeasuredValueSequence[0]
+                unit = measured.MeasurementUnitsCodeSequence[0]
+                assert unit.CodingSchemeDesignator == "UCUM"
+                said = (
+                    name.CodeValue,
+                    name.CodingSchemeDesignator,
+                    str(measured.NumericValue),
+                    unit.CodeValue,
+                )
+                found.append(said)
+    return found
+
+
+def test_units_are_those_of_ucum() -> None:
+    from filmless.dicom.reported.structured import unit_of
+
+    pairs = {
+        "mm": "mm",
+        "cm²": "cm2",
+        "HU": "[hnsf'U]",
+        "次/分": "/min",
+        "": "1",
+        "个": "{count}",
+        "象限": "{unit}",
+    }
+    assert {one: unit_of(one).value for one in pairs} == pairs
+
+
 def run(*command: Any) -> str:
     done = subprocess.run(
         [str(one) for one in command], capture_output=True, text=True, timeout=60, check=False
@@ -117,4 +151,7 @@ def test_documents_in_the_archive(room: Room, documents: Documents, tmp_path: Pa
     assert "Errors" not in dumped
     for words in ("Diagnostic imaging report", TEXT["findings"], TEXT["impression"], "Key Images"):
         assert words in dumped, dumped
+    # what was filled into fields of the template: numbers with units (TID 300), beside the text
+    assert values_in(pydicom.dcmread(files["sr"])) == [("midline_shift", "99FILMLESS", "4.0", "mm")]
+    assert "NUM:" in dumped and 'UCUM,"mm"' in dumped, dumped
     assert report["released"] == 2

@@ -49,6 +49,9 @@ from filmless.net.http.bodies import BoundedBodies
 from filmless.net.http.described import with_problem
 from filmless.net.http.problems import of_error, problem
 from filmless.reporting import api as reporting_api
+from filmless.reporting import genuine_page
+from filmless.reporting.model import CHECK_PAGE
+from filmless.reporting.signing import Keys
 from filmless.viewing import api as viewing_api
 
 log = logging.getLogger(__name__)
@@ -143,6 +146,8 @@ def assemble(
     allowed = list(settings.http.allowed_origins)
     web: ASGIApp = Starlette(routes=list(dicom_web), exception_handlers=handlers)
     links = share_pages.routes(gate.engine, gate.trail, settings.http, web)
+    keys = Keys(settings.home / "keys")
+    papers = genuine_page.routes(gate.engine, gate.trail, settings.http, keys, settings.reporting)
     if allowed:
         # with a token, never with the cookie of somebody who is signed in here
         web = CORSMiddleware(
@@ -155,6 +160,7 @@ def assemble(
             Mount(DICOM_WEB, Authenticate(web, gate)),
             Mount(API, Authenticate(api(routers, handlers), gate)),
             Mount(sharing.PAGES, routes=links),
+            Mount(CHECK_PAGE, routes=papers),
             Mount("/", Application()),
         ],
         exception_handlers=handlers,

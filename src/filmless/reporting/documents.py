@@ -26,7 +26,8 @@ from filmless.dicom.uids import EXPLICIT_VR_LE
 from filmless.kit import clock
 from filmless.kit.errors import FilmlessError
 from filmless.kit.ids import new_uid
-from filmless.reporting import find
+from filmless.reporting import find, templates
+from filmless.reporting.fields import values_of
 from filmless.reporting.model import SECTIONS, Report, whole
 from filmless.reporting.press.gather import Gathered, as_of, released_sheet
 from filmless.reporting.press.service import Shelf, data_set, look_up, print_report
@@ -224,6 +225,7 @@ class Documents:
             ],
             "language": sheet.language,
             "sections": sections,
+            "values": values_of(content, templates.by_key(connection, text.base.template), sheet.language),
             "pictures": [
                 {"sop": one["sop_uid"], "frame": one.get("frame") or 1, "caption": one.get("caption", "")}
                 for one in gathered.images

@@ -132,6 +132,17 @@ class Revision:
     reason: str
 
 
+#: where anybody may ask whether a printed report is genuine
+CHECK_PAGE: Final = "/check"
+#: of a revision's hash, in the address of that page: who has no paper cannot guess it
+TOKEN_DIGITS: Final = 24
+
+
+def check_path(revision: Revision) -> str:
+    """The address of the page about a printed revision, below that of the server."""
+    return f"{CHECK_PAGE}/{revision.report}-{revision.number}-{revision.hash[:TOKEN_DIGITS]}"
+
+
 class Stale(Conflict):
     """Somebody else, or another window, wrote meanwhile."""
 

@@ -37,6 +37,17 @@ _OF_INTEREST: Final = Code("113000", "DCM", "Of Interest")
 _SOURCE: Final = Code("121080", "DCM", "Best illustration of finding")
 _KEY_IMAGES: Final = Code("121180", "DCM", "Key Images")
 _LANGUAGE: Final = {"zh": Code("zh", "RFC5646", "Chinese"), "en": Code("en", "RFC5646", "English")}
+#: structured fields of templates, private as PS3.3 8.2 has it
+_PRIVATE: Final = "99FILMLESS"
+#: unit as people write it -> UCUM, case sensitive
+_UNITS: Final[Mapping[str, str]] = {
+    **{one: one for one in ("mm", "cm", "m", "mm2", "cm2", "mm3", "cm3", "g", "kg", "mg", "s", "ms", "min", "%", "kPa",
+                            "mm/s", "cm/s", "m/s", "mL", "L", "mL/min", "mGy", "Hz", "wk", "d", "a")},
+    "mm²": "mm2", "cm²": "cm2", "mm³": "mm3", "cm³": "cm3", "ml": "mL", "ml/min": "mL/min", "HU": "[hnsf'U]",
+    "Hu": "[hnsf'U]", "°": "deg", "deg": "deg", "mmHg": "mm[Hg]", "bpm": "/min", "/min": "/min", "次/分": "/min",
+    "毫米": "mm", "厘米": "cm", "周": "wk", "天": "d", "岁": "a", "分": "{score}", "级": "{grade}", "个": "{count}",
+    "mGy·cm": "mGy.cm", "×10⁻³ mm²/s": "10*-3.mm2/s",
+}  # fmt: skip
 _CONTAINS = sr.RelationshipTypeValues.CONTAINS
 _CONTEXT = sr.RelationshipTypeValues.HAS_OBS_CONTEXT
 _MODIFIER = sr.RelationshipTypeValues.HAS_CONCEPT_MOD
@@ -46,7 +57,8 @@ _INFERRED = sr.RelationshipTypeValues.INFERRED_FROM
 def structured_report(wish: Json, images: Mapping[str, Dataset]) -> Dataset:
     """The SR document without patient, study and equipment, which tasks.py puts in.
 
-    `wish`: "language", "sections" [(section, text)], "links" [{"text", "sop", "frame"}], "pictures" [{"sop",
+    `wish`: "language", "sections" [(section, text)], "values" (structured fields) [{"code", "label", "number", "unit"}
+    or {"code", "label", "text"}], "links" [{"text", "sop", "frame"}], "pictures" [{"sop",
     "frame", "caption"}], "observer" (PN), "verifier" (PN), "organization", "signed_at" (ISO 8601), "study", "number"
     (accession), "previous" [{"study", "series", "sop", "class"}]. `images`: SOP Instance UID -> header.
     """
@@ -61,6 +73,8 @@ def structured_report(wish: Json, images: Mapping[str, Dataset]) -> Dataset:
         *_procedure(wish),
     ]
     content += [_section(name, text, wish, images) for name, text in wish["sections"]]
+    if wish["values"] and not any(name == "findings" for name, _ in wish["sections"]):
+        content.append(_section("findings", "", wish, images))
     shown = [one for one in wish["pictures"] if one["sop"] in images]
     if shown:
         heading = sr.ContainerContentItem(name=_KEY_IMAGES, relationship_type=_CONTAINS)
@@ -109,6 +123,10 @@ def _procedure(wish: Json) -> list[Any]:
 def _section(name: str, text: str, wish: Json, images: Mapping[str, Dataset]) -> Any:
     heading, element = _SECTIONS[name]
     made = sr.ContainerContentItem(name=heading, relationship_type=_CONTAINS)
+    values = [_value(one) for one in wish["values"]] if name == "findings" else []
+    if not text:
+        made.ContentSequence = sr.ContentSequence(values)
+        return made
     item = sr.TextContentItem(name=element, value=text, relationship_type=_CONTAINS)
     # words that lead to an image are inferred from it (TID 2002)
     linked = [
@@ -118,8 +136,30 @@ def _section(name: str, text: str, wish: Json, images: Mapping[str, Dataset]) ->
     ]
     if linked:
         item.ContentSequence = sr.ContentSequence(linked)
-    made.ContentSequence = sr.ContentSequence([item])
+    made.ContentSequence = sr.ContentSequence([item, *values])
     return made
+
+
+def _value(one: Json) -> Any:
+    """A structured field of the report's template: a measured number (TID 300) or what was chosen or written."""
+    name = Code(one["code"], _PRIVATE, one["label"])
+    if "number" in one:
+        unit = unit_of(one["unit"])
+        return sr.NumContentItem(
+            name=name, value=float(one["number"]), unit=unit, relationship_type=_CONTAINS
+        )
+    return sr.TextContentItem(name=name, value=one["text"], relationship_type=_CONTAINS)
+
+
+def unit_of(written: str) -> Code:
+    """A unit as a template writes it, in UCUM (PS3.16 7.2.2); one that UCUM has no code for, as an annotation."""
+    plain = written.strip()
+    if not plain:
+        return Code("1", "UCUM", "no units")
+    if plain in _UNITS:
+        return Code(_UNITS[plain], "UCUM", plain)
+    annotation = "".join(sign for sign in plain if sign.isascii() and sign.isalnum()) or "unit"
+    return Code(f"{{{annotation[:14]}}}", "UCUM", plain)
 
 
 def _image(one: Json, images: Mapping[str, Dataset], relation: Any, name: Code) -> Any:

@@ -14,7 +14,7 @@ from filmless.reporting import find, letterhead, writing
 from filmless.reporting.ages import age
 from filmless.reporting.find import Released
 from filmless.reporting.letterhead import Letterhead
-from filmless.reporting.model import WHOLE, Report, Revision, whole
+from filmless.reporting.model import WHOLE, Report, Revision, check_path, whole
 from filmless.reporting.persons import shown_name
 from filmless.reporting.press.layout import Addendum, Sheet
 from filmless.reporting.settings import ReportingSettings
@@ -166,7 +166,7 @@ def _sheet(
             standing=standing,
             reason=text.base.reason if text else "",
             check_code=_code(text.last.hash) if text and standing not in ("draft", "provisional") else "",
-            link=f"{base_url}/reports/{report.id}" if base_url and text else "",
+            link=base_url + check_path(text.last) if base_url and text else "",
             copy=copy,
         ),
         tuple(given["images"]),

@@ -45,7 +45,7 @@ _WORDS: Final[Mapping[str, tuple[str, str]]] = {
         "本报告中□代表字库中没有的字,请以系统内文字为准。",
         "□ stands for a character that the fonts lack; the text in the system counts.",
     ),
-    "qr": ("扫描可在系统内打开本报告", "Opens this report in the system"),
+    "qr": ("扫码核验本报告", "Scan to check this report"),
     "fields": ("结构化数据", "Structured values"),
     "year": ("{n}岁", "{n} y"),
     "month": ("{n}个月", "{n} months"),
