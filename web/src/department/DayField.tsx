@@ -8,6 +8,21 @@ import { dayAfter, isoDay } from './model'
 /** A day as 2026-11-22, with the one before and the one after. */
 export function DayField({ day, set }: { day: string; set: (day: string) => void }) {
   const { t } = useTranslation()
+  return (
+    <div style={{ display: 'flex', alignItems: 'center', gap: 2 }}>
+      <ActionIcon variant="subtle" color="gray" aria-label={t('department.dayBefore')} onClick={() => set(dayAfter(day, -1))}>
+        <IconChevronLeft size={15} />
+      </ActionIcon>
+      <DayInput day={day} set={set} label={t('department.day')} />
+      <ActionIcon variant="subtle" color="gray" aria-label={t('department.dayNext')} onClick={() => set(dayAfter(day, 1))}>
+        <IconChevronRight size={15} />
+      </ActionIcon>
+    </div>
+  )
+}
+
+/** A day as it is written here, whatever the browser makes of dates. */
+export function DayInput({ day, set, label }: { day: string; set: (day: string) => void; label: string }) {
   const [typed, setTyped] = useState(day)
   useEffect(() => setTyped(day), [day])
 
@@ -20,23 +35,15 @@ export function DayField({ day, set }: { day: string; set: (day: string) => void
     if (!Number.isNaN(at.valueOf()) && isoDay(at) === wanted) set(wanted)
   }
   return (
-    <div style={{ display: 'flex', alignItems: 'center', gap: 2 }}>
-      <ActionIcon variant="subtle" color="gray" aria-label={t('department.dayBefore')} onClick={() => set(dayAfter(day, -1))}>
-        <IconChevronLeft size={15} />
-      </ActionIcon>
-      <TextInput
-        w={98}
-        aria-label={t('department.day')}
-        inputMode="numeric"
-        maxLength={10}
-        value={typed}
-        onChange={(event) => take(event.currentTarget.value)}
-        onBlur={() => setTyped(day)}
-        styles={{ input: { fontVariantNumeric: 'tabular-nums', textAlign: 'center' } }}
-      />
-      <ActionIcon variant="subtle" color="gray" aria-label={t('department.dayNext')} onClick={() => set(dayAfter(day, 1))}>
-        <IconChevronRight size={15} />
-      </ActionIcon>
-    </div>
+    <TextInput
+      w={98}
+      aria-label={label}
+      inputMode="numeric"
+      maxLength={10}
+      value={typed}
+      onChange={(event) => take(event.currentTarget.value)}
+      onBlur={() => setTyped(day)}
+      styles={{ input: { fontVariantNumeric: 'tabular-nums', textAlign: 'center' } }}
+    />
   )
 }

@@ -96,6 +96,11 @@ export function ExamActions({ page, changed }: { page: ExamPage; changed: () => 
           {t('department.act.release')}
         </Button>
       )}
+      {can('T32') && may('match') && page.person.unknown && (
+        <Button component={Link} href="/persons/green">
+          {t('department.act.match')}
+        </Button>
+      )}
       {exam.number && may('register') && (
         <Button variant="default" component={Link} href={`/slips/${exam.id}`}>
           {t('department.act.slip')}

@@ -144,7 +144,8 @@ export function usePeople() {
   const master = useMaster()
   return useMemo(() => {
     const names = new Map((master.data?.people ?? []).map((one) => [one.account, nameOf(one, one.account)]))
-    return (account: string) => names.get(account) ?? account
+    // what happens by itself is done by the program
+    return (account: string) => names.get(account) ?? (account === 'filmless' ? 'Filmless' : account)
   }, [master.data, language()])
 }
 

@@ -1,4 +1,4 @@
-import { Button, Loader, Menu, NativeSelect, SegmentedControl, TextInput, UnstyledButton } from '@mantine/core'
+import { Button, Group, Loader, Menu, NativeSelect, SegmentedControl, UnstyledButton } from '@mantine/core'
 import { IconDownload } from '@tabler/icons-react'
 import { keepPreviousData, useQuery } from '@tanstack/react-query'
 import type { TFunction } from 'i18next'
@@ -11,6 +11,7 @@ import { ErrorNote, showError } from '../app/errors'
 import { Grid, type Column } from '../app/Grid'
 import { usePreference } from '../app/preferences'
 import { language } from '../i18n'
+import { DayInput } from '../department/DayField'
 import { Behind, type Which } from './Behind'
 import { beside, dayFrom, SETS, shown, type Kind, type SetName } from './figures'
 import classes from './Statistics.module.css'
@@ -130,8 +131,11 @@ export default function Statistics() {
           onChange={(value) => setDays(PERIODS[value as Period]() as unknown as [string, string])}
           data={(Object.keys(PERIODS) as Period[]).map((one) => ({ value: one, label: t(`insight.periods.${one}`) }))}
         />
-        <TextInput type="date" aria-label={t('insight.begin')} value={begin} max={end} onChange={(event) => setDays([event.currentTarget.value, end])} />
-        <TextInput type="date" aria-label={t('insight.end')} value={end} min={begin} onChange={(event) => setDays([begin, event.currentTarget.value])} />
+        <Group gap={4} wrap="nowrap">
+          <DayInput day={begin} label={t('insight.begin')} set={(day) => setDays([day, day > end ? day : end])} />
+          <span>–</span>
+          <DayInput day={end} label={t('insight.end')} set={(day) => setDays([day < begin ? day : begin, day])} />
+        </Group>
         <div className={classes.end}>
           {query.isFetching && <Loader size="xs" />}
           <Menu>

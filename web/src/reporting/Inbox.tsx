@@ -62,7 +62,7 @@ export default function Inbox() {
         },
       },
       { id: 'age', title: t('reporting.age'), width: 78, cell: (one) => [one.person.sex && t(`reporting.sex.${one.person.sex}`), age(one.person.age)].filter(Boolean).join(' ') },
-      { id: 'ward', title: t('reporting.ward'), width: 90, cell: (one) => [place('ward', one.ward), one.bed].filter(Boolean).join(' ') },
+      { id: 'ward', title: t('reporting.ward'), width: 150, cell: (one) => [place('ward', one.ward), one.bed].filter(Boolean).join(' ') },
       { id: 'modality', title: t('reporting.modality'), width: 56, cell: (one) => one.modality },
       { id: 'procedure', title: t('reporting.procedure'), width: 180, cell: (one) => procedure(one) },
       { id: 'result', title: t('reporting.result'), width: 96, cell: (one) => one.result && t(`reporting.results.${one.result}`) },

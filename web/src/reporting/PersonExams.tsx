@@ -1,4 +1,4 @@
-import { Badge, Group, Loader, UnstyledButton } from '@mantine/core'
+import { Anchor, Badge, Group, Loader, UnstyledButton } from '@mantine/core'
 import { useQuery } from '@tanstack/react-query'
 import { useState } from 'react'
 import { useTranslation } from 'react-i18next'
@@ -43,13 +43,13 @@ export function PersonExams({ person, first }: { person: number; first?: number 
         {exam.images !== 'none' && exam.study_uids[0] && (
           <>
             {' · '}
-            <Link href={`/view/${exam.study_uids[0]}`}>{t('reporting.sides.images')}</Link>
+            <Anchor component={Link} href={`/view/${exam.study_uids[0]}`} size="xs">{t('reporting.sides.images')}</Anchor>
           </>
         )}
         {report && (
           <>
             {' · '}
-            <Link href={`/reports/${report.id}`}>{t('reporting.report')}</Link>
+            <Anchor component={Link} href={`/reports/${report.id}`} size="xs">{t('reporting.report')}</Anchor>
           </>
         )}
       </div>

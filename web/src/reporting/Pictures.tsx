@@ -2,9 +2,10 @@ import { ActionIcon, Badge, TextInput, UnstyledButton } from '@mantine/core'
 import { IconMapPin, IconX } from '@tabler/icons-react'
 import type { ReactNode } from 'react'
 import { useTranslation } from 'react-i18next'
+import { useLocation } from 'wouter'
 
 import type { components } from '../api/schema'
-import { bridge } from '../viewing/bridge'
+import { bridge, type Target } from '../viewing/bridge'
 import classes from './Workplace.module.css'
 
 type Image = components['schemas']['ReportImage']
@@ -17,9 +18,19 @@ function address(one: Image): string {
   return `/dicom-web/studies/${one.study_uid}/series/${one.series_uid}/instances/${one.sop_uid}/frames/${one.frame}/rendered?${query}`
 }
 
+/** Leads the viewer to an image: the one that is open, in this window or another one, else a new one. */
+function useGo() {
+  const [, navigate] = useLocation()
+  return async (target: Target) => {
+    if (await bridge.current()) bridge.go(target)
+    else navigate(`/view/${target.study_uid}`)
+  }
+}
+
 /** The pictures of a report; a click leads the viewer there. `set` absent: only to be looked at. */
 export function Pictures({ images, set, empty }: { images: Image[]; set?: (images: Image[]) => void; empty?: ReactNode }) {
   const { t } = useTranslation()
+  const go = useGo()
   if (images.length === 0 && !empty) return null
   return (
     <div className={classes.section}>
@@ -30,7 +41,7 @@ export function Pictures({ images, set, empty }: { images: Image[]; set?: (image
       <div className={classes.pictures}>
         {images.map((one, at) => (
           <figure key={`${one.sop_uid}/${one.frame}`} className={classes.picture}>
-            <UnstyledButton w="100%" onClick={() => bridge.go(one)} aria-label={`${t('reporting.goThere')} ${one.caption || at + 1}`}>
+            <UnstyledButton w="100%" onClick={() => void go(one)} aria-label={`${t('reporting.goThere')} ${one.caption || at + 1}`}>
               <img src={address(one)} alt={one.caption || t('reporting.picture', { number: at + 1 })} loading="lazy" />
             </UnstyledButton>
             {set ? (
@@ -67,6 +78,7 @@ export function Pictures({ images, set, empty }: { images: Image[]; set?: (image
 /** Words of the report that lead to an image. */
 export function Links({ links, remove }: { links: Link[]; remove?: (at: number) => void }) {
   const { t } = useTranslation()
+  const go = useGo()
   if (links.length === 0) return null
   return (
     <div className={classes.section}>
@@ -87,7 +99,7 @@ export function Links({ links, remove }: { links: Link[]; remove?: (at: number) 
               )
             }
           >
-            <UnstyledButton fz="xs" onClick={() => bridge.go(one)} aria-label={`${t('reporting.goThere')}: ${one.text}`}>
+            <UnstyledButton fz="xs" onClick={() => void go(one)} aria-label={`${t('reporting.goThere')}: ${one.text}`}>
               {one.text || `${at + 1}`}
             </UnstyledButton>
           </Badge>

@@ -1,4 +1,4 @@
-import { ActionIcon, Alert, Badge, Tabs, Tooltip } from '@mantine/core'
+import { ActionIcon, Alert, Anchor, Badge, Tabs, Tooltip } from '@mantine/core'
 import { IconAlertTriangle, IconArrowBackUp, IconExternalLink, IconList } from '@tabler/icons-react'
 import { useState } from 'react'
 import { useTranslation } from 'react-i18next'
@@ -38,11 +38,13 @@ export function ReportPanel({ report, alone, reload }: Props) {
     <section className={classes.panel} aria-label={t('reporting.report')}>
       <header className={classes.head}>
         <div className={classes.line}>
-          <h1 className={classes.name}>{first}</h1>
-          <span className={classes.dim}>{second}</span>
-          <span className={classes.dim}>
-            {[exam.person.sex && t(`reporting.sex.${exam.person.sex}`), age(exam.person.age), exam.person.patient_id].filter(Boolean).join(' · ')}
-          </span>
+          <div className={classes.who}>
+            <h1 className={classes.name}>{first}</h1>
+            {second && <span className={classes.dim}>{second}</span>}
+            <span className={classes.dim}>
+              {[exam.person.sex && t(`reporting.sex.${exam.person.sex}`), age(exam.person.age), exam.person.patient_id].filter(Boolean).join(' · ')}
+            </span>
+          </div>
           <span className={classes.right}>
             {stat && (
               <Badge size="xs" color="red" variant="filled" radius="xs">
@@ -159,7 +161,7 @@ function Request({ report }: { report: Report }) {
         [t('reporting.facts.diagnosis'), report.request.diagnosis],
         [t('reporting.facts.history'), report.request.history],
         [t('reporting.facts.purpose'), report.request.purpose],
-        ...cautions.map(([name, value]): [string, string] => [t(`reporting.cautions.${name}`, name), String(value)]),
+        ...cautions.map(([name, value]): [string, string] => [t(`reporting.cautions.${name}`, name), name === 'pregnancy' ? t(`department.pregnancies.${value as 'no'}`, { defaultValue: String(value) }) : String(value)]),
         [t('reporting.facts.priority'), t(`reporting.priority.${report.request.priority}`, report.request.priority)],
         [t('reporting.facts.requester'), exam.requester],
         [t('reporting.facts.from'), [place('department', exam.asked_by), place('ward', exam.ward), exam.bed].filter(Boolean).join(' ')],
@@ -169,7 +171,7 @@ function Request({ report }: { report: Report }) {
         [t('reporting.facts.finished'), moment(exam.finished_at)],
         [t('reporting.facts.station'), exam.station],
         [t('reporting.facts.due'), moment(exam.due_at)],
-        [t('reporting.number'), may('persons') && <Link href={`/exams/${exam.id}`}>{exam.number}</Link>],
+        [t('reporting.number'), may('persons') && <Anchor component={Link} href={`/exams/${exam.id}`} size="sm">{exam.number}</Anchor>],
       ]}
     />
   )

@@ -49,6 +49,8 @@ from filmless.reporting.model import Report, whole
 log = logging.getLogger(__name__)
 
 _ISSUER: Final = "DEMO"
+#: the hour of the day at which it is looked at
+_NOW: Final = 10.2
 #: what is injected: (contrast medium, ml)
 _MEDIA: Final = {"CT": ("碘海醇 350", 80.0), "MR": ("钆特酸葡胺", 15.0)}
 #: the states through which an exam goes, in the order of the day
@@ -77,7 +79,7 @@ class Making:
         """Everything; returns how many exams were made."""
         morning = clock.now().astimezone().replace(hour=0, minute=0, second=0, microsecond=0)
         # the day is half over, whenever it is looked at
-        shift = clock.now() - (morning + timedelta(hours=10.2))
+        shift = clock.now() - (morning + timedelta(hours=_NOW))
         with clock.pretending(morning + shift - timedelta(days=20)):
             self._hospital()
         seen = arrivals.Arrivals(self.engine, self.settings, self.trail)
@@ -128,6 +130,8 @@ class _Exam:
 
     def __init__(self, day: Making, visit: Visit, at: datetime, seen: arrivals.Arrivals) -> None:
         self._day, self._visit, self._at, self._seen = day, visit, at, seen
+        #: when somebody is to be there, where that is still to come
+        self._begins = at if visit.begin > _NOW else at - timedelta(days=1)
         self._id = 0
         self._files: list[Path] = []
 
@@ -192,7 +196,9 @@ class _Exam:
     def _ordered(self) -> None:
         visit, day = self._visit, self._day
         key = (visit.name + visit.pinyin, visit.birth)
-        with self._later(-90 if visit.begin > 0 else -10) as connection:
+        # what is expected this afternoon was asked for in the morning
+        before = max(90.0, (visit.begin - 9) * 60) if visit.begin > 0 else 10.0
+        with self._later(-before) as connection:
             if key not in day.people:
                 latin = visit.name.isascii()
                 new = NewPerson(
@@ -231,7 +237,9 @@ class _Exam:
         with self._later(10) as connection:
             minutes = booking.minutes_of(connection, visit.procedure)
             modality = STATIONS[visit.station][2]
-            found = booking.earliest(connection, modality, minutes, start=self._at + timedelta(minutes=65))
+            found = booking.earliest(
+                connection, modality, minutes, start=max(self._at + timedelta(minutes=65), self._begins)
+            )
             assert found is not None
             booking.book(connection, self._id, *found, day.acting("reg"))
 
