@@ -13,7 +13,7 @@ import filmless
 from filmless.db import migrate
 from filmless.db.engine import open_engine, refresh_statistics
 from filmless.db.events import event_readers
-from filmless.db.schema import metadata
+from filmless.db.schema import SEARCH_TABLES, metadata
 from filmless.db.work import reading, writing
 from filmless.kit.errors import Refused, Unavailable
 
@@ -27,6 +27,11 @@ def _load_all_tables() -> None:
     importlib.import_module("filmless.db.events")
 
 
+def _compared(name: str | None, kind: str, _parents: object) -> bool:
+    """The full text index is made by hand on each database."""
+    return name not in SEARCH_TABLES if kind == "table" else name != "ix_report_words_words"
+
+
 def test_migrations_make_what_the_tables_say(empty_database_url: str) -> None:
     _load_all_tables()
     engine = open_engine(empty_database_url)
@@ -34,9 +39,10 @@ def test_migrations_make_what_the_tables_say(empty_database_url: str) -> None:
     assert migrate.upgrade(engine) is True
     assert migrate.current(engine) == migrate.newest()
     with engine.connect() as connection:
-        context = MigrationContext.configure(connection, opts={"compare_type": True})
+        opts = {"compare_type": True, "include_name": _compared}
+        context = MigrationContext.configure(connection, opts=opts)
         assert compare_metadata(context, metadata) == []
-        assert len(inspect(connection).get_table_names()) == len(metadata.tables) + 1
+        assert len(set(inspect(connection).get_table_names()) - SEARCH_TABLES) == len(metadata.tables) + 1
     assert migrate.upgrade(engine) is False
     engine.dispose()
 

@@ -42,7 +42,7 @@ from filmless.archive.tables import instances, quarantine, series, studies, vers
 from filmless.db import migrate
 from filmless.db.engine import open_engine
 from filmless.db.events import event_readers
-from filmless.db.schema import metadata
+from filmless.db.schema import SEARCH_TABLES, metadata
 from filmless.db.work import reading, writing
 from filmless.kit import clock
 from filmless.kit.errors import Conflict, Defect, Refused, Unavailable
@@ -200,7 +200,9 @@ def hash_of(path: Path) -> str:
 
 def copy_rows(source: Connection, target: Connection) -> None:
     """Every row of every table of ours, keys included, from one database to another with the same schema."""
-    if strange := set(inspect(source).get_table_names()) - set(metadata.tables) - {"alembic_version"}:
+    if strange := (
+        set(inspect(source).get_table_names()) - set(metadata.tables) - SEARCH_TABLES - {"alembic_version"}
+    ):
         raise Defect(f"These tables would be left out: {', '.join(sorted(strange))}.", code="unknown-tables")
     for table in metadata.sorted_tables:
         rows = source.execution_options(yield_per=_ROWS).execute(select(table)).mappings()

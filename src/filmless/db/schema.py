@@ -16,6 +16,11 @@ metadata = MetaData(
     }
 )
 
+#: tables that SQLite's full text search keeps for itself (migration 0012): made anew from report_words
+SEARCH_TABLES = frozenset(
+    f"report_words_index{part}" for part in ("", "_config", "_content", "_data", "_docsize", "_idx")
+)
+
 #: surrogate keys: 64 bits, and SQLite's own rowid there
 Id = BigInteger().with_variant(Integer, "sqlite")
 Json = JSON(none_as_null=True)

@@ -34,9 +34,9 @@ from filmless.kit import clock
 from filmless.kit.errors import Conflict, Refused
 from filmless.patients import names
 from filmless.patients.tables import persons
-from filmless.reporting import deciding, writing
+from filmless.reporting import deciding, words, writing
 from filmless.reporting.model import Report
-from filmless.reporting.tables import criticals, report_exams, report_revisions, reports
+from filmless.reporting.tables import criticals, report_exams, reports
 
 Queue = Literal["to-read", "mine", "returned", "to-review", "signed", "all"]
 QUEUES: Final[tuple[Queue, ...]] = ("to-read", "mine", "returned", "to-review", "signed", "all")
@@ -247,15 +247,7 @@ def _text(text: str) -> ColumnElement[bool]:
     """Whoever or whatever is called so: the beginning of a name or number, or words in the report's newest text."""
     key = names.normal(text)
     number = select(exam_numbers.c.exam).where(exam_numbers.c.number.like(_like(text.upper()), escape="\\"))
-    words = select(report_exams.c.exam).where(
-        report_exams.c.report == report_revisions.c.report,
-        report_revisions.c.text.like(f"%{_escaped(text.casefold())}%", escape="\\"),
-        report_revisions.c.number
-        == select(func.max(reports.c.revision))
-        .where(reports.c.id == report_revisions.c.report)
-        .correlate(report_revisions)
-        .scalar_subquery(),
-    )
+    said = select(report_exams.c.exam).where(words.found(report_exams.c.report, text))
     return or_(
         persons.c.key_ideographic.like(_like(key), escape="\\"),
         persons.c.key_alphabetic.like(_like(key.replace(" ", "")), escape="\\"),
@@ -263,7 +255,7 @@ def _text(text: str) -> ColumnElement[bool]:
         persons.c.initials.like(_like(key), escape="\\"),
         persons.c.patient_id == text,
         exams.c.id.in_(number),
-        *([exams.c.id.in_(words)] if len(text) >= 2 else []),
+        *([exams.c.id.in_(said)] if len(text) >= 2 else []),
     )
 
 

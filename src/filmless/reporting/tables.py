@@ -77,6 +77,15 @@ report_revisions = Table(
     Column("text", Text, nullable=False, default=""),
 )
 
+#: the words of each report as they count now, written so that both databases index them alike (reporting/words.py).
+#: SQLite keeps the index in tables of its own behind triggers (migration 0012), PostgreSQL over the expression
+report_words = Table(
+    "report_words",
+    metadata,
+    Column("report", Id, ForeignKey(reports.c.id), primary_key=True),
+    Column("words", Text, nullable=False),
+)
+
 signatures = Table(
     "signatures",
     metadata,

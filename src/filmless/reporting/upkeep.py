@@ -10,7 +10,7 @@ from filmless.access.model import SYSTEM
 from filmless.db.work import reading, writing
 from filmless.kit import clock
 from filmless.kit.errors import FilmlessError
-from filmless.reporting import criticals
+from filmless.reporting import criticals, words
 from filmless.reporting import writing as reports_writing
 from filmless.reporting.model import Status, has_text
 from filmless.reporting.tables import criticals as criticals_table
@@ -51,7 +51,16 @@ class Upkeep:
             except FilmlessError:
                 # somebody has taken it up again meanwhile
                 continue
-        return done
+        return done + self._index()
+
+    def _index(self) -> int:
+        """Words of reports that are not in the index yet: written before there was one."""
+        with reading(self.engine) as connection:
+            missing = words.missing(connection, limit=200)
+        if missing:
+            with writing(self.engine) as connection:
+                words.make(connection, missing)
+        return len(missing)
 
     def _left(self, connection: Connection) -> list[int]:
         """Claims without a word of text whose editor was not heard of for the time of a lock."""

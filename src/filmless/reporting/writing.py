@@ -13,7 +13,7 @@ from filmless.department.exams import Exam
 from filmless.department.states import State
 from filmless.kit import clock
 from filmless.kit.errors import Conflict, Refused
-from filmless.reporting import find
+from filmless.reporting import find, words
 from filmless.reporting.canonical import canonical, digest
 from filmless.reporting.model import (
     ADDENDUM,
@@ -294,6 +294,8 @@ def revise(
             text=searched(content),
         )
     )
+    if kind != "identity":
+        words.keep(connection, report.id, searched(content), more=kind == ADDENDUM)
     changed = change(
         connection,
         report,
