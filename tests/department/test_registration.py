@@ -13,9 +13,10 @@ from tests.department.hospital import DESK, HEAD, Hospital, outpatient, principa
 from filmless.access import belonging
 from filmless.access.model import EVERYWHERE
 from filmless.db.work import reading, writing
-from filmless.department import booking, exams, lists, numbers, orders, queue, registration
+from filmless.department import booking, exams, identity_check, lists, numbers, orders, queue, registration
 from filmless.department.identity_check import Shown
 from filmless.department.lists import Wish
+from filmless.department.model import DepartmentSettings
 from filmless.department.orders import NewOrder, Wanted
 from filmless.department.registration import Arrival
 from filmless.department.states import State
@@ -138,7 +139,8 @@ def test_the_green_channel_needs_nothing_and_is_first(engine: Engine, hospital: 
 def test_identity_is_compared_kept_and_blocks_by_class(engine: Engine, hospital: Hospital) -> None:
     desk, head = hospital.acting("REG"), hospital.acting("REG", "CHF")
     with writing(engine) as connection:
-        one = hospital.person(connection, identifiers=(Identifier("NI", "11010519491231002X"),))
+        card = Identifier("NI", "11010519491231002X")
+        one = hospital.person(connection, identifiers=(card,), sex="F", birth_date="19491231")
         other = hospital.person(connection, "李四")
 
         def ordered(person: persons.Person) -> int:
@@ -164,6 +166,8 @@ def test_identity_is_compared_kept_and_blocks_by_class(engine: Engine, hospital:
         despite = Shown("NI", "11010519491231002X", despite="twins, card mixed up")
         assert refused(second, despite) == "not-permitted"
         assert register(second, despite, head).state is State.ARRIVED
+        # a card of nobody who is known here, of a woman born 1949-12-31: not this man's
+        assert refused(ordered(other), Shown("NI", "110105194912310046")) == "identity-failed"
         # a passport that nobody's record has, shown for two
         third, fourth = ordered(one), ordered(other)
         assert register(third, Shown("PPN", "E1")).state is State.ARRIVED
@@ -238,3 +242,35 @@ def test_no_show_only_when_its_time_is_over(engine: Engine, hospital: Hospital) 
         with pytest.raises(Conflict) as refused:
             registration.no_show(connection, exam.id, desk)
     assert refused.value.code == "not-due"
+
+
+@pytest.mark.parametrize(
+    ("number", "birth_date", "sex", "contradictory"),
+    [
+        ("11010519491231002X", "19491231", "F", False),
+        ("11010519491231002x", "1949", "", False),
+        ("11010519491231002X", "19491230", "F", True),
+        ("11010519491231002X", "19491231", "M", True),
+        # a check digit that is wrong, the older form with 15 digits: they tell nothing
+        ("110105194912310021", "19700101", "M", False),
+        ("110105491231002", "19700101", "M", False),
+    ],
+)
+def test_an_identity_card_tells_birth_date_and_sex(
+    number: str, birth_date: str, sex: str, contradictory: bool
+) -> None:
+    assert identity_check.contradicts(number, birth_date, sex) is contradictory
+
+
+def test_an_order_says_what_the_department_asks_for(engine: Engine, hospital: Hospital) -> None:
+    settings = DepartmentSettings(order_needs=("diagnosis", "purpose"))
+    desk = hospital.acting("REG")
+    with writing(engine) as connection:
+        person = hospital.person(connection)
+        with pytest.raises(Conflict, match="purpose") as caught:
+            orders.order(connection, outpatient(person, diagnosis="头痛"), HEAD, desk, settings)
+        assert caught.value.code == "order-incomplete"
+        for told in ({"diagnosis": "头痛", "purpose": "出血?"}, {"patient_class": "E"}, {"priority": "stat"}):
+            assert orders.order(connection, outpatient(person, **told), HEAD, desk, settings)[1]
+    with pytest.raises(ValueError, match="shoe"):
+        DepartmentSettings(order_needs=("shoe size",))

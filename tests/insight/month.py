@@ -134,7 +134,8 @@ class Month:
                     study_uid=f"1.2.3.{number}", exam_class=letter if "arrived_at" in moments else "", procedure=code,
                     procedure_zh=f"{part}检查", procedure_en=part.title(), modality=modality, body_part=part,
                     stat=letter == "L", state=state, station=draw.choice(_STATIONS[modality]), ordered_at=ordered,
-                    technologist=draw.choice(["tec1", "tec2"]), more={}, final_at=moments.get("final_at"),
+                    technologist=draw.choice(["tec1", "tec2"]), more=_made_with(number),
+                    final_at=moments.get("final_at"),
                     due_at=moments.get("due_at"), **{name: moments.get(name) for name in
                     ("starts_at", "arrived_at", "started_at", "finished_at", "verified_at")})
             .returning(exams.c.id)
@@ -201,3 +202,24 @@ class Month:
         for seq, what in enumerate(steps[:upto], 1):
             add(insert(critical_steps).values(critical=key, seq=seq, what=what, at=at, by="res1"))
             at += timedelta(minutes=draw.uniform(1, 20))
+
+
+def _made_with(number: int) -> dict[str, Any]:
+    """Contrast media, films and what its maker says of the images; of most exams nothing."""
+    chance = random.Random(number)
+    more: dict[str, Any] = {}
+    if chance.random() < 0.4:
+        more["quality"] = {
+            "grade": chance.choice(["A", "A", "B", "waste"]),
+            "note": "",
+            "by": "tec1",
+            "at": "",
+        }
+    if chance.random() < 0.3:
+        reaction = chance.choice(["none", "none", "mild", "severe"])
+        more["contrast"] = [
+            {"agent": "x", "ml": 80, "reaction": reaction, "extravasation": chance.random() < 0.2}
+        ]
+    if chance.random() < 0.2:
+        more["dose"] = {"dlp": 500.0, "films": chance.randint(1, 3)}
+    return more

@@ -96,16 +96,34 @@ def compare(connection: Connection, person_id: int, shown: Shown, key: bytes) ->
             one.value.upper() for one in person.identifiers if one.active and one.kind in ("MR", "AN", "VN")
         }
         return _PASSED if number.upper() in of_person else Verdict("another-number")
+    fits = shown.document != "NI" or not contradicts(number, person.birth_date, person.sex)
     known = {one.value.upper() for one in person.identifiers if one.active and one.kind == shown.document}
     if number.upper() in known:
-        return _PASSED
+        return _PASSED if fits else Verdict("does-not-fit")
     owner = persons.by_identifier(connection, shown.document, number, None)
     if owner is not None and owner.id != person.id:
         return Verdict("of-another-person", owner.id)
     before = _shown_before(connection, person.id, fingerprint(key, shown.document, number))
     if before is not None:
         return Verdict("of-another-person", before)
-    return Verdict("another-number") if known else _PASSED
+    if known:
+        return Verdict("another-number")
+    return _PASSED if fits else Verdict("does-not-fit")
+
+
+def contradicts(number: str, birth_date: str, sex: str) -> bool:
+    """Whether the number of a resident identity card (GB 11643) tells another birth date or sex than is known.
+
+    Numbers of another form, or whose check digit is wrong, tell nothing.
+    """
+    digits = number.strip().upper()
+    if len(digits) != 18 or not digits[:17].isdigit():
+        return False
+    rest = sum(int(one) * pow(2, 17 - at, 11) for at, one in enumerate(digits[:17])) % 11
+    if digits[17] != "10X98765432"[rest]:
+        return False
+    born, told_sex = digits[6:14], "M" if int(digits[16]) % 2 else "F"
+    return bool(birth_date and not born.startswith(birth_date)) or (sex in ("M", "F") and sex != told_sex)
 
 
 def record(

@@ -3,6 +3,9 @@
 from dataclasses import dataclass
 from typing import Literal
 
+#: what an order can be asked to say
+ORDER_FIELDS = ("requester", "department", "diagnosis", "history", "purpose")
+
 
 @dataclass(frozen=True, slots=True)
 class DepartmentSettings:
@@ -16,6 +19,8 @@ class DepartmentSettings:
     code: str = ""
     #: issuer (0010,0021) of the patient IDs that are made here
     issuer: str = ""
+    #: what an order has to say, except in an emergency: of "requester", "department", "diagnosis", "history", "purpose"
+    order_needs: tuple[str, ...] = ()
     #: when an exam gets its number: "booking" puts booked exams on the worklist before anybody has come
     number_at: Literal["registration", "booking"] = "registration"
     #: hours for which an exam that was begun stays on the worklist, so that more images can be added
@@ -30,6 +35,10 @@ class DepartmentSettings:
     no_show_hours: float = 24.0
     #: seconds after the end of an exam in which its images have to come before somebody is told
     transfer_seconds: float = 300.0
+
+    def __post_init__(self) -> None:
+        if strange := set(self.order_needs) - set(ORDER_FIELDS):
+            raise ValueError(f"order_needs: unknown {', '.join(sorted(strange))}")
 
 
 @dataclass(frozen=True, slots=True)

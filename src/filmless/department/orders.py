@@ -114,11 +114,15 @@ def order(
 ) -> tuple[Order, list[Exam]]:
     """Write an order and its exams (T01).
 
-    Raises Refused: "nothing-asked", "unknown-procedure", "side-missing", "bad-value"; Conflict: "order-known".
+    Raises Refused: "nothing-asked", "unknown-procedure", "side-missing", "bad-value"; Conflict: "order-known",
+    "order-incomplete" ([department] order_needs).
     """
-    made = insert_order(connection, new, acting)
     if not wanted:
         raise Refused("An order asks for one procedure at least.", code="nothing-asked")
+    missing = [name for name in settings.order_needs if not str(getattr(new, name)).strip()]
+    if missing and new.patient_class != "E" and new.priority != "stat":
+        raise Conflict(f"The order does not say: {', '.join(missing)}.", code="order-incomplete")
+    made = insert_order(connection, new, acting)
     found = [
         exams.begin(
             connection,

@@ -256,6 +256,10 @@ class _Reading:
             registrar=people.get("registrar", ""),
             double_sign=bool(of_procedure.get("double_sign", True)),
             result=row.result or "",
+            quality=str((row.more.get("quality") or {}).get("grade", "")),
+            contrast=tuple(str(one.get("reaction", "none")) for one in row.more.get("contrast") or ()),
+            extravasated=any(one.get("extravasation") for one in row.more.get("contrast") or ()),
+            films=int((row.more.get("dose") or {}).get("films") or 0),
             criticals=tuple(told),
             checks=tuple(Check(one.stage, one.passed, bool(one.override_by)) for one in checks),
         )

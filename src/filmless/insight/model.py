@@ -83,6 +83,12 @@ class Case:
     registrar: str = ""
     double_sign: bool = True
     result: str = ""
+    #: what the maker of the images says of them: A, B, C, waste; "" where nobody said
+    quality: str = ""
+    #: reactions to contrast media, one for each administration
+    contrast: tuple[str, ...] = ()
+    extravasated: bool = False
+    films: int = 0
     criticals: tuple[Critical, ...] = ()
     checks: tuple[Check, ...] = ()
 
@@ -211,6 +217,13 @@ INDICATORS: Final[tuple[Indicator, ...]] = (
     Indicator("amended", 25, "ratio", "final", counts=lambda c: c.amendments > 0),
     Indicator("addenda", 25, "ratio", "final", counts=lambda c: c.addenda > 0),
     Indicator(
+        "images-a", 27, "ratio", "finished", among=lambda c: c.quality != "", counts=lambda c: c.quality == "A"
+    ),
+    Indicator(
+        "images-waste", 27, "ratio", "finished",
+        among=lambda c: c.quality != "", counts=lambda c: c.quality == "waste",
+    ),
+    Indicator(
         "critical-told", 29, "ratio", "finished", items=_criticals,
         counts=lambda c: _within(c.raised_at, c.notified_at, _TEN_MINUTES),
     ),
@@ -222,7 +235,16 @@ INDICATORS: Final[tuple[Indicator, ...]] = (
         "critical-closed", 30, "ratio", "finished", items=_criticals,
         counts=lambda c: c.closed_at is not None and c.actioned_at is not None,
     ),
+    Indicator(
+        "contrast-reactions", 32, "ratio", "finished",
+        among=lambda c: c.contrast != (), counts=lambda c: any(one != "none" for one in c.contrast),
+    ),
+    Indicator(
+        "extravasations", 32, "ratio", "finished",
+        among=lambda c: c.contrast != (), counts=lambda c: c.extravasated,
+    ),
     Indicator("workload", 33, "sum", "finished", value=lambda c: c.weight),
+    Indicator("films", 35, "sum", "finished", value=lambda c: c.films),
     Indicator("fees", 37, "sum", "finished", value=lambda c: c.fee),
     Indicator("green-channel", 38, "count", "finished", among=lambda c: c.exam_class == "L" or bool(c.matched_at)),
     Indicator("match-time", 38, "spread", "finished", value=lambda c: between(c.arrived_at, c.matched_at)),

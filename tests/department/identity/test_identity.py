@@ -360,9 +360,9 @@ def test_an_exam_is_made_for_images_that_have_none(
             unmatched.make_exam(connection, "1.2.77", wish, hospital.acting("PAD", "REG"), DESK)
     with writing(engine) as connection:
         person = hospital.person(connection, "李四", sex="F", issuer="H")
-        by_tec = unmatched.NewExam("CT-HEAD", "nobody registered her", person=person.id)
-        exam, entry = unmatched.make_exam(connection, "1.2.77", by_tec, hospital.acting("TEC"), DESK)
-    overlay.settle(engine, archive.root, hospital.acting("TEC"), entry.id)
+        by_steward = unmatched.NewExam("CT-HEAD", "nobody registered her", person=person.id)
+        exam, entry = unmatched.make_exam(connection, "1.2.77", by_steward, hospital.acting("PAD"), DESK)
+    overlay.settle(engine, archive.root, hospital.acting("PAD"), entry.id)
     assert exam.number.startswith("L") and exam.state is State.IN_PROGRESS
     now = told("1.2.77")
     assert now is not None and (now.patient_id, now.accession) == (person.patient_id, exam.number)

@@ -126,9 +126,11 @@ class Hospital:
     def _person(self, connection: Connection, chance: random.Random) -> persons.Person:
         name = chance.choice(_FAMILY) + "".join(chance.choices(_GIVEN, k=chance.choice((1, 2))))
         born = f"{chance.randint(1935, 2015)}{chance.randint(1, 12):02}{chance.randint(1, 28):02}"
-        # of no region that there is: nobody's number
-        card = Identifier("NI", f"990000{born}{chance.randint(0, 10**4 - 1):04}")
-        new = NewPerson(name_ideographic=name, sex=chance.choice("MF"), birth_date=born, identifiers=(card,))
+        sex = chance.choice("MF")
+        # of no region that there is: nobody's number; the last digit but one tells the sex
+        order = f"{chance.randint(0, 99):02}{chance.choice('13579' if sex == 'M' else '02468')}"
+        card = Identifier("NI", f"990000{born}{order}{chance.randint(0, 9)}")
+        new = NewPerson(name_ideographic=name, sex=sex, birth_date=born, identifiers=(card,))
         try:
             return persons.create(connection, new, self.acting)
         except Conflict:

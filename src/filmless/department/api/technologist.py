@@ -48,12 +48,14 @@ from filmless.department.api.work_words import (
 from filmless.department.exams import Exam, guards
 from filmless.department.model import Desk
 from filmless.department.registration import reason_words
-from filmless.kit.errors import Defect, Refused
+from filmless.kit.errors import Conflict, Defect, Refused
 
 #: reasons for which images are rejected as dangerous to a patient (IHE IOCM 113037), others for quality (113001)
 _SAFETY = ("WRONG-PERSON",)
 
 
+#: left open by a shift, it has to be said why
+_OPEN = ("running", "unsent", "unverified")
 _WAYS = {"more": "T15", "accept-partial": "T33", "repeat": "T34"}
 
 
@@ -187,6 +189,11 @@ def router(given: Desk | None, context: ArchiveWeb | None) -> APIRouter:
         acting = at.acting(permit(who, Action.PERFORM), host, body.note)
         with writing(at.engine) as connection:
             found = worksheet.shift(connection, acting.who, body.wish())
+            if not body.note and any(found.left[word] for word in _OPEN):
+                raise Conflict(
+                    "Exams are not finished, or their images are not there: say why they are handed over.",
+                    code="shift-open",
+                )
             acting.note(
                 connection,
                 "shift handed over",

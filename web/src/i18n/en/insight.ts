@@ -27,6 +27,7 @@ export const insight = {
     'inpatients-48h': 'Inpatients within 48 h', transfer: 'Transfer time', verified: 'Verified by themselves', unsent: 'Without images', 'report-wait': 'Wait for a reader', 'report-writing': 'Writing',
     'report-review': 'Review', 'report-total': 'Exam to final report', 'order-to-report': 'Order to final report', timely: 'Reports in time', overdue: 'Overdue now', positive: 'Positive', 'two-persons': 'Signed by two', returned: 'Returned',
     amended: 'Amended', addenda: 'With addendum', 'critical-told': 'Critical told in 10 min', 'critical-acknowledged': 'Critical acknowledged', 'critical-closed': 'Critical closed', 'match-time': 'Time to match', 'green-open': 'Not matched yet',
+    'images-a': 'Images of grade A', 'images-waste': 'Images wasted', 'contrast-reactions': 'Reactions to contrast', extravasations: 'Extravasations', films: 'Films',
     'identity-failed': 'Identity not shown',
   },
 }

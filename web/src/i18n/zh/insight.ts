@@ -30,6 +30,7 @@ export const insight: Words<typeof en> = {
     'inpatients-48h': '住院 48 小时完成率', transfer: '传输时间', verified: '自动核对通过率', unsent: '无图像检查', 'report-wait': '等待书写', 'report-writing': '书写时间',
     'report-review': '审核时间', 'report-total': '检查至终审', 'order-to-report': '申请至终审', timely: '报告及时率', overdue: '当前超时', positive: '阳性率', 'two-persons': '双签率', returned: '退回率',
     amended: '修改率', addenda: '补充率', 'critical-told': '危急值 10 分钟通报率', 'critical-acknowledged': '危急值确认率', 'critical-closed': '危急值闭环率', 'match-time': '匹配时间', 'green-open': '尚未匹配',
+    'images-a': '甲片率', 'images-waste': '废片率', 'contrast-reactions': '对比剂不良反应率', extravasations: '外渗率', films: '胶片数',
     'identity-failed': '实名核验未通过率',
   },
 }
