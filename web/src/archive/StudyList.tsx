@@ -31,7 +31,7 @@ import { useShortcuts } from '../app/shortcuts'
 import { narrowColumn, studyColumns, USUAL_COLUMNS, type StudyRow } from './columns'
 import { Facet, MoreFilters, SPANS, type Facets } from './Filters'
 import { StudyDetails } from './StudyDetails'
-import { readInOrder } from '../viewing/order'
+import { opening, readInOrder } from '../viewing/order'
 import classes from './StudyList.module.css'
 import { WhyButton } from './why/WhyButton'
 import { FIRST, useArrivals, useStudies, type Order, type Wanted } from './useStudies'
@@ -81,6 +81,7 @@ export default function StudyList() {
   const open = (row: StudyRow) => {
     if (stale || !may('view')) return
     readInOrder(rows.map((one) => one.study_uid))
+    opening(client, row.study_uid)
     navigate(`/view/${row.study_uid}`)
   }
   const { hasNextPage, isFetchingNextPage, fetchNextPage } = query

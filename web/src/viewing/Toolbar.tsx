@@ -1,4 +1,4 @@
-import { ActionIcon, Menu, Tooltip } from '@mantine/core'
+import { ActionIcon, Menu } from '@mantine/core'
 import { notifications } from '@mantine/notifications'
 import {
   IconAngle,
@@ -50,6 +50,7 @@ import { LayoutMenu } from './hanging/LayoutMenu'
 import type { Hanging } from './hanging/useHanging'
 import type { Model, Viewing } from './model'
 import { mmOfScreen } from './screen'
+import { Hints, hintOf, ToolButton } from './ToolButton'
 import { MeasureScreen } from './TrueSize'
 import classes from './Viewer.module.css'
 
@@ -102,7 +103,7 @@ export function Toolbar({ viewing, model, stacks, study, hanging, around }: Prop
   const tool = (id: ToolId) => {
     const Drawn = ICONS[id]
     return (
-      <Button
+      <ToolButton
         key={id}
         label={t(`viewing.tool.${id}`)}
         hint={TOOLS[id].key}
@@ -114,7 +115,7 @@ export function Toolbar({ viewing, model, stacks, study, hanging, around }: Prop
   }
 
   return (
-    <div className={classes.tools} role="toolbar" aria-label={t('viewing.tools')}>
+    <Hints className={classes.tools!} aria-label={t('viewing.tools')}>
       {MANIPULATE.map(tool)}
       <Menu position="bottom-start" shadow="md">
         <Menu.Target>
@@ -138,7 +139,7 @@ export function Toolbar({ viewing, model, stacks, study, hanging, around }: Prop
         </Menu.Dropdown>
       </Menu>
       <span className={classes.part} />
-      <Button label={t('viewing.invert')} hint="i" onClick={() => view()?.invert()} icon={IconCircleHalf2} />
+      <ToolButton label={t('viewing.invert')} hint="i" onClick={() => view()?.invert()} icon={IconCircleHalf2} />
       <Choices
         label={t('viewing.turn')}
         icon={IconRotateClockwise}
@@ -148,10 +149,10 @@ export function Toolbar({ viewing, model, stacks, study, hanging, around }: Prop
           { words: t('viewing.flipVertical'), keys: 'V', run: () => view()?.flip('vertical'), icon: IconFlipHorizontal },
         ]}
       />
-      <Button label={t('viewing.oneToOne')} onClick={() => view()?.oneToOne()} hint="=" icon={IconRelationOneToOne} />
-      <Button label={t('viewing.trueSize')} hint="Alt+T" onClick={() => real()} icon={IconArrowsDiagonal} />
-      <Button label={t('viewing.reset')} hint="0" onClick={() => view()?.reset()} icon={IconRefresh} />
-      <Button label={t('viewing.overlays')} hint="alt+o" pressed={model.panes[model.active]?.over.overlays} onClick={() => viewing.showOverlays()} icon={IconStackFront} />
+      <ToolButton label={t('viewing.oneToOne')} onClick={() => view()?.oneToOne()} hint="=" icon={IconRelationOneToOne} />
+      <ToolButton label={t('viewing.trueSize')} hint="Alt+T" onClick={() => real()} icon={IconArrowsDiagonal} />
+      <ToolButton label={t('viewing.reset')} hint="0" onClick={() => view()?.reset()} icon={IconRefresh} />
+      <ToolButton label={t('viewing.overlays')} hint="alt+o" pressed={model.panes[model.active]?.over.overlays} onClick={() => viewing.showOverlays()} icon={IconStackFront} />
       <span className={classes.part} />
       {OFTEN.map(tool)}
       <Choices
@@ -162,7 +163,7 @@ export function Toolbar({ viewing, model, stacks, study, hanging, around }: Prop
       />
       <span className={classes.part} />
       {(stack?.imageIds.length ?? 0) > 1 && !model.volume && (
-        <Button
+        <ToolButton
           label={t('viewing.play')}
           hint="j"
           pressed={model.playing}
@@ -184,10 +185,10 @@ export function Toolbar({ viewing, model, stacks, study, hanging, around }: Prop
         />
       )}
       {model.volume && (
-        <Button label={t('viewing.crosshairs')} hint="x" pressed={model.tool === 'crosshairs'} onClick={() => viewing.take('crosshairs')} icon={IconCrosshair} />
+        <ToolButton label={t('viewing.crosshairs')} hint="x" pressed={model.tool === 'crosshairs'} onClick={() => viewing.take('crosshairs')} icon={IconCrosshair} />
       )}
       {(stack?.volume || model.volume) && (
-        <Button
+        <ToolButton
           label={t('viewing.planes')}
           hint="o"
           pressed={model.volume !== null}
@@ -199,8 +200,8 @@ export function Toolbar({ viewing, model, stacks, study, hanging, around }: Prop
       {(around.previous || around.next) && (
         <>
           <span className={classes.part} />
-          <Button label={t('viewing.previousStudy')} hint="Shift+PgUp" disabled={!around.previous} onClick={() => around.previous?.()} icon={IconChevronUp} />
-          <Button label={t('viewing.nextStudy')} hint="Shift+PgDn" disabled={!around.next} onClick={() => around.next?.()} icon={IconChevronDown} />
+          <ToolButton label={t('viewing.previousStudy')} hint="Shift+PgUp" disabled={!around.previous} onClick={() => around.previous?.()} icon={IconChevronUp} />
+          <ToolButton label={t('viewing.nextStudy')} hint="Shift+PgDn" disabled={!around.next} onClick={() => around.next?.()} icon={IconChevronDown} />
         </>
       )}
       {screen && (
@@ -212,40 +213,9 @@ export function Toolbar({ viewing, model, stacks, study, hanging, around }: Prop
           }}
         />
       )}
-    </div>
+    </Hints>
   )
 }
-
-interface ButtonProps {
-  label: string
-  hint?: string
-  pressed?: boolean
-  disabled?: boolean
-  onClick: () => void
-  icon: Icon
-}
-
-function Button({ label, hint, pressed, disabled, onClick, icon: Drawn }: ButtonProps) {
-  return (
-    <Tooltip label={hint ? `${label} (${hintOf(hint)})` : label}>
-      <ActionIcon
-        variant={pressed ? 'light' : 'subtle'}
-        color={pressed ? undefined : 'gray'}
-        size={32}
-        aria-label={label}
-        aria-pressed={pressed}
-        disabled={disabled}
-        onClick={onClick}
-        style={{ flex: 'none' }}
-      >
-        <Drawn size={18} stroke={1.6} />
-      </ActionIcon>
-    </Tooltip>
-  )
-}
-
-/** A key as it is written. */
-const hintOf = (keys: string) => (keys.length === 1 ? keys.toUpperCase() : keys.replace(/(^|\+)(\w)/g, (_, before: string, letter: string) => before + letter.toUpperCase()))
 
 interface ChoicesProps {
   label: string

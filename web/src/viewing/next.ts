@@ -4,7 +4,9 @@ import { useQueryClient, type QueryClient } from '@tanstack/react-query'
 import { useEffect } from 'react'
 import { useLocation } from 'wouter'
 
+import type { Stack } from './engine/series'
 import { start } from './engine/start'
+import { hangingQuery } from './hanging/useHanging'
 import { neighbour } from './order'
 import { seriesQuery, studyQuery } from './useStudy'
 
@@ -36,14 +38,22 @@ export function useWarmUp(study: string, shown: boolean): void {
   }, [client, study, shown])
 }
 
+/** The stack that a study opens with where nothing else is asked for, its metadata read; undefined: none with images. */
+async function firstStack(client: QueryClient, study: string): Promise<Stack | undefined> {
+  const details = await client.fetchQuery({ ...studyQuery(study), staleTime: 30_000 })
+  const first = details?.content.find((one) => one.images > 0)
+  const stack = first && (await client.fetchQuery(seriesQuery(study, first.series_uid)))[0]
+  return stack?.kind === 'images' ? stack : undefined
+}
+
+const middleOf = (stack: Stack) => (stack.volume ? Math.floor(stack.imageIds.length / 2) : 0)
+
 async function warmUp(client: QueryClient, study: string): Promise<void> {
   try {
     await start()
-    const details = await client.fetchQuery({ ...studyQuery(study), staleTime: 30_000 })
-    const first = details?.content.find((one) => one.images > 0)
-    const stack = first && (await client.fetchQuery(seriesQuery(study, first.series_uid)))[0]
-    if (!stack || stack.kind !== 'images') return
-    const middle = stack.volume ? Math.floor(stack.imageIds.length / 2) : 0
+    const stack = await firstStack(client, study)
+    if (!stack) return
+    const middle = middleOf(stack)
     for (const id of stack.imageIds.slice(Math.max(0, middle - AROUND), middle + AROUND + 1)) {
       const type = Enums.RequestType.Prefetch
       imageLoadPoolManager.addRequest(() => imageLoader.loadAndCacheImage(id, { requestType: type } as never).then(() => undefined), type, { imageId: id }, LATER)
@@ -51,5 +61,16 @@ async function warmUp(client: QueryClient, study: string): Promise<void> {
   } catch (error) {
     // it is fetched when it is opened
     console.info('not warmed up:', error)
+  }
+}
+
+/** Fetches what a study begins with while the page of the viewer is being drawn: nothing of it waits for the other. */
+export async function fetchFirst(client: QueryClient, study: string): Promise<void> {
+  try {
+    void client.prefetchQuery(hangingQuery(study))
+    const [stack] = await Promise.all([firstStack(client, study), start()])
+    if (stack) await imageLoader.loadAndCacheImage(stack.imageIds[middleOf(stack)]!, { requestType: Enums.RequestType.Interaction } as never)
+  } catch (error) {
+    console.info('not fetched ahead:', error)
   }
 }

@@ -250,7 +250,7 @@ function made(frame: Frame, { values: stored, layout, cells }: Stored, options: 
   return image(frame, values, 1, covers)
 }
 
-function image(frame: Frame, values: Samples, components: 1 | 3, covers: Covers = { padding: null, embedded: [] }): Types.IImage {
+export function image(frame: Frame, values: Samples, components: 1 | 3, covers: Covers = { padding: null, embedded: [] }): Types.IImage {
   const { rows, columns, json } = frame.instance
   const [low, high] = extremes(values)
   const invert = components === 1 && isInverse(frame)

@@ -13,6 +13,12 @@ export type Kept = components['schemas']['LayoutWords']
 type Plan = { kind: 'layout'; content: Content } | { kind: 'beside' } | { kind: 'alone'; rows: number; columns: number }
 
 export const hangingKey = (study: string) => ['hanging', study]
+export const hangingQuery = (study: string) => ({
+  queryKey: hangingKey(study),
+  queryFn: () => data(api.GET('/studies/{study_uid}/layouts', { params: { path: { study_uid: study } } })),
+  staleTime: 60_000,
+  retry: 1,
+})
 /** Narrower than this, one image fills the screen; CSS pixels. */
 const NARROW = 768
 
@@ -44,12 +50,7 @@ interface Wish {
 
 /** [the layouts, the other studies to be opened]. */
 export function useHanging({ viewing, model, study, asked, series, wants }: Wish): [Hanging, string[]] {
-  const query = useQuery({
-    queryKey: hangingKey(study),
-    queryFn: () => data(api.GET('/studies/{study_uid}/layouts', { params: { path: { study_uid: study } } })),
-    staleTime: 60_000,
-    retry: 1,
-  })
+  const query = useQuery(hangingQuery(study))
   const [beside, setBeside] = usePreference('viewing.beside', true)
   const [grids, keepGrids] = usePreference<Record<string, [number, number]>>('viewing.grids', {})
   const [chosen, choosing] = useState<Kept | null>(null)
