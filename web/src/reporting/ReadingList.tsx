@@ -14,6 +14,8 @@ import { Grid, type Column } from '../app/Grid'
 import { usePreference } from '../app/preferences'
 import { useShortcuts } from '../app/shortcuts'
 import { usePeople, usePlaceNames } from '../department/model'
+// the viewer gets ready while the list is looked at
+import '../viewing/order'
 import { Due } from './Due'
 import { personNames, procedure, type Item, type Queue } from './model'
 import classes from './ReadingList.module.css'
