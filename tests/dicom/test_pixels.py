@@ -6,6 +6,7 @@ import warnings
 from io import BytesIO
 from pathlib import Path
 
+import imagecodecs
 import numpy as np
 import pydicom
 import pytest
@@ -15,6 +16,7 @@ from pydicom.pixels import pixel_array
 
 from filmless.dicom import frames, part10, uids
 from filmless.dicom.pixels import can_transcode, transcode
+from filmless.dicom.pixels.decode import decode_frame
 from filmless.dicom.pixels.encode import ENCODABLE
 from filmless.dicom.pixels.transcode import TARGETS
 from filmless.dicom.scan import scan, text
@@ -191,6 +193,23 @@ def test_damaged_frames_are_refused_with_a_reason() -> None:
         with pytest.raises(Refused) as refusal:
             transcode(bytes(packed), target, LE)
         assert refusal.value.code == "bad-pixels"
+
+
+@pytest.mark.parametrize("uid", [uids.HTJ2K, uids.JPEG_2000])
+@pytest.mark.parametrize("stored", [8, 12, 16])
+def test_what_loses_does_not_turn_white_into_black(uid: str, stored: int) -> None:
+    """Loss leads beyond the ends of the range, next to edges: what is there is the end, not the other one."""
+    kind = "u1" if stored == 8 else "<u2"
+    pixels = np.zeros((64, 64), kind)
+    pixels[8:40, 8:40] = (1 << stored) - 1
+    if uid == uids.HTJ2K:
+        raw = imagecodecs.htj2k_encode(pixels, level=0.02, reversible=False)
+    else:
+        raw = imagecodecs.jpeg2k_encode(pixels, level=65, codecformat="j2k", reversible=False)
+    header = scan(image(pixels.tobytes(), rows=64, columns=64, bits=pixels.itemsize * 8, stored=stored), LE)
+    found = decode_frame(raw, frames.facts_of(header), uid).pixels
+    # ringing reaches some pixels from the edge; the other end of the range would be nearly all of it
+    assert np.abs(found.astype(int) - pixels).max() < (1 << stored) * 0.4
 
 
 @pytest.mark.parametrize("target", [uids.JPEG_2000_LOSSLESS, uids.HTJ2K_LOSSLESS])

@@ -21,7 +21,8 @@ _JPEG = {f"1.2.840.10008.1.2.4.{number}" for number in (50, 51, 53, 55, 57, 70)}
 _JPEG_LOSSLESS = {uids.JPEG_LOSSLESS, uids.JPEG_LOSSLESS_SV1}
 _JPEG_LS = {uids.JPEG_LS_LOSSLESS, uids.JPEG_LS_NEAR_LOSSLESS}
 _JPEG_2000 = {uids.JPEG_2000_LOSSLESS, uids.JPEG_2000}
-_HTJ2K = {uids.HTJ2K_LOSSLESS, uids.HTJ2K_LOSSLESS_RPCL, uids.HTJ2K}
+_HTJ2K_LOSSLESS = {uids.HTJ2K_LOSSLESS, uids.HTJ2K_LOSSLESS_RPCL}
+_MAY_LOSE = {uids.JPEG_2000, uids.HTJ2K}
 _JPEG_XL = {uids.JPEG_XL_LOSSLESS, uids.JPEG_XL_JPEG, uids.JPEG_XL}
 
 #: encapsulated transfer syntaxes whose frames can be decoded
@@ -29,9 +30,9 @@ DECODABLE = frozenset(
     _JPEG
     | _JPEG_LS
     | _JPEG_2000
-    | _HTJ2K
+    | _HTJ2K_LOSSLESS
     | _JPEG_XL
-    | {uids.RLE_LOSSLESS, uids.DEFLATED_FRAMES, uids.ENCAPSULATED_UNCOMPRESSED}
+    | {uids.HTJ2K, uids.RLE_LOSSLESS, uids.DEFLATED_FRAMES, uids.ENCAPSULATED_UNCOMPRESSED}
 )
 
 _OTHER_SIZE = "A frame has another size than rows and columns say."
@@ -102,10 +103,13 @@ def _decode(raw: bytes, facts: PixelFacts, uid: str) -> tuple[Array, str, int]:
     if uid in _JPEG_XL:
         pixels = imagecodecs.jpegxl_decode(raw)
         return _contiguous(pixels, facts), "RGB" if facts.samples == 3 else facts.photometric, 0
-    if uid in _HTJ2K:
+    if uid in _HTJ2K_LOSSLESS:
         pixels = imagecodecs.htj2k_decode(raw, planar=False)
     else:
+        # what loses may go beyond the range of its bits: OpenJPEG stops at the end, OpenJPH goes on at the other one
         pixels = imagecodecs.jpeg2k_decode(raw, planar=False)
+        if uid in _MAY_LOSE and bits > facts.bits_stored:
+            pixels = _within(pixels, facts)
     return _contiguous(pixels, facts), _after_transform(raw, facts), bits
 
 
@@ -116,6 +120,18 @@ def _contiguous(pixels: Array, facts: PixelFacts) -> Array:
     if pixels.ndim == 3 and facts.samples == 1 and 1 in (pixels.shape[0], pixels.shape[2]):
         pixels = pixels.reshape(facts.rows, facts.columns)
     return np.ascontiguousarray(pixels)
+
+
+def _within(pixels: Array, facts: PixelFacts) -> Array:
+    """Samples of a stream with more bits than are stored, which loss may have led beyond those: the nearest."""
+    if np.issubdtype(pixels.dtype, np.signedinteger) != facts.signed:
+        return pixels
+    low, high = (
+        (-(1 << facts.bits_stored - 1), (1 << facts.bits_stored - 1) - 1)
+        if facts.signed
+        else (0, (1 << facts.bits_stored) - 1)
+    )
+    return np.clip(pixels, low, high)
 
 
 def _upsampled(facts: PixelFacts) -> str:
