@@ -47,6 +47,7 @@ class Waiting:
     made_at: datetime
     patient_id: str
     name: str
+    name_alphabetic: str
     sex: str
     birth_date: str
 
@@ -174,6 +175,7 @@ def _of(row: Any) -> Waiting:
         row.made_at,
         row.patient_id,
         spoken(row.name_ideographic, row.name_alphabetic),
+        row.name_alphabetic,
         row.sex,
         row.birth_date,
     )

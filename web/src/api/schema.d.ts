@@ -4992,6 +4992,21 @@ export interface components {
             glandular?: number | null;
         };
         /**
+         * DoubtWords
+         * @description Something of the images that does not agree with what was asked. Of "numbers": how many come twice.
+         */
+        DoubtWords: {
+            /** Asked */
+            asked: string;
+            /** Told */
+            told: string;
+            /**
+             * What
+             * @enum {string}
+             */
+            what: "side" | "part" | "clock" | "numbers";
+        };
+        /**
          * DraftIn
          * @description A draft to be kept.
          */
@@ -10728,6 +10743,8 @@ export interface components {
             made_at: string;
             /** Name */
             name: string;
+            /** Name Alphabetic */
+            name_alphabetic: string;
             /** Number */
             number: number;
             /** Patient Id */
@@ -11482,6 +11499,11 @@ export interface components {
             dose: components["schemas"]["DoseWords"];
             /** @description As the device told. */
             dose_told: components["schemas"]["DoseWords"];
+            /**
+             * Doubts
+             * @description What of the images does not agree with what was asked.
+             */
+            doubts: components["schemas"]["DoubtWords"][];
             /** History */
             history: string;
             /**

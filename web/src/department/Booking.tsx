@@ -19,7 +19,7 @@ import { DayField } from './DayField'
 import { DayGrid } from './DayGrid'
 import desk from './Department.module.css'
 import { dayAfter, findExams, isoDay, personName, procedureOf, today, useMaster, wordsOfKind, type Exam, type Listed, type Taken } from './model'
-import { Procedure, Stat, State } from './State'
+import { Named, Procedure, Stat, State } from './State'
 
 export default function Booking() {
   const { exam: given } = useParams<{ exam?: string }>()
@@ -229,7 +229,7 @@ function Unbooked({ rows, pick, ready }: { rows: Listed[]; pick: (exam: number) 
         <button type="button" key={row.exam.id} className={desk.choice} onClick={() => pick(row.exam.id)}>
           <span>
             <Stat exam={row.exam} />
-            <b>{row.name}</b>
+            <Named row={row} />
             <span className={desk.dim} style={{ display: 'block' }}>
               <Procedure exam={row.exam} />
             </span>

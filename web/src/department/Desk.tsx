@@ -18,7 +18,7 @@ import { DayField } from './DayField'
 import { ExamPanel } from './ExamPanel'
 import { GreenButton, GreenChannel } from './GreenChannel'
 import { ageOf, findExams, today, useMaster, usePlaceNames, wordsOfKind, type Listed, type View } from './model'
-import { Procedure, Stat, State } from './State'
+import { Named, Procedure, Stat, State } from './State'
 
 const VIEWS: View[] = ['expected', 'registered', 'examined', 'finished']
 
@@ -111,7 +111,7 @@ export default function Desk() {
           </span>
         ),
       },
-      { id: 'name', title: t('department.name'), width: 150, cell: (row) => <span className={classes.name}>{row.name}</span> },
+      { id: 'name', title: t('department.name'), width: 170, cell: (row) => <Named row={row} /> },
       {
         id: 'sex',
         title: t('department.sexAge'),
@@ -119,7 +119,7 @@ export default function Desk() {
         cell: (row) => [row.sex && t(`department.sex.${row.sex as 'M'}`), ageOf(row.birth_date)].filter(Boolean).join(' '),
       },
       { id: 'procedure', title: t('department.procedure'), width: 210, cell: ({ exam }) => <Procedure exam={exam} /> },
-      { id: 'state', title: t('department.state'), width: 122, cell: ({ exam }) => <State state={exam.state} /> },
+      { id: 'state', title: t('department.state'), width: 140, cell: ({ exam }) => <State state={exam.state} /> },
       { id: 'station', title: t('department.station'), width: 80, cell: ({ exam }) => exam.station },
       {
         id: 'time',

@@ -1,7 +1,7 @@
 import { useTranslation } from 'react-i18next'
 
 import classes from './Department.module.css'
-import { SIDES, procedureOf, toneOf, type Exam } from './model'
+import { SIDES, procedureOf, spokenNames, toneOf, type Exam } from './model'
 
 /** The state of an exam: its words, and a colour that says no more than they do. */
 export function State({ state }: { state: string }) {
@@ -10,6 +10,17 @@ export function State({ state }: { state: string }) {
     <span className={classes.state} data-tone={toneOf(state)}>
       {t(`department.states.${state}`)}
     </span>
+  )
+}
+
+/** Whose exam it is: the name as it is read here, the other one beside it. */
+export function Named({ row }: { row: { name: string; name_alphabetic: string } }) {
+  const [first, second] = spokenNames(row)
+  return (
+    <>
+      <span className={classes.name}>{first}</span>
+      {second && <span className={classes.dim}> {second}</span>}
+    </>
   )
 }
 

@@ -15,7 +15,7 @@ import { useShortcuts } from '../app/shortcuts'
 import desk from './Department.module.css'
 import { GreenButton, GreenChannel } from './GreenChannel'
 import { ageOf, findExams, nameOf, stationOptions, type Station, type Waiting } from './model'
-import { Procedure, Stat } from './State'
+import { Named, Procedure, Stat } from './State'
 import classes from './Triage.module.css'
 
 type Act = 'call' | 'pass' | 'return' | 'enter'
@@ -109,7 +109,7 @@ export default function Triage() {
                 <article key={row.exam.id} className={classes.ticket}>
                   <div className={classes.who}>
                     <Stat exam={row.exam} />
-                    <b>{row.name}</b> <span className={desk.dim}>{[row.sex && t(`department.sex.${row.sex as 'M'}`), ageOf(row.birth_date)].filter(Boolean).join(' ')}</span>
+                    <Named row={row} /> <span className={desk.dim}>{[row.sex && t(`department.sex.${row.sex as 'M'}`), ageOf(row.birth_date)].filter(Boolean).join(' ')}</span>
                   </div>
                   <div className={classes.what}>
                     <Procedure exam={row.exam} />
@@ -174,7 +174,7 @@ function Column({ station, stations, waiting, busy, act, move }: ColumnProps) {
             <span className={classes.place}>{one.number}</span>
             <Stat exam={one.exam} />
             <button type="button" onClick={() => navigate(`/exams/${one.exam.id}`)}>
-              {one.name}
+              <Named row={one} />
             </button>{' '}
             <span className={desk.dim}>{[one.sex && t(`department.sex.${one.sex as 'M'}`), ageOf(one.birth_date)].filter(Boolean).join(' ')}</span>
           </div>

@@ -78,6 +78,14 @@ export function personName(person: { name_ideographic: string; name_alphabetic: 
   return person.name_ideographic.replaceAll('^', '') || person.name_alphabetic.split('^').filter(Boolean).join(' ')
 }
 
+/** [as read first, the other one] of somebody in a list: characters in Chinese, letters in English. */
+export function spokenNames(row: { name: string; name_alphabetic: string }): [string, string] {
+  const letters = row.name_alphabetic.split('^').filter(Boolean).join(' ')
+  const whole = /^[ -\u024f]*$/.test(row.name) ? letters || row.name : row.name.replaceAll('^', '')
+  if (!letters || whole === letters) return [whole, '']
+  return language() === 'zh' ? [whole, letters] : [letters, whole]
+}
+
 export function procedureOf(exam: Pick<Exam, 'procedure_zh' | 'procedure_en' | 'procedure'>): string {
   return nameOf({ name_zh: exam.procedure_zh, name_en: exam.procedure_en }, exam.procedure)
 }

@@ -138,7 +138,7 @@ export default function ReadingList() {
       { id: 'diagnosis', title: t('reporting.diagnosis'), width: 160, cell: (row) => row.diagnosis },
       { id: 'finished', title: t('reporting.finished'), width: 124, cell: (row) => moment(row.finished_at) },
       { id: 'state', title: t('reporting.state'), width: 88, cell: (row) => t(`reporting.states.${row.returned ? 'returned' : row.state}`) },
-      { id: 'people', title: t('reporting.people'), width: 120, cell: (row) => [row.author, row.reviewer].filter(Boolean).map(called).join(' → ') },
+      { id: 'people', title: t('reporting.people'), width: 150, cell: (row) => [row.author, row.reviewer].filter(Boolean).map(called).join(' → ') },
       { id: 'priors', title: t('reporting.priors'), width: 62, end: true, cell: (row) => row.priors || '' },
       { id: 'source', title: t('reporting.source'), width: 170, cell: (row) => [place('department', row.asked_by), place('ward', row.ward), row.bed].filter(Boolean).join(' ') },
     ],

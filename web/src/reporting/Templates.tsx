@@ -31,7 +31,7 @@ export default function Templates() {
       { id: 'code', title: t('templates.code'), width: 150, cell: (row) => row.code },
       ...(kind === 'phrases'
         ? [
-            { id: 'abbreviation', title: t('templates.abbreviation'), width: 90, cell: (row: Template | Phrase) => ('abbreviation' in row.content ? row.content.abbreviation : '') },
+            { id: 'abbreviation', title: t('templates.abbreviation'), width: 104, cell: (row: Template | Phrase) => ('abbreviation' in row.content ? row.content.abbreviation : '') },
             { id: 'text', title: t('templates.text'), width: 420, cell: (row: Template | Phrase) => ('abbreviation' in row.content ? either(row.content.text?.zh ?? '', row.content.text?.en ?? '') : '') },
           ]
         : [{ id: 'name', title: t('templates.name'), width: 220, cell: (row: Template | Phrase) => ('name_zh' in row ? either(row.name_zh, row.name_en) : '') }]),

@@ -27,6 +27,7 @@ class TicketWords(BaseModel):
     made_at: datetime
     patient_id: str
     name: str
+    name_alphabetic: str
     sex: str
     birth_date: str
 

@@ -1,5 +1,5 @@
 /** With what an exam was made - contrast media and dose - and what its maker says of the images. */
-import { ActionIcon, Button, Checkbox, Group, NumberInput, Radio, Select, Stack, Text, TextInput } from '@mantine/core'
+import { ActionIcon, Button, Checkbox, Group, NumberInput, Radio, Select, SimpleGrid, Stack, Text, TextInput } from '@mantine/core'
 import { notifications } from '@mantine/notifications'
 import { IconPlus, IconTrash } from '@tabler/icons-react'
 import { useState } from 'react'
@@ -89,6 +89,11 @@ export function Making({ page, changed }: { page: Page; changed: () => void }) {
             )
           }
         >
+          {page.doubts.map((one) => (
+            <Item key={one.what}>
+              <span className={classes.bad}>{t(`work.doubts.${one.what}`, { asked: one.asked, told: one.told })}</span>
+            </Item>
+          ))}
           {quality ? (
             <Item>
               <span className={quality.grade === 'waste' ? classes.bad : classes.good}>{t(`work.grades.${quality.grade}`)}</span>
@@ -149,9 +154,9 @@ function Record({ page, close, done }: Props) {
                 <IconTrash size={14} />
               </ActionIcon>
             </Group>
-            <Group gap={6} grow>
-              <NumberInput label={t('work.ml')} min={0} max={5000} decimalScale={1} value={one.ml || ''} onChange={(value) => put(at, { ml: number(value) ?? 0 })} />
-              <NumberInput label={t('work.rate')} min={0} max={100} decimalScale={1} value={one.rate || ''} onChange={(value) => put(at, { rate: number(value) ?? 0 })} />
+            <SimpleGrid cols={{ base: 2, xs: 4 }} spacing={6} verticalSpacing={6}>
+              <NumberInput hideControls label={t('work.ml')} min={0} max={5000} decimalScale={1} value={one.ml || ''} onChange={(value) => put(at, { ml: number(value) ?? 0 })} />
+              <NumberInput hideControls label={t('work.rate')} min={0} max={100} decimalScale={1} value={one.rate || ''} onChange={(value) => put(at, { rate: number(value) ?? 0 })} />
               <TextInput label={t('work.route')} maxLength={64} value={one.route ?? ''} onChange={(event) => put(at, { route: event.currentTarget.value })} />
               <Select
                 label={t('work.reaction')}
@@ -160,7 +165,7 @@ function Record({ page, close, done }: Props) {
                 value={one.reaction ?? 'none'}
                 onChange={(value) => put(at, { reaction: (value ?? 'none') as Contrast['reaction'] })}
               />
-            </Group>
+            </SimpleGrid>
             <Group gap={12} wrap="nowrap">
               <Checkbox label={t('work.extravasation')} checked={one.extravasation ?? false} onChange={(event) => put(at, { extravasation: event.currentTarget.checked })} />
               <TextInput flex={1} aria-label={t('work.contrastNote')} placeholder={t('work.contrastNote')} maxLength={200} value={one.note ?? ''} onChange={(event) => put(at, { note: event.currentTarget.value })} />
@@ -177,11 +182,11 @@ function Record({ page, close, done }: Props) {
       <Text size="xs" fw={500}>
         {t('work.dose')}
       </Text>
-      <Group gap={6} grow preventGrowOverflow={false}>
+      <SimpleGrid cols={{ base: 2, xs: 4 }} spacing={6} verticalSpacing={6}>
         {shown.map((name) => (
           <NumberInput
             key={name}
-            miw={110}
+            hideControls
             label={t(`work.doseNames.${name}`)}
             min={0}
             max={1_000_000}
@@ -190,7 +195,7 @@ function Record({ page, close, done }: Props) {
             onChange={(value) => setDose({ ...dose, [name]: number(value) })}
           />
         ))}
-      </Group>
+      </SimpleGrid>
     </Ask>
   )
 }

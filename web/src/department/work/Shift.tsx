@@ -13,8 +13,8 @@ import { ErrorNote, showError } from '../../app/errors'
 import { count, moment } from '../../app/format'
 import { usePreference } from '../../app/preferences'
 import { stationOptions } from '../model'
-import { Procedure, Stat } from '../State'
-import { kindOf, plainName, sinceOf, type Row, type Task } from './model'
+import { Named, Procedure, Stat } from '../State'
+import { kindOf, sinceOf, type Row, type Task } from './model'
 import { Images } from './Progress'
 import { TaskBody } from './TaskBody'
 import classes from './Work.module.css'
@@ -127,7 +127,9 @@ function Part({ title, rows }: { title: string; rows: Row[] }) {
               <Stat exam={row.listed.exam} />
               {row.listed.exam.number}
             </span>
-            <span>{plainName(row.listed.name)}</span>
+            <span>
+              <Named row={row.listed} />
+            </span>
             <span>
               <Procedure exam={row.listed.exam} /> <span className={classes.dim}>{row.listed.exam.station}</span>
             </span>

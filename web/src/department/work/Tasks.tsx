@@ -35,7 +35,7 @@ export default function Tasks() {
       {
         id: 'urgent',
         title: '',
-        width: 60,
+        width: 78,
         cell: (one) =>
           one.urgent && (
             <Badge size="xs" color="red" variant="filled" radius="xs">

@@ -16,8 +16,8 @@ import { usePreference } from '../../app/preferences'
 import { useShortcuts } from '../../app/shortcuts'
 import { GreenButton, GreenChannel } from '../GreenChannel'
 import { ageOf, stationOptions, usePlaceNames } from '../model'
-import { Procedure, Stat, State } from '../State'
-import { inView, isMeant, plainName, sinceOf, VIEWS, type Row, type View } from './model'
+import { Named, Procedure, Stat, State } from '../State'
+import { inView, isMeant, sinceOf, VIEWS, type Row, type View } from './model'
 import { Images, Signs } from './Progress'
 import classes from './Work.module.css'
 import { WorkPanel } from './WorkPanel'
@@ -90,7 +90,7 @@ export default function WorkList() {
           </>
         ),
       },
-      { id: 'name', title: t('department.name'), width: 120, cell: ({ listed }) => plainName(listed.name) },
+      { id: 'name', title: t('department.name'), width: 160, cell: ({ listed }) => <Named row={listed} /> },
       {
         id: 'sex',
         title: t('department.sexAge'),

@@ -12,12 +12,12 @@ import { ErrorNote } from '../../app/errors'
 import { day, moment } from '../../app/format'
 import { Dim, Facts, Item, Section } from '../../app/ListPage'
 import { MoveImages } from '../../patients/MoveImages'
-import { ageOf } from '../model'
+import { ageOf, spokenNames } from '../model'
 import { Procedure, Stat, State } from '../State'
 import { Doing, type Deed, type Plain } from './Doing'
 import { Checks, lastCheck } from './IdentityStep'
 import { Making } from './Making'
-import { plainName, type Page } from './model'
+import type { Page } from './model'
 import classes from './Work.module.css'
 
 /** What can be done with an exam, by its state; the first is what comes next. */
@@ -44,13 +44,16 @@ export function WorkPanel({ exam, close }: { exam: number; close?: () => void })
   const page = query.data
   if (!page) return <Loader size="sm" />
   const { listed } = page.row
+  const [first, second] = spokenNames(listed)
   const deeds = DEEDS[listed.exam.state] ?? []
   const changed = () => void client.invalidateQueries({ queryKey: ['work'] })
   return (
     <>
       <div className={classes.head}>
         <div>
-          <h2 className={classes.name}>{plainName(listed.name)}</h2>
+          <h2 className={classes.name}>
+            {first} {second && <small className={classes.dim}>{second}</small>}
+          </h2>
           <p className={classes.who}>
             {[
               listed.sex && t(`department.sex.${listed.sex as 'M'}`),

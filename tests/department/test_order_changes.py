@@ -1,0 +1,82 @@
+"""What becomes of an order and its exams after they were asked for: on the screens of the desk and of clinicians."""
+
+from __future__ import annotations
+
+import pytest
+from sqlalchemy import Engine, select
+from tests.department.hospital import DESK, Hospital, outpatient
+
+from filmless.db.work import reading, writing
+from filmless.department import exams, execution, order_changes, orders, registration
+from filmless.department.identity_check import Shown, keep_failure
+from filmless.department.orders import Wanted
+from filmless.department.registration import Arrival
+from filmless.department.states import State
+from filmless.department.tables import identity_checks
+from filmless.kit.errors import Conflict
+
+THREE = (Wanted("CT-HEAD"), Wanted("CT-CHEST"), Wanted("DR-CHEST"))
+
+
+def test_an_order_is_changed_and_its_exams_follow(engine: Engine, hospital: Hospital) -> None:
+    desk = hospital.acting("REG")
+    with writing(engine) as connection:
+        person = hospital.person(connection)
+        asked, found = orders.order(connection, outpatient(person), THREE, desk, DESK.settings)
+        arrival = Arrival(identity=Shown("two-identifiers"))
+        registration.register(connection, found[0].id, desk, DESK, arrival)
+        urgent = {"priority": "stat", "diagnosis": "外伤"}
+        changed = order_changes.change_order(connection, asked.id, urgent, desk, begun=True)
+        assert changed.diagnosis == "外伤"
+        # what is registered under a visit needs its number
+        with pytest.raises(Conflict) as needed:
+            order_changes.change_order(connection, asked.id, {"visit_number": ""}, desk, begun=True)
+        assert needed.value.code == "number-needed"
+        execution.start(connection, found[0].id, hospital.acting("TEC"), DESK)
+        with pytest.raises(Conflict) as late:
+            order_changes.change_order(connection, asked.id, {"purpose": "x"}, desk, begun=False)
+        assert late.value.code == "wrong-state"
+    with reading(engine) as connection:
+        assert all(exams.get(connection, one.id).stat for one in found)
+        assert exams.history(connection, found[1].id)[-1].what == "order changed"
+
+
+def test_all_that_waits_is_called_off(engine: Engine, hospital: Hospital) -> None:
+    desk = hospital.acting("REG")
+    with writing(engine) as connection:
+        person = hospital.person(connection)
+        asked, found = orders.order(connection, outpatient(person), THREE, desk, DESK.settings)
+        arrival = Arrival(identity=Shown("two-identifiers"))
+        registration.register(connection, found[0].id, desk, DESK, arrival)
+        execution.start(connection, found[0].id, hospital.acting("TEC"), DESK)
+        registration.hold(connection, found[1].id, desk, code="LAB")
+        off = order_changes.cancel_order(connection, asked.id, desk, code="CLINICIAN")
+        assert [one.id for one in off] == [one.id for one in found[1:]]
+        with pytest.raises(Conflict):
+            order_changes.cancel_order(connection, asked.id, desk, code="CLINICIAN")
+    with reading(engine) as connection:
+        states = [exams.get(connection, one.id).state for one in found]
+    assert states == [State.IN_PROGRESS, State.CANCELLED, State.CANCELLED]
+
+
+def test_how_it_is_made_is_said_before(engine: Engine, hospital: Hospital) -> None:
+    with writing(engine) as connection:
+        person = hospital.person(connection)
+        _, [exam] = orders.order(
+            connection, outpatient(person), THREE[:1], hospital.acting("REG"), DESK.settings
+        )
+        said = execution.protocol(connection, exam.id, hospital.acting("ATT"), protocol="薄层1mm")
+        assert (said.state, said.more["protocol"]) == (State.VETTED, "薄层1mm")
+
+
+def test_a_check_that_failed_is_kept_and_does_not_count(engine: Engine, hospital: Hospital) -> None:
+    desk, shown = hospital.acting("REG"), Shown("two-identifiers", fits=False)
+    with writing(engine) as connection:
+        person = hospital.person(connection)
+        _, [exam] = orders.order(connection, outpatient(person), THREE[:1], desk, DESK.settings)
+        keep_failure(connection, exam, "registration", shown, desk, DESK)
+        with pytest.raises(Conflict) as unchecked:
+            registration.register(connection, exam.id, desk, DESK)
+        assert unchecked.value.code == "identity-unchecked"
+        row = connection.execute(select(identity_checks)).one()
+        assert (row.passed, row.override_by, row.by) == (False, "", desk.who.name)
