@@ -27,11 +27,11 @@ from tests.department.hospital import DESK, Hospital, outpatient
 from tests.web.conftest import Site
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Page
+    from playwright.sync_api import Locator, Page
 
 
-def _arrive(site: Site) -> str:
-    """A patient at the desk; the exam's number."""
+def _arrive(site: Site, station: str, *names: str) -> list[str]:
+    """Patients at the desk for an ultrasound on a new station; the exams' numbers."""
     settings = load(site.server.home, environment={})
     with open_index(settings) as engine, open_trail(settings, engine, "test") as trail:
         desk = Hospital(trail)
@@ -39,28 +39,31 @@ def _arrive(site: Site) -> str:
             first.provide(connection)
             connection.execute(
                 insert(stations).values(
-                    code="US9",
-                    ae_title="US9",
+                    code=station,
+                    ae_title=station,
                     modality="US",
                     hours={},
                     abilities={},
                     changed_at=clock.now(),
                 )
             )
-            person = desk.person(connection, "侯小超")
-            _, (exam,) = registration.walk_in(
-                connection,
-                outpatient(person, "V-US9"),
-                (Wanted("US-ABD"),),
-                desk.acting("REG"),
-                DESK,
-                Arrival(station="US9", identity=Shown("two-identifiers")),
-            )
-    return exam.number
+            found = []
+            for name in names:
+                person = desk.person(connection, name)
+                _, (exam,) = registration.walk_in(
+                    connection,
+                    outpatient(person, f"V-{person.id}-{station}"),
+                    (Wanted("US-ABD"),),
+                    desk.acting("REG"),
+                    DESK,
+                    Arrival(station=station, identity=Shown("two-identifiers")),
+                )
+                found.append(exam.number)
+    return found
 
 
 def test_an_exam_is_begun_finished_and_verified_by_hand(site: Site, opened: Callable[..., Page]) -> None:
-    number = _arrive(site)
+    (number,) = _arrive(site, "US9", "侯小超")
     device = Modality(
         "127.0.0.1", site.server.dicom_port, "US9", "US", way=Way(images=3, mpps=False, commit=False)
     )
@@ -96,9 +99,44 @@ def test_an_exam_is_begun_finished_and_verified_by_hand(site: Site, opened: Call
 
     page.goto(site.base + "/work/shift")
     page.get_by_role("heading", name="End of shift").wait_for()
+    page.get_by_label("For the next shift").fill("the probe of US9 is cold")
     page.get_by_role("button", name="Hand over").click()
     page.get_by_text("The shift is handed over.").wait_for()
     peers.eventually(lambda: "侯小超" not in page.content(), "no longer to be done")
+
+
+def test_images_of_another_patient_are_moved_to_whom_they_are_of(
+    site: Site, opened: Callable[..., Page]
+) -> None:
+    wrong, right = _arrive(site, "US8", "误小选", "实小查")
+    device = Modality(
+        "127.0.0.1", site.server.dicom_port, "US8", "US", way=Way(images=2, mpps=False, commit=False)
+    )
+    (item,) = [one for one in _apart(device.worklist) if one.identity.number == wrong]
+    page = opened("/work", role=Role.TEC, size=(1440, 900))
+
+    def choose(number: str, name: str) -> Locator:
+        page.get_by_label("Exam number, name or ID").fill(number)
+        page.get_by_text(name).first.wait_for()
+        page.get_by_label("Exam number, name or ID").press("Enter")
+        details = page.get_by_role("complementary", name="Details")
+        details.get_by_role("heading", name=name).wait_for()
+        return details
+
+    _apart(lambda: device.examine(item))
+    details = choose(wrong, "误小选")
+    details.get_by_text("2 images are there").wait_for()
+    details.get_by_role("button", name="Move images …").click()
+    window = page.get_by_role("dialog")
+    assert window.get_by_role("button", name="Move").is_disabled(), "first it is asked where to, and why"
+    # the device, the hour and that nothing has come for it yet make it the likeliest
+    window.get_by_role("radio", name="实小查").check()
+    window.get_by_label("Why?").fill("the entry above was picked")
+    window.get_by_role("button", name="Move").click()
+    page.get_by_text(f"The images are of exam {right} now.").wait_for()
+    details.get_by_text("No image is there.").wait_for()
+    details = choose(right, "实小查")
+    details.get_by_text("All images are there.").wait_for()
 
 
 def _apart(work: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
