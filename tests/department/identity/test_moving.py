@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import nullcontext
+from datetime import timedelta
 
 import pytest
 from pydicom.dataset import Dataset
@@ -21,12 +22,12 @@ from filmless.db import events
 from filmless.db.work import reading, writing
 from filmless.department import exams, tasks
 from filmless.department.exams import Exam
-from filmless.department.identity import journal, moving
+from filmless.department.identity import following, journal, moving
 from filmless.department.identity.following import Follower
 from filmless.department.states import State
 from filmless.dicom.renaming import renamed
 from filmless.dicom.rewrite import EXPLICIT_LE, IMPLICIT_LE
-from filmless.kit.errors import Conflict, Refused
+from filmless.kit.errors import Conflict, Refused, Unavailable
 
 
 def images_of(archive: Archive, study_uid: str) -> list[str]:
@@ -112,6 +113,40 @@ def test_moved_and_moved_back(engine: Engine, hospital: Hospital, archive: Archi
     assert undone.undone_by and images_of(archive, right.study_uid) == []
     assert sorted(images_of(archive, wrong.study_uid)) == sorted([first, second, third])
     assert leaves_as(archive, first).PatientID == other.patient_id
+
+
+def test_what_was_cut_off_goes_on(
+    engine: Engine, hospital: Hospital, archive: Archive, send: Send, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with writing(engine) as connection:
+        other, whose = hospital.person(connection, "误选"), hospital.person(connection, "实查")
+    wrong, right = registered(engine, hospital, other), registered(engine, hospital, whose)
+    sent = [send(wrong.study_uid, **of_worklist(other, wrong)) for _ in range(3)]
+    steward = hospital.acting("PAD")
+    with writing(engine) as connection:
+        entry = moving.move(connection, moving.Wish(wrong.study_uid, right.id, "wrong entry"), steward)
+    really, left = archive.store_blocking, [2]
+
+    def full(*given: object) -> object:
+        left[0] -= 1
+        if left[0] < 0:
+            raise OSError(28, "No space left on device")
+        return really(*given)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(archive, "store_blocking", full)
+    with pytest.raises(Unavailable):
+        moving.settle(archive, steward, entry.id)
+    # nothing is rejected before everything is there
+    assert sorted(images_of(archive, wrong.study_uid)) == sorted(sent)
+    begun = images_of(archive, right.study_uid)
+    assert 1 <= len(begun) <= 2
+    monkeypatch.undo()
+    monkeypatch.setattr(following, "_AGAIN", timedelta(0))
+    follower = Follower(engine, archive.root, hospital.trail, lambda: nullcontext(archive))
+    follower.watch_once()
+    assert images_of(archive, wrong.study_uid) == []
+    after = images_of(archive, right.study_uid)
+    assert len(after) == 3 and set(begun) <= set(after), "no image is made twice"
 
 
 def test_what_is_read_is_moved_by_who_knows(

@@ -37,6 +37,8 @@ _KINDS = (
     "exam-images",
 )
 _EVENTS = 200
+#: after which images that did not follow are tried again
+_AGAIN = timedelta(minutes=2)
 
 
 class Follower:
@@ -127,8 +129,22 @@ class Follower:
         with self._archive() as archive:
             voiding.take_out(archive, exam, self._acting)
 
+    def _go_on(self) -> None:
+        with reading(self._engine) as connection:
+            waiting = moving.unsettled(connection, clock.now() - _AGAIN)
+        if not waiting:
+            return
+        with self._archive() as archive:
+            for entry in waiting:
+                try:
+                    moving.settle(archive, self._acting, entry)
+                except FilmlessError as error:
+                    log.warning("images of entry #%d are not moved yet: %s", entry, error.code)
+
     def watch_once(self) -> int:
-        """Raise a task for each exam of the green channel that nobody has matched for a day; returns 0."""
+        """Raise a task for each exam of the green channel that nobody has matched for a day, and let images go on that
+        could not be moved before; returns 0."""
+        self._go_on()
         with reading(self._engine) as connection:
             late = [one for one in matching.waiting(connection) if one.since < clock.now() - LATE]
             known = {one.exam for one in tasks.open_tasks(connection, kinds=["unmatched-green"], limit=1000)}

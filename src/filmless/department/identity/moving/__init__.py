@@ -7,6 +7,6 @@ revoked and the copies are rejected. Decision 0013 says when images are moved an
 """
 
 from filmless.department.identity.moving.deciding import READ, Wish, move, unmove
-from filmless.department.identity.moving.settling import late, settle
+from filmless.department.identity.moving.settling import late, settle, unsettled
 
-__all__ = ["READ", "Wish", "late", "move", "settle", "unmove"]
+__all__ = ["READ", "Wish", "late", "move", "settle", "unmove", "unsettled"]

@@ -3,9 +3,10 @@
 import logging
 from collections.abc import Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from typing import Final
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
 from filmless.access.acting import Acting
 from filmless.access.audit.model import Entry as AuditEntry
@@ -25,7 +26,7 @@ from filmless.department.identity.alone import alone
 from filmless.department.identity.journal import Entry
 from filmless.department.tables import steps
 from filmless.dicom.overlay import Layer
-from filmless.kit.errors import Conflict, Defect
+from filmless.kit.errors import Conflict, Defect, Unavailable
 from filmless.kit.ids import uid_from
 from filmless.patients import persons
 from filmless.patients.tables import identity_journal
@@ -72,6 +73,20 @@ def late(connection: Connection, study_uid: str) -> list[int]:
     )
     found = [row for row in connection.execute(query) if row.body["study"] == study_uid]
     return [row.id for row in found if _objects(connection, row.body["series"], study_uid)]
+
+
+def unsettled(connection: Connection, before: datetime) -> list[int]:
+    """Entries that were decided or undone before a moment and that the images have not followed yet."""
+    query = (
+        select(identity_journal.c.id, identity_journal.c.body)
+        .where(
+            identity_journal.c.kind == "move",
+            func.coalesce(identity_journal.c.undone_at, identity_journal.c.at) < before,
+        )
+        .order_by(identity_journal.c.id.desc())
+        .limit(500)
+    )
+    return [row.id for row in connection.execute(query) if not row.body.get("settled")]
 
 
 def _forth(archive: Archive, acting: Acting, entry: Entry) -> int:
@@ -209,9 +224,12 @@ def _copy(archive: Archive, one: StoredInstance, layer: Layer, names: Mapping[st
         )
     }
     whole = Layer({**layer.changes, **own}, layer.at)
-    out = copied(one, archive.root, whole, names=names, without=_OF_THE_OTHER)
-    arrival = Arrival(one.sop_class, names[one.sop_instance], out.transfer_syntax, _SOURCE)
-    outcome = archive.store_blocking(arrival, out.chunks())
+    try:
+        out = copied(one, archive.root, whole, names=names, without=_OF_THE_OTHER)
+        arrival = Arrival(one.sop_class, names[one.sop_instance], out.transfer_syntax, _SOURCE)
+        outcome = archive.store_blocking(arrival, out.chunks())
+    except OSError as error:
+        raise Unavailable(f"An image could not be copied: {error.strerror}.", code="copy") from error
     if outcome.kind not in (Kind.STORED, Kind.SAME, Kind.KEPT_FIRST):
         raise Defect(f"A copy was not stored: {outcome.kind}.", code="copy")
 
