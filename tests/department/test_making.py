@@ -14,7 +14,7 @@ from tests.department.test_arrivals import SQLITE, Day, day  # noqa: F401 - fixt
 from filmless.db.work import reading, writing
 from filmless.department import booking, exams, execution, made_with, orders, registration, transfer
 from filmless.department.arrivals import Arrivals
-from filmless.department.doubts import doubts, same_part
+from filmless.department.contradictions import contradictions, same_part
 from filmless.department.identity_check import Shown
 from filmless.department.made_with import Contrast, Dose
 from filmless.department.model import DepartmentSettings
@@ -92,19 +92,19 @@ def test_what_does_not_agree_is_told(day: Day) -> None:  # noqa: F811
     right = {"StudyDate": today.strftime("%Y%m%d"), "StudyTime": today.strftime("%H%M%S")}
     day.images(1, Laterality="L", BodyPartExamined="BRAIN", InstanceNumber=1, **right)
     with reading(day.engine) as connection:
-        assert doubts(connection, day.now) == []
+        assert contradictions(connection, day.now) == []
     day.images(
         2, Laterality="R", BodyPartExamined="FOOT", InstanceNumber=1, SeriesInstanceUID="1.9.9", **right
     )
     day.images(3, InstanceNumber=1, SeriesInstanceUID="1.9.9", **right)
     with reading(day.engine) as connection:
-        found = {one.what: (one.asked, one.told) for one in doubts(connection, day.now)}
+        found = {one.what: (one.asked, one.told) for one in contradictions(connection, day.now)}
     assert found == {"side": ("L", "R"), "part": ("HEAD", "FOOT"), "numbers": ("", "1")}
     past = {"started_at": today - timedelta(days=2)}
     with writing(day.engine) as connection:
         connection.execute(update(exam_rows).where(exam_rows.c.id == day.exam.id).values(**past))
     with reading(day.engine) as connection:
-        assert "clock" in [one.what for one in doubts(connection, day.now)]
+        assert "clock" in [one.what for one in contradictions(connection, day.now)]
     assert same_part("ABDOMEN", "ABDOMEN_PELVIS") and not same_part("KNEE", "HAND")
 
 

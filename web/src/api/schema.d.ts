@@ -4307,6 +4307,21 @@ export interface components {
             study_description: string;
         };
         /**
+         * ContradictionWords
+         * @description Something of the images that does not agree with what was asked. Of "numbers": how many come twice.
+         */
+        ContradictionWords: {
+            /** Asked */
+            asked: string;
+            /** Told */
+            told: string;
+            /**
+             * What
+             * @enum {string}
+             */
+            what: "side" | "part" | "clock" | "numbers";
+        };
+        /**
          * ContrastWords
          * @description One administration of a contrast medium.
          */
@@ -4990,21 +5005,6 @@ export interface components {
              * @description mGy.
              */
             glandular?: number | null;
-        };
-        /**
-         * DoubtWords
-         * @description Something of the images that does not agree with what was asked. Of "numbers": how many come twice.
-         */
-        DoubtWords: {
-            /** Asked */
-            asked: string;
-            /** Told */
-            told: string;
-            /**
-             * What
-             * @enum {string}
-             */
-            what: "side" | "part" | "clock" | "numbers";
         };
         /**
          * DraftIn
@@ -6632,6 +6632,11 @@ export interface components {
          * @description All master data; what is switched off is given too.
          */
         Master: {
+            /**
+             * Order Needs
+             * @description What an order has to say, except in an emergency.
+             */
+            order_needs: string[];
             /**
              * People
              * @description Those who have a name besides their account's.
@@ -11484,6 +11489,11 @@ export interface components {
              */
             checks: components["schemas"]["filmless__department__api__words__CheckWords"][];
             /**
+             * Contradictions
+             * @description What of the images does not agree with what was asked.
+             */
+            contradictions: components["schemas"]["ContradictionWords"][];
+            /**
              * Contrast
              * @description Null: nobody said; empty: none was given.
              */
@@ -11499,11 +11509,6 @@ export interface components {
             dose: components["schemas"]["DoseWords"];
             /** @description As the device told. */
             dose_told: components["schemas"]["DoseWords"];
-            /**
-             * Doubts
-             * @description What of the images does not agree with what was asked.
-             */
-            doubts: components["schemas"]["DoubtWords"][];
             /** History */
             history: string;
             /**

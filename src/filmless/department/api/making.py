@@ -13,14 +13,14 @@ from filmless.department import made_with, visibility
 from filmless.department.api.desk import desk_of
 from filmless.department.api.words import ExamId, ExamWords
 from filmless.department.api.work_words import (
+    ContradictionWords,
     ContrastWords,
     DoseWords,
-    DoubtWords,
     Judging,
     QualityWords,
     Recording,
 )
-from filmless.department.doubts import doubts
+from filmless.department.contradictions import contradictions
 from filmless.department.exams import Exam, guards
 from filmless.department.made_with import Contrast, Dose
 from filmless.department.model import Desk
@@ -71,6 +71,6 @@ def told(connection: Connection, exam: Exam, desk: Desk | None) -> dict[str, Any
         "dose": DoseWords(**dose),
         "dose_told": DoseWords(**asdict(made_with.told_dose(connection, exam.id))),
         "quality": said,
-        "doubts": [DoubtWords(**asdict(one)) for one in doubts(connection, exam)],
+        "contradictions": [ContradictionWords(**asdict(one)) for one in contradictions(connection, exam)],
         "quality_wanted": desk is not None and desk.settings.self_check,
     }

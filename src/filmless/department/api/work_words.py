@@ -146,7 +146,7 @@ class Judging(In):
     seen: Seen = None
 
 
-class DoubtWords(BaseModel):
+class ContradictionWords(BaseModel):
     """Something of the images that does not agree with what was asked. Of "numbers": how many come twice."""
 
     what: Literal["side", "part", "clock", "numbers"]
@@ -190,7 +190,9 @@ class WorkPage(BaseModel):
     dose_told: DoseWords = Field(description="As the device told.")
     quality: QualityWords | None = Field(description="What its maker says of the images.")
     quality_wanted: bool = Field(description="Its maker has to look at the images before they are read.")
-    doubts: list[DoubtWords] = Field(description="What of the images does not agree with what was asked.")
+    contradictions: list[ContradictionWords] = Field(
+        description="What of the images does not agree with what was asked."
+    )
 
 
 class Starting(In):

@@ -89,9 +89,9 @@ export function Making({ page, changed }: { page: Page; changed: () => void }) {
             )
           }
         >
-          {page.doubts.map((one) => (
+          {page.contradictions.map((one) => (
             <Item key={one.what}>
-              <span className={classes.bad}>{t(`work.doubts.${one.what}`, { asked: one.asked, told: one.told })}</span>
+              <span className={classes.bad}>{t(`work.contradictions.${one.what}`, { asked: one.asked, told: one.told })}</span>
             </Item>
           ))}
           {quality ? (

@@ -119,7 +119,7 @@ export const work = {
   judge: 'Judge',
   judged: 'Kept.',
   grades: { A: 'A – good', B: 'B – usable with small faults', C: 'C – usable with faults', waste: 'Waste – not usable' },
-  doubts: {
+  contradictions: {
     side: 'The other side was asked for: {{asked}}; the images say {{told}}.',
     part: 'Another part was asked for: {{asked}}; the images say {{told}}.',
     clock: 'The device’s clock is wrong: the images say {{told}}, the exam began {{asked}}.',
@@ -155,6 +155,7 @@ export const work = {
     note: 'For the next shift',
     handOver: 'Hand over',
     handedOver: 'The shift is handed over.',
+    sayWhy: '{{count}} points are left. Exams are not finished, or their images are not there: say why they are handed over.',
     leftOver: '{{count}} points are left. They are kept with the hand-over.',
   },
 }

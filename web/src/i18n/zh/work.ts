@@ -122,7 +122,7 @@ export const work: Words<typeof workInEnglish> = {
   judge: '评价',
   judged: '已保存。',
   grades: { A: '甲片', B: '乙片', C: '丙片', waste: '废片' },
-  doubts: {
+  contradictions: {
     side: '侧别不符：申请 {{asked}}，图像 {{told}}。',
     part: '部位不符：申请 {{asked}}，图像 {{told}}。',
     clock: '设备时钟有误：图像时间 {{told}}，检查开始于 {{asked}}。',
@@ -158,6 +158,7 @@ export const work: Words<typeof workInEnglish> = {
     note: '交接事项',
     handOver: '确认交班',
     handedOver: '已交班。',
+    sayWhy: '尚有 {{count}} 项未完成。有检查未完成或图像未到,请注明交接原因。',
     leftOver: '尚有 {{count}} 项未完成，将随交班记录保存。',
   },
 }

@@ -1,6 +1,6 @@
 """What of an exam's images does not agree with what was asked: side, body part, the device's clock, an image twice.
 
-To be looked at before they are read; nothing is stopped by it. What images do not tell is no doubt.
+To be looked at before they are read; nothing is stopped by it. What images do not tell is no contradiction.
 """
 
 from dataclasses import dataclass
@@ -33,7 +33,7 @@ _SPOKEN: Final = {"L": "L", "LEFT": "L", "R": "R", "RIGHT": "R"}
 
 
 @dataclass(frozen=True, slots=True)
-class Doubt:
+class Contradiction:
     """`asked` and `told` as the order and the images have it; of "numbers" how many image numbers come twice."""
 
     what: What
@@ -41,9 +41,9 @@ class Doubt:
     told: str
 
 
-def doubts(connection: Connection, exam: Exam) -> list[Doubt]:
+def contradictions(connection: Connection, exam: Exam) -> list[Contradiction]:
     """What does not agree, at most one of each."""
-    found: dict[What, Doubt] = {}
+    found: dict[What, Contradiction] = {}
     rows = connection.execute(
         select(
             series.c.id,
@@ -63,20 +63,20 @@ def doubts(connection: Connection, exam: Exam) -> list[Doubt]:
     for row in rows:
         side = _SPOKEN.get(row.laterality.strip().upper(), "")
         if exam.side in ("L", "R") and side and side != exam.side:
-            found.setdefault("side", Doubt("side", exam.side, side))
+            found.setdefault("side", Contradiction("side", exam.side, side))
         if (
             exam.body_part
             and row.body_part_examined
             and not same_part(exam.body_part, row.body_part_examined)
         ):
-            found.setdefault("part", Doubt("part", exam.body_part, row.body_part_examined))
+            found.setdefault("part", Contradiction("part", exam.body_part, row.body_part_examined))
         at = _moment(row.study_date, row.study_time)
         if exam.started_at is not None and at is not None and abs(at - exam.started_at) > _CLOCK:
             asked = exam.started_at.astimezone().strftime("%Y-%m-%d %H:%M")
-            found.setdefault("clock", Doubt("clock", asked, at.strftime("%Y-%m-%d %H:%M")))
+            found.setdefault("clock", Contradiction("clock", asked, at.strftime("%Y-%m-%d %H:%M")))
     twice = _twice(connection, [row.id for row in rows])
     if twice:
-        found["numbers"] = Doubt("numbers", "", str(twice))
+        found["numbers"] = Contradiction("numbers", "", str(twice))
     return list(found.values())
 
 
