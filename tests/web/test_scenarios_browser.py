@@ -100,7 +100,8 @@ def ward(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ward]:
                     kind="department",
                     code="NEU",
                     name_zh="神经内科",
-                    name_en="Neurology", more={},
+                    name_en="Neurology",
+                    more={},
                     changed_at=clock.now(),
                 )
             )

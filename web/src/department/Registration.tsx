@@ -58,7 +58,11 @@ export default function Registration() {
   const sided = wanted.every((one) => one.side || !words.find((word) => word.code === one.procedure)?.more.sides)
   const home = may('register') ? '/registration' : '/exams'
   const title = t(may('register') ? 'department.desk.new' : 'department.desk.newOrder')
-  const ready = person !== null && wanted.length > 0 && sided && !busy
+  // what the department asks of every order that is no emergency
+  const needs = fields.patient_class === 'E' || fields.priority === 'stat' ? [] : (master.data?.order_needs ?? [])
+  const told = needs.every((name) => String(fields[name as keyof typeof EMPTY] ?? '').trim() !== '')
+  const needed = (name: string) => ({ required: needs.includes(name), withAsterisk: needs.includes(name) })
+  const ready = person !== null && told && wanted.length > 0 && sided && !busy
 
   const pick = (one: Person | null) => {
     setPerson(one)
@@ -104,7 +108,7 @@ export default function Registration() {
   ])
 
   const text = (name: 'requester' | 'bed' | 'visit_number' | 'admission_number' | 'allergies' | 'implants', span: string, label: string, most = 64) => (
-    <TextInput className={classes[`span${span}`]} label={label} maxLength={most} value={fields[name]} onChange={(event) => set({ [name]: event.currentTarget.value })} />
+    <TextInput className={classes[`span${span}`]} label={label} {...needed(name)} maxLength={most} value={fields[name]} onChange={(event) => set({ [name]: event.currentTarget.value })} />
   )
   const shown = failed && !['identity-failed', 'document-elsewhere'].includes(failed.code)
   return (
@@ -165,7 +169,7 @@ export default function Registration() {
                 allowDeselect={false}
               />
               {text('requester', '3', t('department.requesterName'), 200)}
-              <Select className={classes.span3} label={t('department.requestingDepartment')} data={placeOptions(master.data, 'department')} value={fields.department || null} onChange={(value) => set({ department: value ?? '' })} searchable selectFirstOptionOnChange clearable />
+              <Select className={classes.span3} {...needed('department')} label={t('department.requestingDepartment')} data={placeOptions(master.data, 'department')} value={fields.department || null} onChange={(value) => set({ department: value ?? '' })} searchable selectFirstOptionOnChange clearable />
               {inpatient && (
                 <>
                   <Select className={classes.span2} label={t('department.ward')} data={placeOptions(master.data, 'ward')} value={fields.ward || null} onChange={(value) => set({ ward: value ?? '' })} searchable selectFirstOptionOnChange clearable />
@@ -176,6 +180,7 @@ export default function Registration() {
                 <Textarea
                   key={name}
                   className={classes.span6}
+                  {...needed(name)}
                   label={t(`department.${name === 'history' ? 'clinicalHistory' : name}`)}
                   autosize
                   minRows={name === 'history' ? 2 : 1}

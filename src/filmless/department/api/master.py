@@ -77,6 +77,7 @@ class Master(BaseModel):
     stations: list[StationFull]
     words: list[WordWords]
     people: list[PersonName] = Field(description="Those who have a name besides their account's.")
+    order_needs: list[str] = Field(description="What an order has to say, except in an emergency.")
     staff: list[StaffWords] = Field(description="Only for who keeps master data.")
 
 
@@ -130,7 +131,7 @@ class StaffFields(In):
     reason: Reason = ""
 
 
-def router(_given: Desk | None) -> APIRouter:
+def router(given: Desk | None) -> APIRouter:
     """The routes."""
     made = APIRouter(prefix="/master")
 
@@ -143,6 +144,7 @@ def router(_given: Desk | None) -> APIRouter:
                 places=[DepartmentPlace.model_validate(row._mapping) for row in lists.all_places(connection)],
                 stations=[StationFull.model_validate(row._mapping) for row in lists.all_stations(connection)],
                 words=[WordWords.model_validate(row._mapping) for row in lists.all_words(connection)],
+                order_needs=list(given.settings.order_needs) if given is not None else [],
                 people=[
                     PersonName(account=account, name_zh=zh, name_en=en)
                     for account, zh, en in (lists.all_names(connection) if may(who, Action.PERSONS) else [])

@@ -20,6 +20,7 @@ import { TaskBody } from './TaskBody'
 import classes from './Work.module.css'
 
 const PARTS = ['unsent', 'unverified', 'running', 'waiting', 'discontinued'] as const
+const OPEN = ['running', 'unsent', 'unverified'] as const
 const HOURS = 8
 
 /** The shift that ends about now: of eight hours from 0:00, 8:00 and 16:00. */
@@ -48,6 +49,8 @@ export default function Shift() {
     refetchInterval: 30_000,
   })
   const found = query.data
+  // what is not finished is handed over with a reason only
+  const open = found ? OPEN.some((part) => found[part].length > 0) : false
   const left = found ? PARTS.reduce((sum, part) => sum + found[part].length, found.tasks.length) : 0
 
   const handOver = async () => {
@@ -97,12 +100,13 @@ export default function Shift() {
             <div className={classes.hand}>
               <TextInput
                 label={t('work.shift.note')}
-                description={left > 0 ? t('work.shift.leftOver', { count: left }) : undefined}
+                description={open ? t('work.shift.sayWhy', { count: left }) : left > 0 ? t('work.shift.leftOver', { count: left }) : undefined}
+                required={open}
                 maxLength={400}
                 value={note}
                 onChange={(event) => setNote(event.currentTarget.value)}
               />
-              <Button loading={busy} onClick={() => void handOver()}>
+              <Button loading={busy} disabled={open && !note.trim()} onClick={() => void handOver()}>
                 {t('work.shift.handOver')}
               </Button>
             </div>
