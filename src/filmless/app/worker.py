@@ -75,6 +75,11 @@ _KEEP_JOBS = timedelta(days=30)
 #: how long a new worker waits for the one before it to end; seconds
 _LOCK_SECONDS = 60.0
 _SETTLE_RETRY = 300.0
+#: before what has just found work looks for more; seconds. While images stream in, each look would find a few of them
+#: and write a transaction about those, beside the writer of the index
+_PAUSE = 0.5
+#: of the thread that prepares series: what comes in goes first
+_NICE = 10
 
 
 class Relay:
@@ -229,14 +234,22 @@ class Watch:
 
 
 @contextmanager
-def _repeatedly(name: str, seconds: float, once: Callable[[], int], stop: threading.Event) -> Iterator[None]:
-    """Call `once` in a thread until `stop`: every so many seconds, at once again where it did something."""
+def _repeatedly(
+    name: str, seconds: float, once: Callable[[], int], stop: threading.Event, *, nice: int = 0
+) -> Iterator[None]:
+    """Call `once` in a thread until `stop`: every so many seconds, soon again where it did something.
+
+    `nice`: by how much others go first, where the processors are busy.
+    """
 
     def loop() -> None:
+        if nice and sys.platform == "linux":
+            # there, a thread has a priority of its own
+            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), nice)
         delay = 0.0
         while not stop.wait(delay):
             try:
-                delay = 0.0 if once() else seconds
+                delay = min(_PAUSE, seconds) if once() else seconds
             except Exception:
                 # e.g. the database is down for a moment: it is tried again, at most once a minute
                 log.exception("%s failed", name)
@@ -315,7 +328,6 @@ def work(settings: Settings, stop: threading.Event, *, poll: float = 1.0) -> Non
         for name, seconds, once in (
             ("relay", poll, Relay(engine, jobs).run_once),
             ("assign", poll, Assigner(engine).run_once),
-            ("settle", poll, Settler(engine, settings).run_once),
             ("tidy", 3600.0, Tidier(settings.home, jobs).run_once),
             ("statistics", 3600.0, partial(refresh_statistics, engine)),
             (
@@ -325,6 +337,8 @@ def work(settings: Settings, stop: threading.Event, *, poll: float = 1.0) -> Non
             ),
         ):
             stack.enter_context(_repeatedly(name, seconds, once, stop))
+        settler = Settler(engine, settings)
+        stack.enter_context(_repeatedly("settle", poll, settler.run_once, stop, nice=_NICE))
         if settings.department.enabled:
             arrivals = Arrivals(engine, settings.department, trail)
             stack.enter_context(_repeatedly("arrivals", poll, arrivals.run_once, stop))
