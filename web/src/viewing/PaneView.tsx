@@ -119,7 +119,7 @@ function Images({ pane, index, viewing, spot }: { pane: Pane; index: number; vie
           <span className={classes.previewMark}>{t('viewing.preview')}</span>
         </>
       )}
-      <div ref={element} className={classes.image} onContextMenu={(event) => event.preventDefault()} data-ready={shown && !shown.failed ? true : undefined} data-frame={shown?.address} data-corner={shown?.corner.join()} data-step={shown?.step.join()} data-window={shown && !shown.tones ? `${shown.center},${shown.width}` : undefined} data-picture={shown?.picture || undefined} />
+      <div ref={element} className={classes.image} onContextMenu={(event) => event.preventDefault()} data-ready={shown && !shown.failed && !shown.late ? true : undefined} data-frame={shown?.address} data-corner={shown?.corner.join()} data-step={shown?.step.join()} data-window={shown && !shown.tones ? `${shown.center},${shown.width}` : undefined} data-picture={shown?.picture || undefined} />
       {shown && <Corners shown={shown} stack={stack} />}
       {shown && <OverNotes pane={pane} index={index} viewing={viewing} shown={shown} />}
       {shown && view && spot && <Cross found={view.spot(spot.point, spot.reference)} own={spot.pane === pane.id} />}

@@ -6,7 +6,7 @@ import { useTranslation } from 'react-i18next'
 import { Corners, EdgeLetters, Scale } from './Corners'
 import type { Stack } from './engine/series'
 import { LINES } from './engine/tools'
-import { PLANES, presetsOf, VolumeView, type Blend, type Plane } from './engine/volume'
+import { NoGraphics, PLANES, presetsOf, VolumeView, type Blend, type Plane } from './engine/volume'
 import classes from './Viewer.module.css'
 
 /** A volume in three planes, thin or as slabs, and rendered as a whole. */
@@ -15,7 +15,7 @@ export function VolumePanes({ stack, opened, close }: { stack: Stack; opened: (v
   const elements = useRef<Partial<Record<Plane, HTMLDivElement>>>({})
   const space = useRef<HTMLDivElement>(null)
   const [view, setView] = useState<VolumeView | null>(null)
-  const [failed, setFailed] = useState(false)
+  const [failed, setFailed] = useState<'noVolume' | 'noGraphics' | null>(null)
   const [part, setPart] = useState(0)
   const [thickness, setThickness] = useState(0)
   const [blend, setBlend] = useState<Blend>('max')
@@ -39,7 +39,7 @@ export function VolumePanes({ stack, opened, close }: { stack: Stack; opened: (v
       })
       .catch((error: unknown) => {
         console.error('no volume can be made', error)
-        if (!gone) setFailed(true)
+        if (!gone) setFailed(error instanceof NoGraphics ? 'noGraphics' : 'noVolume')
       })
     const observer = new ResizeObserver(() => made?.resize())
     observer.observe(elements.current.axial!)
@@ -151,7 +151,7 @@ export function VolumePanes({ stack, opened, close }: { stack: Stack; opened: (v
               )}
               {failed && (
                 <div className={classes.centre} role="alert">
-                  <Text size="sm">{t('viewing.noVolume')}</Text>
+                  <Text size="sm">{t(`viewing.${failed}`)}</Text>
                 </div>
               )}
             </section>

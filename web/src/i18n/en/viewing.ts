@@ -79,6 +79,7 @@ export const viewing = {
   rendering: 'Volume rendering',
   incomplete: 'Slices are missing in this volume.',
   backToStack: 'Back to the stack',
+  noGraphics: 'This browser draws without a graphics processor (WebGL): images one by one, no planes through a volume.',
   noVolume: 'No volume can be made of this series.',
   planes: 'Planes (MPR)',
   plane: {

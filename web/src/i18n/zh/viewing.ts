@@ -82,6 +82,7 @@ export const viewing: Words<typeof english> = {
   rendering: '容积再现',
   incomplete: '该容积数据缺少层面。',
   backToStack: '返回序列浏览',
+  noGraphics: '此浏览器未启用图形加速（WebGL）：只能逐幅阅片，无法进行多平面重建和容积重建。',
   noVolume: '该序列无法进行容积重建。',
   planes: '多平面重建 (MPR)',
   plane: {

@@ -50,10 +50,7 @@ export function suits(transferSyntax: string, layout: Layout): Stream['decode'] 
     case '4.201':
     case '4.202':
       return (bytes) => codestream(bytes, layout)
-    case '4.203':
-      // colours beyond the end of the range come out at its other end
-      if (!grey) return null
-      return (bytes) => codestream(bytes, layout)
+    // not 4.203: what goes beyond the end of the range comes out at its other end
     default:
       return null
   }

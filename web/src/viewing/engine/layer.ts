@@ -6,6 +6,7 @@ import type { Types } from '@cornerstonejs/core'
 
 import type { Frame } from './frames'
 import { figure, words, type Placing } from './figures'
+import { matrixOf } from './framing'
 import type { Covers } from './loader'
 import { group } from './modules'
 import { planesOf, type Plane } from './overlays'
@@ -46,12 +47,7 @@ export class Layer {
 
   /** Image pixels to those of the canvas: x and y of a point, from the upper left corner of the image. */
   transformation(): DOMMatrix | null {
-    const data = this.view.getImageData()?.imageData as { indexToWorld(point: Types.Point3): Types.Point3 } | undefined
-    if (!data) return null
-    const ratio = this.view.canvas.width / (this.view.canvas.clientWidth || 1)
-    const at = (x: number, y: number) => this.view.worldToCanvas([...data.indexToWorld([x - 0.5, y - 0.5, 0])] as Types.Point3).map((value) => value * ratio) as Types.Point2
-    const [origin, right, down] = [at(0, 0), at(1, 0), at(0, 1)]
-    return new DOMMatrix([right[0] - origin[0], right[1] - origin[1], down[0] - origin[0], down[1] - origin[1], ...origin])
+    return matrixOf(this.view)
   }
 
   /** Where a box of image pixels lies on the canvas: left, top, right, bottom. */

@@ -3,18 +3,18 @@
  * decoders are known to be right, else decoded by the server; where both fail, as the server renders it. A request ends
  * by itself, and an error is always an error, never a silence.
  */
-import { cache, Enums, getConfiguration, getWebWorkerManager, imageLoader, utilities, type Types } from '@cornerstonejs/core'
+import { cache, Enums, getWebWorkerManager, imageLoader, utilities, type Types } from '@cornerstonejs/core'
 
 import { OtherSign, suits, type Stream } from './codecs'
+import { byCpu, paint } from './cpu'
 import { frameOf, SCHEME, type Frame } from './frames'
 import { fetched, fill } from './bulk'
 import { isSlow, tell } from './link'
-import { group, isIntensity, rescaleOf } from './modules'
+import { group, isIntensity, plane, rescaleOf } from './modules'
 import { embeddedOf, groupsOf, tagOf, type Plane } from './overlays'
 import { paddingOf } from './padding'
-import { colours, cut, extremes, modality, narrow, native, painted, type Layout, type Samples } from './pixels'
+import { colours, cut, extremes, modality, narrow, native, painted, within, type Layout, type Samples } from './pixels'
 import { items, numbers, text, type DicomJson, type Element } from './series'
-import { spacingAt } from './spacing'
 import { isInverse } from './tones'
 import { measure, spanning, windowsOf } from './voi'
 
@@ -22,6 +22,7 @@ import { measure, spanning, windowsOf } from './voi'
 const PATIENCE = 45_000
 const NATIVE = '1.2.840.10008.1.2.1'
 const RLE = '1.2.840.10008.1.2.5'
+const LOSSY_2000 = '1.2.840.10008.1.2.4.91'
 const AS_STORED = 'application/octet-stream; transfer-syntax=*'
 /** HTJ2K without loss where the server makes it. */
 const SMALLER = `image/jphc; transfer-syntax=1.2.840.10008.1.2.4.202, ${AS_STORED}; q=0.5`
@@ -49,8 +50,6 @@ export interface Covers {
   padding: Uint8Array | null
   embedded: Plane[]
 }
-
-const drawnByCpu = () => Boolean(getConfiguration().rendering?.useCPURendering)
 
 interface Options {
   targetBuffer?: { type?: string }
@@ -193,7 +192,8 @@ async function undone(stream: Stream, layout: Layout, signal: AbortSignal): Prom
   if (pixelData.length !== layout.rows * layout.columns * layout.samples) throw new Error('the decoder gave another size')
   const after = { ...asDecoded(stream.transferSyntax, layout), photometric: now.photometric ?? layout.photometric }
   // run lengths are of whole cells; the other codecs know of values only
-  return { values: stream.transferSyntax === RLE ? cut(pixelData, layout) : pixelData, layout: after, cells: pixelData }
+  const values = stream.transferSyntax === RLE ? cut(pixelData, layout) : stream.transferSyntax === LOSSY_2000 ? within(pixelData, layout) : pixelData
+  return { values, layout: after, cells: pixelData }
 }
 
 /** Colour JPEG by the browser itself. */
@@ -246,7 +246,6 @@ function made(frame: Frame, { values: stored, layout, cells }: Stored, options: 
     const kinds: Record<string, { from(values: ArrayLike<number>): Samples }> = { Uint8Array, Int16Array, Uint16Array, Float32Array }
     values = kinds[wanted]?.from(values) ?? values
   }
-  if (drawnByCpu() && values instanceof Float32Array) throw new Error('fractions are not drawn without a graphics processor')
   return image(frame, values, 1, covers)
 }
 
@@ -256,8 +255,8 @@ export function image(frame: Frame, values: Samples, components: 1 | 3, covers: 
   const invert = components === 1 && isInverse(frame)
   if (components === 1 && !failures.has(frame.id)) measure(frame, ...(covers.padding ? extremes(values, covers.padding) : [low, high] as const))
   const window = components === 3 ? spanning(0, 255) : windowsOf(frame)
-  const spacing = spacingAt(json, frame.frame)
-  const { slope, intercept } = rescaleOf(frame)
+  const { rowPixelSpacing = 1, columnPixelSpacing = 1 } = plane(frame)
+  const { slope, intercept } = byCpu() ? { slope: 1, intercept: 0 } : rescaleOf(frame)
   return {
     imageId: frame.id,
     dataType: values.constructor.name,
@@ -268,8 +267,8 @@ export function image(frame: Frame, values: Samples, components: 1 | 3, covers: 
     rows,
     width: columns,
     height: rows,
-    columnPixelSpacing: spacing.column,
-    rowPixelSpacing: spacing.row,
+    columnPixelSpacing,
+    rowPixelSpacing,
     intercept,
     slope,
     preScale: { enabled: true, scaled: true, scalingParameters: { rescaleSlope: slope, rescaleIntercept: intercept, modality: text(json, '00080060') } },
@@ -292,6 +291,7 @@ export function image(frame: Frame, values: Samples, components: 1 | 3, covers: 
     }),
     getPixelData: () => values,
     getCanvas: undefined,
+    ...(byCpu() && { render: paint }),
   } as unknown as Types.IImage
 }
 

@@ -73,6 +73,13 @@ export function cut<T extends Samples>(values: T, { allocated, stored, high, sig
   return out
 }
 
+/** The nearest values that the stored bits hold, of those that loss may have led beyond. */
+export function within<T extends Samples>(values: T, { allocated, stored, signed }: Layout): T {
+  if (stored >= allocated) return values
+  const [low, high] = signed ? [-(2 ** (stored - 1)), 2 ** (stored - 1) - 1] : [0, 2 ** stored - 1]
+  return values.map((value) => Math.min(Math.max(value, low), high)) as T
+}
+
 /** 8-bit RGB, interleaved, of colour samples. */
 export function colours(values: Samples, layout: Layout): Uint8Array {
   const count = layout.rows * layout.columns

@@ -6,7 +6,7 @@ import { Layer } from './layer'
 import { failureOf, isPicture, type Covers } from './loader'
 import type { Segmentation } from './segments'
 import type { State } from './state'
-import { isLut, reach, tonesOf, type Tones } from './tones'
+import { isInverse, isLut, reach, tonesOf, type Tones } from './tones'
 import { draw } from './transfer'
 import { windowsOf } from './voi'
 import { range, windowOf } from './windows'
@@ -42,6 +42,9 @@ export class Presenter {
   private readonly stops: (() => void)[] = []
   private over: Over = NOTHING_OVER
   private closed = false
+  /** The image whose greys were set last, and whether somebody has inverted them. */
+  private last = ''
+  private inverted = false
   /** State and frame whose window and place were set: whoever changes them afterwards may. */
   private presented = ''
 
@@ -56,7 +59,11 @@ export class Presenter {
       view.element.addEventListener(event, run)
       this.stops.push(() => view.element.removeEventListener(event, run))
     }
-    hear(Enums.Events.STACK_NEW_IMAGE, () => this.tone())
+    hear(Enums.Events.STACK_NEW_IMAGE, () => {
+      // the engine has taken over the inversion of the image before
+      this.last = ''
+      this.tone()
+    })
     hear(Enums.Events.VOI_MODIFIED, () => this.tone())
     hear(Enums.Events.IMAGE_RENDERED, () => this.drawn())
   }
@@ -68,7 +75,8 @@ export class Presenter {
   }
 
   private frame(): Frame | undefined {
-    const id = this.view.getCurrentImageId()
+    // what is drawn, not what is asked for
+    const id = this.view.getCornerstoneImage()?.imageId ?? this.view.getCurrentImageId()
     return id ? frameOf(id) : undefined
   }
 
@@ -97,8 +105,26 @@ export class Presenter {
   tone(): boolean {
     const frame = this.frame()
     if (!frame || this.closed) return false
+    this.invert(frame)
     this.present(frame)
+    this.inverted = Boolean(this.view.getProperties().invert) !== this.stored(frame)
     return this.isGrey() && draw(this.view, this.tones(frame))
+  }
+
+  /** Whether the image itself has white as its lowest value. */
+  private stored(frame: Frame): boolean {
+    return this.isGrey() && isInverse(frame)
+  }
+
+  /** Each image of a stack has its own inversion, which the engine knows of the first one only; what somebody inverted stays so. */
+  private invert(frame: Frame): void {
+    if (this.last === frame.id) return
+    this.last = frame.id
+    const own = this.stored(frame)
+    // what it goes back to
+    ;(this.view as unknown as { initialInvert: boolean }).initialInvert = own
+    const wanted = own !== this.inverted
+    if (Boolean(this.view.getProperties().invert) !== wanted) this.view.setProperties({ invert: wanted })
   }
 
   /** The state's window and place once more. */

@@ -62,7 +62,7 @@ export function grey({ voi, presentation, inverse, before }: Tones, engine: numb
 
 /** Whether a straight line between two values says it all; then the engine's own window does. */
 export function isStraight({ voi, presentation, before }: Tones): boolean {
-  return !before && !presentation && !isLut(voi) && (voi.function === 'LINEAR_EXACT' || (voi.function === 'LINEAR' && voi.width > 1))
+  return !before && !presentation && !isLut(voi) && voi.function !== 'SIGMOID'
 }
 
 /** [lowest, highest] value between which greys change. */
@@ -76,5 +76,6 @@ export function reach({ voi, before }: Tones): [number, number] {
   if (voi.function === 'SIGMOID') return [center - 1.6 * width, center + 1.6 * width]
   if (voi.function === 'LINEAR_EXACT') return [center - width / 2, center + width / 2]
   const { lower, upper } = range(center, width)
-  return [lower, Math.max(upper, lower + 1)]
+  // a window of 1 is a threshold: the steepest line that there is
+  return [lower, Math.max(upper, lower + 1e-5 * Math.max(1, Math.abs(lower)))]
 }

@@ -1,8 +1,9 @@
-/** The greys of tones.ts, given to the engine: its graphics processor takes a table of colours, its CPU one of bytes. */
-import { getConfiguration, type Types } from '@cornerstonejs/core'
+/** The greys of tones.ts, given to the engine: its graphics processor takes a table of colours; without one see cpu.ts. */
+import type { Types } from '@cornerstonejs/core'
 import vtkDataArray from '@kitware/vtk.js/Common/Core/DataArray.js'
 import vtkColorTransferFunction from '@kitware/vtk.js/Rendering/Core/ColorTransferFunction.js'
 
+import { byCpu, paintBy } from './cpu'
 import { grey, isLut, isStraight, reach, type Tones } from './tones'
 
 /** Entries of a table on the graphics processor; every one takes textures of this width. */
@@ -15,7 +16,18 @@ type TransferFunction = ReturnType<typeof vtkColorTransferFunction.newInstance>
 interface Made {
   function: TransferFunction
   width: number
-  range: [number, number]
+  ends: string
+}
+
+/** By which it is seen whether the engine has stretched or inverted a function that it was given. */
+function endsOf(made: TransferFunction): string {
+  const node = (at: number) => {
+    const values: number[] = []
+    made.getNodeValue(at, values as never)
+    return values.slice(0, 4)
+  }
+  const last = made.getSize() - 1
+  return [last, node(0), node(last)].join()
 }
 
 /** By what they are made of: scrolling makes none anew. */
@@ -41,7 +53,7 @@ function table(tones: Tones): Made {
     const [black, white] = tones.inverse ? [1, 0] : [0, 1]
     made.addRGBPoint(low, black, black, black)
     made.addRGBPoint(high, white, white, white)
-    return { function: made, width: USUAL, range: [low, high] }
+    return { function: made, width: USUAL, ends: endsOf(made) }
   }
   // whole numbers lie in the middle of a texel where there are no more of them than texels
   low = Math.floor(low) - 0.5
@@ -55,14 +67,13 @@ function table(tones: Tones): Made {
     values.set([low + (at / (width - 1)) * (high - low), value, value, value, 0.5, 0], at * 6)
   }
   made.buildFunctionFromArray(vtkDataArray.newInstance({ values, numberOfComponents: 6 }))
-  return { function: made, width, range: [low, high] }
+  return { function: made, width, ends: endsOf(made) }
 }
 
 function madeOf(tones: Tones): Made {
   const key = keyOf(tones)
   let found = kept.get(key)
-  // the engine stretches what it has to each window
-  if (!found || found.function.getRange().some((end: number, at: number) => end !== found!.range[at])) found = table(tones)
+  if (!found || endsOf(found.function) !== found.ends) found = table(tones)
   kept.delete(key)
   kept.set(key, found)
   if (kept.size > 64) kept.delete(kept.keys().next().value!)
@@ -75,13 +86,9 @@ interface Property {
   setUseLookupTableScalarRange: (use: boolean) => void
 }
 
-interface CpuElement {
-  viewport?: { voiLUT?: { id: string } }
-}
-
 /** Draws a viewport with these tones; returns whether that is a change. */
 export function draw(view: Types.IStackViewport, tones: Tones): boolean {
-  if (getConfiguration().rendering?.useCPURendering) return drawByCpu(view, tones)
+  if (byCpu()) return paintBy(view, tones, keyOf(tones))
   const actor = view.getDefaultActor()?.actor as { getProperty(): Property; getMapper(): { setColorTextureWidth(width: number): boolean } } | undefined
   if (!actor) return false
   const wanted = madeOf(tones)
@@ -92,26 +99,4 @@ export function draw(view: Types.IStackViewport, tones: Tones): boolean {
   property.setUseLookupTableScalarRange(true)
   property.setRGBTransferFunction(0, wanted.function)
   return true
-}
-
-function drawByCpu(view: Types.IStackViewport, tones: Tones): boolean {
-  const drawn = (view as unknown as { _cpuFallbackEnabledElement?: CpuElement })._cpuFallbackEnabledElement?.viewport
-  if (!drawn) return false
-  const before = drawn.voiLUT?.id
-  const straight = isStraight(tones) && 'function' in tones.voi && tones.voi.function === 'LINEAR'
-  const id = straight ? undefined : keyOf(tones)
-  if (id === before) return false
-  drawn.voiLUT = id === undefined ? undefined : bytesOf(tones, id)
-  return true
-}
-
-function bytesOf(tones: Tones, id: string) {
-  const [low, high] = reach(tones)
-  const first = Math.floor(low)
-  const count = Math.min(Math.ceil(high) - first + 1, 1 << 17)
-  // inversion is the engine's own step here
-  const lut = Uint8Array.from({ length: count }, (_, at) => Math.floor(grey({ ...tones, inverse: false }, first + at) * 255 + 0.5))
-  // it takes the largest of all entries for what tells their bits
-  Object.defineProperty(lut, Symbol.iterator, { value: () => [255].values() })
-  return { id, firstValueMapped: first, numBitsPerEntry: 8, lut }
 }

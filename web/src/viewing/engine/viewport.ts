@@ -2,6 +2,7 @@
 import { cache, Enums, getRenderingEngine, metaData, RenderingEngine, utilities, type Types } from '@cornerstonejs/core'
 import { utilities as toolUtilities } from '@cornerstonejs/tools'
 
+import { correct } from './cpu'
 import { frameOf } from './frames'
 import { adoptFraming, widen } from './framing'
 import { failureOf, forget, isPicture, type Covers } from './loader'
@@ -11,6 +12,7 @@ import { numbers, type Instance, type Stack } from './series'
 import { scaleAt, type Spacing } from './spacing'
 import { windowFor } from './spread'
 import { start } from './start'
+import { steady } from './steady'
 import { STACKS, toolGroup } from './tools'
 import { range, windowOf } from './windows'
 
@@ -62,6 +64,8 @@ export interface Shown {
   step: [number, number]
   /** It is the server's picture, because its values are not to be had. */
   picture: boolean
+  /** Another image is asked for, and is on its way. */
+  late: boolean
   /** It could not be had: what is drawn is nothing. */
   failed: boolean
   /** What its greys are made by, beside a straight window: a look-up table's name, a sigmoid; "" else. */
@@ -112,9 +116,12 @@ export class StackView {
     })
     toolGroup(STACKS).addViewport(id, ENGINE)
     const viewport = rendering.getViewport(id) as Types.IStackViewport
+    steady(viewport)
+    correct(viewport)
     made.viewport = viewport
     made.presenter = new Presenter(viewport, () => made.reset(), changed)
-    for (const event of [Enums.Events.IMAGE_RENDERED, Enums.Events.VOI_MODIFIED, Enums.Events.CAMERA_MODIFIED]) {
+    const { IMAGE_RENDERED, VOI_MODIFIED, CAMERA_MODIFIED, STACK_VIEWPORT_SCROLL, PRE_STACK_NEW_IMAGE } = Enums.Events
+    for (const event of [IMAGE_RENDERED, VOI_MODIFIED, CAMERA_MODIFIED, STACK_VIEWPORT_SCROLL, PRE_STACK_NEW_IMAGE]) {
       element.addEventListener(event, changed)
       made.listeners.push(() => element.removeEventListener(event, changed))
     }
@@ -164,7 +171,9 @@ export class StackView {
   shown(): Shown | null {
     const view = this.viewport
     if (!view || !view.getImageIds().length || !view.getImageData()) return null
-    const at = view.getCurrentImageIdIndex()
+    // what is drawn, which while one scrolls is not yet what is asked for
+    const id = view.getCornerstoneImage()?.imageId ?? view.getCurrentImageId()
+    const at = Math.max(view.getImageIds().indexOf(id), 0)
     const [instance, frame] = this.instanceAt(at)
     if (!instance) return null
     const properties = view.getProperties()
@@ -188,11 +197,12 @@ export class StackView {
       spacing,
       mmPerPixel: spacing.source === 'none' || !(world > 0) ? null : (perScreen / world) * spacing.column,
       invert: Boolean(properties.invert),
-      address: frameOf(view.getImageIds()[at]!)?.address ?? '',
+      address: frameOf(id)?.address ?? '',
       corner: this.corner(),
       step: this.step(),
-      picture: isPicture(view.getImageIds()[at]!),
-      failed: failureOf(view.getImageIds()[at]!) !== undefined,
+      picture: isPicture(id),
+      late: view.getTargetImageIdIndex() !== at,
+      failed: failureOf(id) !== undefined,
       ...this.presenter!.said(),
     }
   }

@@ -1,6 +1,7 @@
 /** A series as a volume: three planes that can be tilted, slabs, and volume rendering. */
 import { Enums, setVolumesForViewports, volumeLoader, type Types } from '@cornerstonejs/core'
 
+import { byCpu } from './cpu'
 import { failureOf } from './loader'
 import { directions, type Edges } from './orientation'
 import type { Stack } from './series'
@@ -31,6 +32,13 @@ export const PRESETS = { CT: ['CT-Bone', 'CT-Soft-Tissue', 'CT-Chest-Vessels', '
 
 export const presetsOf = (stack: Stack): string[] => (stack.modality === 'CT' ? PRESETS.CT : PRESETS.other)
 
+/** The browser has no WebGL. */
+export class NoGraphics extends Error {
+  constructor() {
+    super('volumes are drawn by WebGL, which this browser does not have')
+  }
+}
+
 export interface PlaneShown {
   edges: Edges | null
   center: number | null
@@ -51,6 +59,8 @@ export class VolumeView {
   /** Shows the planes in their elements; `progress` tells how much of the volume is there, 0 to 1. */
   static async open(stack: Stack, elements: Record<Plane, HTMLDivElement>, changed: () => void, progress: (part: number) => void): Promise<VolumeView> {
     await start()
+    // the engine has no planes and no space by CPU
+    if (byCpu()) throw new NoGraphics()
     const volumeId = `cornerstoneStreamingImageVolume:${stack.id}`
     const ids = { axial: 'plane-axial', sagittal: 'plane-sagittal', coronal: 'plane-coronal' }
     const made = new VolumeView(stack, volumeId, ids)
