@@ -45,7 +45,7 @@ export function ExamActions({ page, changed }: { page: ExamPage; changed: () => 
   /** Ways that take a reason -> whether they are open to whoever looks. */
   const open: Record<Reasoned, boolean> = {
     sendBack: can('T14') && (may('perform') || may('report')),
-    acceptPartial: can('T33') && (may('perform') || may('review')),
+    acceptPartial: can('T33') && page.images > 0 && (may('perform') || may('review')),
     repeat: can('T34') && (may('perform') || may('register')),
     closeWithout: can('T27') && may('review'),
   }
