@@ -106,7 +106,7 @@ def test_every_file_opens(site: Site, opened: Opened, tmp_path: Path) -> None:
     site.server.cli("import", tmp_path, check=False)
     kept = _kept(site)
     by_sop = {file.sop: file for file in files}
-    page = opened("/studies", size=(800, 600))
+    page = opened("/studies", size=(700, 480))
     looking.begin(page)
     shown: dict[str, str] = {}
     wrong: list[str] = []
@@ -136,6 +136,8 @@ def _off(image: dict[str, Any], by_sop: dict[str, File], shown: dict[str, str]) 
         shown.pop(file.path, None)
         return []
     shown[file.path] = "image"
+    if image.get("drawn"):
+        return []
     allowed = LOSSY.get(file.syntax, TOLERANCE)
     if image["most"] > allowed or not image["count"]:
         return [f"{file.path}: {image['most']} grey levels off in {image['off']:.1%} of {image['count']}"]
