@@ -62,6 +62,11 @@ def test_a_stranger_is_registered_and_an_emergency_too(site: Site, opened: Calla
         # one click
         page.get_by_role("button", name="绿色通道", exact=True).click()
         page.get_by_role("complementary").get_by_text(re.compile(r"L\d{10}")).wait_for()
+        # the same by keyboard, where more is known
+        page.keyboard.press("Alt+g")
+        page.get_by_role("dialog").get_by_text("男", exact=True).wait_for()
+        page.keyboard.press("Enter")
+        page.get_by_text("已进入工作列表").nth(1).wait_for()
         # before everybody else, as soon as the list is read again
         page.wait_for_function(
             "() => /L\\d{10}/.test(document.querySelectorAll('[role=row]')[1]?.innerText ?? '')"

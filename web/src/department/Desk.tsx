@@ -119,7 +119,7 @@ export default function Desk() {
         cell: (row) => [row.sex && t(`department.sex.${row.sex as 'M'}`), ageOf(row.birth_date)].filter(Boolean).join(' '),
       },
       { id: 'procedure', title: t('department.procedure'), width: 210, cell: ({ exam }) => <Procedure exam={exam} /> },
-      { id: 'state', title: t('department.state'), width: 140, cell: ({ exam }) => <State state={exam.state} /> },
+      { id: 'state', title: t('department.state'), width: 164, cell: ({ exam }) => <State state={exam.state} /> },
       { id: 'station', title: t('department.station'), width: 80, cell: ({ exam }) => exam.station },
       {
         id: 'time',

@@ -12,7 +12,7 @@ import classes from './Department.module.css'
 import { Copies } from '../reporting/Copies'
 import { ExamActions } from './ExamActions'
 import { History } from './History'
-import { ageOf, nameOf, personName, useMaster, usePlaceNames, type ExamPage } from './model'
+import { ageOf, nameOf, spokenNames, useMaster, usePlaceNames, type ExamPage } from './model'
 import { Procedure, Stat, State } from './State'
 
 export function useExam(exam: number) {
@@ -85,8 +85,7 @@ export function ExamPanel({ exam, changed, close, open }: Props) {
 export function Who({ page }: { page: ExamPage }) {
   const { t } = useTranslation()
   const { person } = page
-  const name = personName(person)
-  const letters = person.name_ideographic ? person.name_alphabetic.replaceAll('^', ' ') : ''
+  const [name, letters] = spokenNames({ name: person.name_ideographic || person.name_alphabetic, name_alphabetic: person.name_alphabetic })
   return (
     <div style={{ fontSize: '0.875rem' }}>
       <Link href={`/patients/${person.id}`} className={classes.name} style={{ color: 'inherit' }}>
