@@ -107,7 +107,7 @@ def _specimen(language: str) -> Gathered:
     findings = "此页为样张，不涉及任何患者。" if zh else "This page is a specimen and is about nobody."
     sheet = Sheet(
         language=language, hospital="", department="", logo="",
-        name="样张" if zh else "Specimen", sex="O", age="040Y", patient_id="P000000", number="M2601010001",
+        name="样张" if zh else "Specimen", sex="O", age="40Y", patient_id="P000000", number="M2601010001",
         aliases=(), modality="CT", patient_class="O", requested_by="", requester="", ward="", bed="",
         diagnosis="", procedures=("颅脑CT平扫" if zh else "CT head",), body_part="HEAD", side="",
         examined_at=clock.now(), content=whole({"findings": findings}), fields=(), addenda=(),
