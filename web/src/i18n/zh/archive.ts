@@ -3,7 +3,7 @@ import type { archive as english } from '../en/archive'
 
 export const archive: Words<typeof english> = {
   studies: {
-    title: '检查列表',
+    title: '影像列表',
     search: '姓名、拼音或首字母、患者号、检查号、日期',
     searchLabel: '搜索检查',
     found_one: '{{count}} 个检查',

@@ -113,7 +113,7 @@ export const stewards: Words<typeof english> = {
   withdrawn: '已收回',
   withdrawnAt: '收回时间',
   withOver: '包括已失效',
-  noLinks: '您没有有效的链接。可在检查列表中建立。',
+  noLinks: '您没有有效的链接。可在影像列表中建立。',
   withPassword: '需要密码',
   mayDownload: '允许下载',
   withdraw: '收回',
