@@ -63,3 +63,66 @@ def test_on_a_slow_link_a_preview_and_then_all_in_fewer_bytes(site: Site, opened
     found = looking.call(page, "compare", "?window=2000,3600")
     assert found["most"] <= 1 and not found["picture"], found
     assert any(kind.startswith("image/jphc") for kind in kinds), kinds
+
+
+def test_scrolled_to_on_a_slow_link_the_coarse_picture_comes_first(
+    site: Site, opened: Opened, study: str
+) -> None:
+    page = opened("/studies")
+    looking.begin(page)
+    looking.call(page, "open", study)
+    page.goto(f"{site.base}/studies")
+    network = page.context.new_cdp_session(page)
+    network.send("Network.enable")
+
+    def narrow(rate: int) -> None:
+        network.send(
+            "Network.emulateNetworkConditions",
+            {"offline": False, "latency": 50, "downloadThroughput": rate, "uploadThroughput": rate},
+        )
+
+    narrow(NARROW)
+    page.goto(f"{site.base}/view/{study}")
+    page.wait_for_selector("[data-ready]")
+    pane = page.locator("section[data-stack]")
+    before = page.locator("[data-frame]").get_attribute("data-frame")
+    narrow(NARROW // 12)
+    page.keyboard.press("l")
+    page.keyboard.press("End")
+    # the words are of the image that one waits for, and nothing says that it is there
+    seen = page.wait_for_function(
+        """() => {
+          const canvas = document.querySelector("[data-awaited='7'][data-early] canvas")
+          if (!canvas || canvas.width < 2) return null
+          const { data } = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height)
+          const greys = [...data].filter((_, at) => at % 4 === 0)
+          const pane = document.querySelector('section[data-stack]')
+          return {
+            size: [canvas.width, canvas.height],
+            reach: Math.max(...greys) - Math.min(...greys),
+            ready: document.querySelectorAll('[data-ready]').length,
+            words: pane.innerText,
+            frame: document.querySelector('[data-frame]').dataset.frame,
+          }
+        }"""
+    ).json_value()
+    assert seen["size"] == [-(-COLUMNS // 4), -(-ROWS // 4)] and seen["reach"] > 60, seen
+    assert "7/7" in seen["words"] and "Preview" in seen["words"], seen
+    assert seen["ready"] == 0 and seen["frame"] != before, seen
+    # nothing is drawn on it
+    box = pane.bounding_box()
+    assert box is not None
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x + 60, y + 40, steps=4)
+    page.mouse.up()
+    if page.locator("[data-awaited]").count():
+        assert page.locator("svg.svg-layer line").count() == 0
+    narrow(10 * NARROW)
+    page.wait_for_selector("[data-ready]")
+    page.locator("[data-awaited]").wait_for(state="hidden")
+    looking.begin(page)
+    page.wait_for_function("() => window.looking.ready()")
+    found = looking.call(page, "compare", "?window=2000,3600")
+    assert found["most"] <= 1 and not found["picture"], found

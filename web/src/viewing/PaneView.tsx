@@ -2,6 +2,7 @@ import { Button, Stack as Column, Text } from '@mantine/core'
 import { useEffect, useReducer, useRef, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 
+import { Awaited, useAwaited } from './Awaited'
 import { Corners } from './Corners'
 import { root, type Stack } from './engine/series'
 import { StackView, type Shown } from './engine/viewport'
@@ -109,7 +110,19 @@ function Images({ pane, index, viewing, spot }: { pane: Pane; index: number; vie
 
   useEffect(() => view?.cover(pane.over), [view, pane.over])
 
-  const shown: Shown | null = view?.shown() ?? null
+  // nothing is measured before its image is there: what is drawn now would be of the one that one waits for
+  useEffect(() => {
+    const around = element.current?.parentElement
+    const drawing = (event: Event) => {
+      if (view?.awaited() != null && viewing.measures()) event.stopPropagation()
+    }
+    const kinds = ['mousedown', 'touchstart', 'pointerdown', 'dblclick']
+    for (const kind of kinds) around?.addEventListener(kind, drawing, true)
+    return () => kinds.forEach((kind) => around?.removeEventListener(kind, drawing, true))
+  }, [view, viewing])
+
+  const awaited = useAwaited(view)
+  const shown: Shown | null = view?.shown(awaited) ?? null
   const first = stack.instances[stack.volume ? Math.floor(stack.instances.length / 2) : 0]!
   return (
     <>
@@ -120,6 +133,7 @@ function Images({ pane, index, viewing, spot }: { pane: Pane; index: number; vie
         </>
       )}
       <div ref={element} className={classes.image} onContextMenu={(event) => event.preventDefault()} data-ready={shown && !shown.failed && !shown.late ? true : undefined} data-frame={shown?.address} data-corner={shown?.corner.join()} data-step={shown?.step.join()} data-window={shown && !shown.tones ? `${shown.center},${shown.width}` : undefined} data-picture={shown?.picture || undefined} />
+      {view && awaited !== null && <Awaited view={view} image={awaited} />}
       {shown && <Corners shown={shown} stack={stack} />}
       {shown && <OverNotes pane={pane} index={index} viewing={viewing} shown={shown} />}
       {shown && view && spot && <Cross found={view.spot(spot.point, spot.reference)} own={spot.pane === pane.id} />}

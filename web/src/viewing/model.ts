@@ -3,7 +3,7 @@ import { useSyncExternalStore } from 'react'
 
 import { NOTHING_OVER, type Over } from './engine/presenting'
 import type { Stack } from './engine/series'
-import type { ToolId } from './engine/tools'
+import { MEASURE, type ToolId } from './engine/tools'
 import type { StackView } from './engine/viewport'
 import type { Known } from './hanging/choose'
 import { follow } from './together'
@@ -166,6 +166,11 @@ export class Viewing {
 
   take(tool: ToolId | 'crosshairs'): void {
     this.set({ tool, spot: tool === 'cursor' ? this.state.spot : null })
+  }
+
+  /** Whether the tool in hand draws on images. */
+  measures(): boolean {
+    return (MEASURE as string[]).includes(this.state.tool) || this.state.tool === 'region'
   }
 
   link(on = !this.state.linked): void {

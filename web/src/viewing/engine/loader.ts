@@ -8,6 +8,7 @@ import { cache, Enums, getWebWorkerManager, imageLoader, utilities, type Types }
 import { OtherSign, suits, type Stream } from './codecs'
 import { byCpu, paint } from './cpu'
 import { frameOf, SCHEME, type Frame } from './frames'
+import { arriving, forgetEarly } from './early'
 import { fetched, fill } from './bulk'
 import { isSlow, tell } from './link'
 import { group, isIntensity, plane, rescaleOf } from './modules'
@@ -77,6 +78,8 @@ async function load(imageId: string, options: Options, cancelled: AbortSignal): 
     if (cancelled.aborted) throw error
     console.warn('shown as the server renders it:', frame.address, error)
     return picture(frame, AbortSignal.any([cancelled, AbortSignal.timeout(PATIENCE)]), error)
+  } finally {
+    forgetEarly(imageId)
   }
 }
 
@@ -125,7 +128,7 @@ export async function samplesOf(frame: Frame, layout: Layout, signal: AbortSigna
     const from = performance.now()
     const response = await fetched(frame.address, isSlow() && isLarge(frame, layout) ? SMALLER : AS_STORED, signal)
     const begun = performance.now()
-    const bytes = new Uint8Array(await response.arrayBuffer())
+    const bytes = await arriving(response, frame, layout)
     // what is small comes with its head
     tell(bytes.length, performance.now() - (bytes.length < 1 << 16 ? from : begun))
     const sent = /transfer-syntax="?([0-9.]+)/.exec(response.headers.get('Content-Type') ?? '')?.[1] ?? transferSyntax

@@ -95,6 +95,7 @@ export class StackView {
   private listeners: (() => void)[] = []
   private presenter: Presenter | null = null
   private closed = false
+  private changed: () => void = () => undefined
   private running = false
 
   private constructor(
@@ -167,12 +168,39 @@ export class StackView {
     if (this.viewport) resizeAll()
   }
 
-  /** What is on the screen; null before the first image. */
-  shown(): Shown | null {
+  /** Of which image the pixels are that are drawn. */
+  drawn(): string {
+    return this.viewport?.getCornerstoneImage()?.imageId ?? ''
+  }
+
+  /** The image that is asked for and not drawn yet, from 1; null where what is drawn is what is asked for. */
+  awaited(): number | null {
+    const view = this.viewport
+    const drawn = this.drawn()
+    if (!view || !drawn) return null
+    const target = view.getTargetImageIdIndex()
+    return view.getImageIds()[target] === drawn ? null : target + 1
+  }
+
+  /** Where a coarser picture of the whole image lies in the viewport, as CSS writes it; "none" where that is unknown. */
+  matrix(columns: number, rows: number): string {
+    const data = this.viewport?.getImageData()
+    const found = data?.imageData as { indexToWorld(point: Types.Point3): Types.Point3 } | undefined
+    if (!data || !found) return 'none'
+    const [wide, high] = data.dimensions
+    const at = (x: number, y: number) => this.viewport!.worldToCanvas([...found.indexToWorld([x, y, 0])] as Types.Point3)
+    const [origin, right, down] = [at(-0.5, -0.5), at(wide - 0.5, -0.5), at(-0.5, high - 0.5)]
+    const step = (to: Types.Point2, count: number) => [(to[0] - origin[0]) / count, (to[1] - origin[1]) / count]
+    return `matrix(${[...step(right, columns), ...step(down, rows), ...origin].join(', ')})`
+  }
+
+  /** What is on the screen, or what one waits for (`awaited`); null before the first image. */
+  shown(awaited: number | null = null): Shown | null {
     const view = this.viewport
     if (!view || !view.getImageIds().length || !view.getImageData()) return null
     // what is drawn, which while one scrolls is not yet what is asked for
-    const id = view.getCornerstoneImage()?.imageId ?? view.getCurrentImageId()
+    const drawn = this.drawn() || view.getCurrentImageId()
+    const id = awaited === null ? drawn : view.getImageIds()[awaited - 1]!
     const at = Math.max(view.getImageIds().indexOf(id), 0)
     const [instance, frame] = this.instanceAt(at)
     if (!instance) return null
@@ -201,7 +229,7 @@ export class StackView {
       corner: this.corner(),
       step: this.step(),
       picture: isPicture(id),
-      late: view.getTargetImageIdIndex() !== at,
+      late: view.getImageIds()[view.getTargetImageIdIndex()] !== drawn,
       failed: failureOf(id) !== undefined,
       ...this.presenter!.said(),
     }
@@ -232,6 +260,7 @@ export class StackView {
 
   jumpTo(image: number): void {
     void this.viewport?.setImageIdIndex(Math.min(Math.max(image - 1, 0), this.stack.imageIds.length - 1))
+    this.changed()
   }
 
   /** Frames per second that the object asks for (PS3.3 C.7.6.5, C.7.6.16); 10 where it says nothing. */
@@ -273,7 +302,9 @@ export class StackView {
       const away = Math.abs(dot(plane.normal, [plane.position[0] - point[0], plane.position[1] - point[1], plane.position[2] - point[2]]))
       if (away < least) [best, least] = [at, away]
     })
-    if (best >= 0 && best !== view.getCurrentImageIdIndex()) void view.setImageIdIndex(best)
+    if (best < 0 || best === view.getCurrentImageIdIndex()) return
+    void view.setImageIdIndex(best)
+    this.changed()
   }
 
   window(center: number, width: number): void {
