@@ -151,7 +151,9 @@ export function VolumePanes({ stack, opened, close }: { stack: Stack; opened: (v
               )}
               {failed && (
                 <div className={classes.centre} role="alert">
-                  <Text size="sm">{t(`viewing.${failed}`)}</Text>
+                  <Text size="sm" ta="center" maw="90%">
+                    {t(`viewing.${failed}`)}
+                  </Text>
                 </div>
               )}
             </section>
