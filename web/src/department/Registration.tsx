@@ -6,7 +6,7 @@ import { useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { useLocation } from 'wouter'
 
-import { useMay } from '../access/session'
+import { useMay, useSession } from '../access/session'
 import { api, data } from '../api/client'
 import { Problem } from '../api/problem'
 import { wordsOf } from '../app/errors'
@@ -39,6 +39,7 @@ const NEXT = 'wanted-procedure'
 export default function Registration() {
   const { t } = useTranslation()
   const may = useMay()
+  const session = useSession()
   const [, navigate] = useLocation()
   const client = useQueryClient()
   const master = useMaster()
@@ -56,11 +57,13 @@ export default function Registration() {
   const modalities = new Set(wanted.map((one) => words.find((word) => word.code === one.procedure)?.more.modality))
   const modality = modalities.size === 1 ? String([...modalities][0]) : ''
   const sided = wanted.every((one) => one.side || !words.find((word) => word.code === one.procedure)?.more.sides)
+  // who orders without being the desk asks for himself
+  const self = may('register') ? '' : session.account.display_name || session.account.name
   const home = may('register') ? '/registration' : '/exams'
   const title = t(may('register') ? 'department.desk.new' : 'department.desk.newOrder')
   // what the department asks of every order that is no emergency
   const needs = fields.patient_class === 'E' || fields.priority === 'stat' ? [] : (master.data?.order_needs ?? [])
-  const told = needs.every((name) => String(fields[name as keyof typeof EMPTY] ?? '').trim() !== '')
+  const told = needs.every((name) => (name === 'requester' && self) || String(fields[name as keyof typeof EMPTY] ?? '').trim() !== '')
   const needed = (name: string) => ({ required: needs.includes(name), withAsterisk: needs.includes(name) })
   const ready = person !== null && told && wanted.length > 0 && sided && !busy
 
@@ -108,7 +111,7 @@ export default function Registration() {
   ])
 
   const text = (name: 'requester' | 'bed' | 'visit_number' | 'admission_number' | 'allergies' | 'implants', span: string, label: string, most = 64) => (
-    <TextInput className={classes[`span${span}`]} label={label} {...needed(name)} maxLength={most} value={fields[name]} onChange={(event) => set({ [name]: event.currentTarget.value })} />
+    <TextInput className={classes[`span${span}`]} label={label} {...needed(name)} placeholder={name === 'requester' ? self : undefined} maxLength={most} value={fields[name]} onChange={(event) => set({ [name]: event.currentTarget.value })} />
   )
   const shown = failed && !['identity-failed', 'document-elsewhere'].includes(failed.code)
   return (
@@ -121,32 +124,34 @@ export default function Registration() {
           <div style={{ display: 'grid', gap: '0.75rem' }}>
             <PersonPick person={person} pick={pick} />
             <Procedures wanted={wanted} set={setWanted} id={NEXT} />
-            <section className={classes.block}>
-              <h2 className={classes.blockTitle}>
-                {t('department.arrival')}
-                {may('register') && <Checkbox label={t('department.isHere')} checked={here} onChange={(event) => setHere(event.currentTarget.checked)} />}
-              </h2>
-              {here ? (
-                <>
-                  <IdentityFields identity={identity} set={setIdentity} failed={failed} onScanned={() => void submit()} />
-                  {modality && (
-                    <Select
-                      mt="sm"
-                      label={t('department.station')}
-                      placeholder={t('department.anyStation')}
-                      data={stationOptions(master.data?.stations ?? [], modality)}
-                      value={station || null}
-                      onChange={(value) => setStation(value ?? '')}
-                      clearable
-                    />
-                  )}
-                </>
-              ) : (
-                <span className={classes.dim} style={{ fontSize: '0.8125rem' }}>
-                  {t('department.notHere')}
-                </span>
-              )}
-            </section>
+            {may('register') && (
+              <section className={classes.block}>
+                <h2 className={classes.blockTitle}>
+                  {t('department.arrival')}
+                  <Checkbox label={t('department.isHere')} checked={here} onChange={(event) => setHere(event.currentTarget.checked)} />
+                </h2>
+                {here ? (
+                  <>
+                    <IdentityFields identity={identity} set={setIdentity} failed={failed} onScanned={() => void submit()} />
+                    {modality && (
+                      <Select
+                        mt="sm"
+                        label={t('department.station')}
+                        placeholder={t('department.anyStation')}
+                        data={stationOptions(master.data?.stations ?? [], modality)}
+                        value={station || null}
+                        onChange={(value) => setStation(value ?? '')}
+                        clearable
+                      />
+                    )}
+                  </>
+                ) : (
+                  <span className={classes.dim} style={{ fontSize: '0.8125rem' }}>
+                    {t('department.notHere')}
+                  </span>
+                )}
+              </section>
+            )}
           </div>
           <section className={classes.block}>
             <h2 className={classes.blockTitle}>{t('department.order')}</h2>
