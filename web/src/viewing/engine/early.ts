@@ -6,10 +6,13 @@
 import { getWebWorkerManager } from '@cornerstonejs/core'
 
 import type { Frame } from './frames'
+import { isSlow } from './link'
 import { rescaleOf } from './modules'
 import type { Layout, Samples } from './pixels'
 import { isInverse } from './tones'
 
+/** What the server makes for slow links, and what is stored as 1.2.840.10008.1.2.4.202. */
+const IN_ORDER = /^image\/jphc|1\.2\.840\.10008\.1\.2\.4\.202/
 /** Halvings of the picture that is decoded early. */
 const LEVEL = 2
 /** Of a stream, so much holds that picture: a sixteenth of the samples, which compress less well than the rest. */
@@ -46,7 +49,7 @@ export const forgetEarly = (imageId: string) => void setTimeout(() => found.dele
 export async function arriving(response: Response, frame: Frame, layout: Layout): Promise<Uint8Array> {
   const total = Number(response.headers.get('Content-Length'))
   const type = response.headers.get('Content-Type') ?? ''
-  if (!response.body || !type.startsWith('image/jphc') || !(total > SHORT) || layout.samples !== 1) return new Uint8Array(await response.arrayBuffer())
+  if (!response.body || !isSlow() || !IN_ORDER.test(type) || !(total > SHORT) || layout.samples !== 1) return new Uint8Array(await response.arrayBuffer())
   const bytes = new Uint8Array(total)
   const reader = response.body.getReader()
   let here = 0
