@@ -57,6 +57,56 @@ def test_somebody_looks_at_the_images_before_they_are_read(day: Day) -> None:  #
 
 
 @SQLITE
+def test_what_a_person_sends_back_stays_until_there_is_something_new(day: Day) -> None:  # noqa: F811
+    tec, settings = day.hospital.acting("TEC"), DepartmentSettings()
+    day.images(1, 2)
+    with writing(day.engine) as connection:
+        execution.finish(connection, day.exam.id, tec, count=2)
+    day.follow()
+    assert day.state == ("E60", "complete")
+    with writing(day.engine) as connection:
+        execution.send_back(connection, day.exam.id, day.hospital.acting("RES"), reason="motion")
+    day.follow()
+    assert day.state == ("E50", "complete"), "its count is met as it was before: that is nothing new"
+    day.images(3)
+    assert day.state[0] == "E60"
+    with writing(day.engine) as connection:
+        with pytest.raises(Refused) as caught:
+            made_with.judge(connection, day.exam.id, tec, settings, grade="waste")
+        connection.rollback()
+    assert caught.value.code == "reason-missing"
+    with writing(day.engine) as connection:
+        made_with.judge(connection, day.exam.id, tec, settings, grade="waste", note="blurred")
+    day.follow()
+    with reading(day.engine) as connection:
+        last = exams.history(connection, day.exam.id)[-1]
+    assert (day.state[0], last.transition, last.reason) == ("E50", "T14", "blurred")
+    with writing(day.engine) as connection:
+        assert made_with.judge(connection, day.exam.id, tec, settings, grade="B").state is State.VERIFIED
+        execution.send_back(connection, day.exam.id, tec, reason="the neck is missing")
+        assert transfer.verify(connection, day.exam.id, tec).state is State.VERIFIED
+    assert "sent_back" not in day.now.more
+
+
+@SQLITE
+def test_two_who_write_at_once_keep_what_the_other_wrote(day: Day) -> None:  # noqa: F811
+    tec = day.hospital.acting("TEC")
+    day.images(1)
+    seen = day.now.changes
+    with writing(day.engine) as connection:
+        made_with.record(connection, day.exam.id, tec, dose=Dose(dlp=780.0), seen=seen)
+    with writing(day.engine) as connection:
+        # as read before the other's was written
+        noted = exams.note(connection, day.exam.id, "images counted", tec, also={"more": {"expected": 2}})
+        assert noted.more == {"dose": {"dlp": 780.0}, "expected": 2}
+        with pytest.raises(Conflict) as caught:
+            exams.note(connection, day.exam.id, "looked at", tec, also={"more": {"dose": {}}}, seen=seen)
+        assert caught.value.code == "stale"
+        noted = exams.note(connection, day.exam.id, "images counted", tec, also={"more": {"expected": None}})
+        assert noted.more == {"dose": {"dlp": 780.0}}
+
+
+@SQLITE
 def test_an_exam_with_contrast_is_finished_with_what_was_given(day: Day) -> None:  # noqa: F811
     tec = day.hospital.acting("TEC")
     with writing(day.engine) as connection:
@@ -131,16 +181,20 @@ def test_who_was_booked_and_did_not_come(engine: Engine, hospital: Hospital) -> 
     settings = DepartmentSettings(no_show_hours=24)
     watch = NoShows(engine, settings, hospital.trail)
     assert watch.run_once() == 0
-    past = {"starts_at": at - timedelta(days=3), "ends_at": at - timedelta(days=3)}
     with writing(engine) as connection:
-        connection.execute(update(exam_rows).where(exam_rows.c.id == exam.id).values(**past))
-    assert NoShows(engine, replace(settings, no_show_hours=0), hospital.trail).run_once() == 0
-    assert (watch.run_once(), watch.run_once()) == (1, 0)
-    with reading(engine) as connection:
-        now = exams.get(connection, exam.id)
-        last = exams.history(connection, exam.id)[-1]
-    assert (now.state, last.transition, last.source) == (State.NO_SHOW, "T29", "timer")
-    with writing(engine) as connection:
-        # and came after all
-        arrival = registration.Arrival(visit_number="V1", identity=Shown("two-identifiers"))
-        assert registration.register(connection, exam.id, desk, DESK, arrival).state is State.ARRIVED
+        registration.hold(connection, exam.id, desk, code="", reason="the kidneys first")
+    with clock.pretending(at + timedelta(days=3)):
+        with writing(engine) as connection:
+            assert registration.release(connection, exam.id, desk).state is State.SCHEDULED
+        assert watch.run_once() == 0, "the time that was booked was over before it was released"
+    with clock.pretending(at + timedelta(days=5)):
+        assert NoShows(engine, replace(settings, no_show_hours=0), hospital.trail).run_once() == 0
+        assert (watch.run_once(), watch.run_once()) == (1, 0)
+        with reading(engine) as connection:
+            now = exams.get(connection, exam.id)
+            last = exams.history(connection, exam.id)[-1]
+        assert (now.state, last.transition, last.source) == (State.NO_SHOW, "T29", "timer")
+        with writing(engine) as connection:
+            # and came after all
+            arrival = registration.Arrival(visit_number="V1", identity=Shown("two-identifiers"))
+            assert registration.register(connection, exam.id, desk, DESK, arrival).state is State.ARRIVED

@@ -143,7 +143,7 @@ class Arrivals:
                 "commitment asked",
                 self._acting,
                 source="images",
-                also={"more": {**exam.more, "commitments": kept}},
+                also={"more": {"commitments": kept}},
             )
         if count:
             exam = begun(connection, exam, self._by(connection, source), "images", study_uid)

@@ -55,8 +55,7 @@ def finish(
     seen: int | None = None,
 ) -> Exam:
     """The exam is made (T11). `count`: how many images there are to be; `note`: for whoever reads it."""
-    exam = exams.get(connection, exam_id)
-    more: dict[str, Any] = dict(exam.more)
+    more: dict[str, Any] = {}
     if count is not None:
         more["expected"] = count
     if note:
@@ -68,7 +67,7 @@ def finish(
         acting,
         reason=reason,
         detail={"count": count} if count is not None else None,
-        also={"more": more} if more != exam.more else None,
+        also={"more": more} if more else None,
         seen=seen,
     )
 
@@ -101,15 +100,15 @@ def protocol(
     connection: Connection, exam_id: int, acting: Acting, *, protocol: str, seen: int | None = None
 ) -> Exam:
     """How it is to be made (T02); the words are before whoever makes it."""
-    exam = exams.get(connection, exam_id)
-    also = {"more": {**exam.more, "protocol": protocol}} if protocol else None
+    also = {"more": {"protocol": protocol}} if protocol else None
     return exams.advance(connection, exam_id, "T02", acting, reason=protocol, also=also, seen=seen)
 
 
 def send_back(
     connection: Connection, exam_id: int, acting: Acting, *, reason: str, seen: int | None = None
 ) -> Exam:
-    """Not ready to be read after all (T14): images are missing or unfit."""
+    """Not ready to be read after all (T14): images are missing or unfit. It is verified again by a person, or by itself
+    once there is something new (transfer.stood)."""
     exam = exams.get(connection, exam_id)
     check = transfer.compare(connection, exam)
     return exams.advance(
@@ -119,6 +118,7 @@ def send_back(
         acting,
         reason=reason,
         images="mismatch" if check.short else check.facet,
+        also={"more": {"sent_back": transfer.stood(exam, check)}},
         seen=seen,
     )
 

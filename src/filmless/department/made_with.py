@@ -11,7 +11,7 @@ from typing import Any, Final
 from sqlalchemy import Connection, select
 
 from filmless.access.acting import Acting
-from filmless.department import exams, transfer
+from filmless.department import exams, execution, transfer
 from filmless.department.exams import Exam
 from filmless.department.model import DepartmentSettings
 from filmless.department.performed.told import Json, items, text
@@ -71,7 +71,7 @@ def record(
     Raises Refused (code "bad-value"), Conflict ("wrong-state", "stale").
     """
     exam = _begun(connection, exam_id, seen)
-    more = dict(exam.more)
+    more: dict[str, Any] = {}
     if contrast is not None:
         for one in contrast:
             if not one.agent.strip() or one.ml < 0 or one.rate < 0 or one.reaction not in REACTIONS:
@@ -82,14 +82,12 @@ def record(
         if any(value < 0 for value in told.values()):
             raise Refused("A dose is not negative.", code="bad-value")
         more["dose"] = told
-    changed: dict[str, Any] = {
-        name: more[name]
-        for name in ("contrast", "dose")
-        if name in more and more[name] != exam.more.get(name)
-    }
+    changed = {name: value for name, value in more.items() if value != exam.more.get(name)}
     if not changed:
         return exam
-    return exams.note(connection, exam_id, "contrast and dose", acting, detail=changed, also={"more": more})
+    return exams.note(
+        connection, exam_id, "contrast and dose", acting, detail=changed, also={"more": changed}, seen=seen
+    )
 
 
 def judge(
@@ -103,9 +101,10 @@ def judge(
     seen: int | None = None,
 ) -> Exam:
     """Whoever made the images has looked at them: `grade` of GRADES. With it, and all images there, they are verified
-    (T13); "waste" keeps them from being read until others are made or somebody says otherwise.
+    (T13); "waste" keeps them from being read until others are made or somebody says otherwise, and takes them back
+    where they were to be read already (T14, `note` says why).
 
-    Raises Refused (code "bad-value"), Conflict ("wrong-state", "stale").
+    Raises Refused (code "bad-value", "reason-missing"), Conflict ("wrong-state", "stale").
     """
     if grade not in GRADES:
         raise Refused("The grade is A, B, C or waste.", code="bad-value")
@@ -120,8 +119,11 @@ def judge(
         acting,
         reason=note.strip(),
         detail={"grade": grade},
-        also={"more": {**exam.more, "quality": said}},
+        also={"more": {"quality": said}},
+        seen=seen,
     )
+    if grade == "waste" and exam.state is State.VERIFIED:
+        return execution.send_back(connection, exam_id, acting, reason=note.strip())
     return transfer.look(connection, exam_id, acting, settings)
 
 

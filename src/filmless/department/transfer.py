@@ -4,7 +4,6 @@ Expected is what performed steps name, else what the device asked us to commit t
 typed. Without any of these nobody but a person can say that all is there.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final, Literal
@@ -176,10 +175,17 @@ def _acquired(
 ) -> Exam:
     if check.complete:
         tasks.close_cause(connection, cause(exam), SYSTEM, "all images have come")
-        if unchecked(exam, settings):
+        if unchecked(exam, settings) or exam.more.get("sent_back") == stood(exam, check):
             return _facet(connection, exam, "complete", acting)
         return exams.advance(
-            connection, exam.id, "T13", acting, source="images", images="complete", detail=check.as_json()
+            connection,
+            exam.id,
+            "T13",
+            acting,
+            source="images",
+            images="complete",
+            detail=check.as_json(),
+            also={"more": {"sent_back": None}},
         )
     since = exam.finished_at or now
     if now < since + timedelta(seconds=settings.transfer_seconds):
@@ -239,6 +245,16 @@ def cause(exam: Exam) -> str:
     return f"images-missing:{exam.id}"
 
 
+def stood(exam: Exam, check: Check) -> dict[str, Any]:
+    """How it stood when a person sent it back: as long as it stands so, only a person verifies it. Taking unfit images
+    out of use is nothing new; other images, another count and another judgement are."""
+    return {
+        "images": check.received + check.rejected,
+        "expected": check.expected,
+        "looked": str((exam.more.get("quality") or {}).get("at", "")),
+    }
+
+
 def unlooked(exam: Exam) -> bool:
     """Whether whoever makes its images has not looked at them since they were made."""
     at = str((exam.more.get("quality") or {}).get("at", ""))
@@ -269,10 +285,15 @@ def verify(
     that the images are good, and no reason is given.
     """
     exam = exams.get(connection, exam_id)
-    more: Mapping[str, Any] = exam.more if count is None else {**exam.more, "expected": count}
-    if count is not None and more != exam.more:
+    if count is not None and count != exam.more.get("expected"):
         exam = exams.note(
-            connection, exam_id, "images counted", acting, detail={"count": count}, also={"more": more}
+            connection,
+            exam_id,
+            "images counted",
+            acting,
+            detail={"count": count},
+            also={"more": {"expected": count}},
+            seen=seen,
         )
         seen = None
     if not reason and unchecked(exam, settings or DepartmentSettings()):
@@ -282,7 +303,9 @@ def verify(
         )
     check = compare(connection, exam)
     detail = {**check.as_json(), "override": not check.complete}
-    also = None if check.complete else {"more": {**exam.more, "override": reason}}
+    more: dict[str, Any] = {"sent_back": None}
+    if not check.complete:
+        more["override"] = reason
     exam = exams.advance(
         connection,
         exam_id,
@@ -291,7 +314,7 @@ def verify(
         reason=reason,
         images="complete" if check.complete else "mismatch" if check.short else check.facet,
         detail=detail,
-        also=also,
+        also={"more": more},
         seen=seen,
     )
     tasks.close_cause(connection, cause(exam), acting.who, reason or "all images have come")

@@ -108,16 +108,15 @@ def advance(
 
     `source`: "screen", "mpps", "images", "timer", "message". `second`: the person who agrees, where it takes two.
     `at`: when it happened; a moment before the last change, or in the future, is moved there (a device's clock), and
-    what was told is kept in the log. `images`: the new facet of images. `also`: other columns that change with it.
+    what was told is kept in the log. `images`: the new facet of images. `also`: other columns that change with it;
+    of `more` only the keys that are named, a None takes one away.
     `seen`: the count of changes that the caller saw.
 
     Raises Refused: "not-found", "not-permitted", "reason-missing", "second-person"; Conflict: "wrong-state", "stale",
     and what the guards say.
     """
     way = TRANSITIONS[name]
-    exam = _locked(connection, exam_id)
-    if seen is not None and seen != exam.changes:
-        raise Conflict("Somebody has changed this exam meanwhile. Look at it again.", code="stale")
+    exam = _locked(connection, exam_id, seen)
     _check_who(connection, way, acting.who, exam)
     to = following(exam.state, name, held_from=exam.held_from)
     if way.reason and not reason:
@@ -125,9 +124,7 @@ def advance(
     if way.two_persons:
         _check_second(connection, way, acting.who, second, exam)
 
-    changed = dict(also or {})
-    if unknown := changed.keys() - _ALSO:
-        raise ValueError(f"not to be changed with a state: {sorted(unknown)}")
+    changed = _asked(exam, also)
     if images:
         changed["images"] = images
     if name in guards.GUARDS:
@@ -217,15 +214,14 @@ def note(
     at: datetime | None = None,
     also: Mapping[str, Any] | None = None,
     images: str = "",
+    seen: int | None = None,
 ) -> Exam:
     """Write into the log of an exam what does not change its state, together with what else changes (`also`).
 
     Whether the principal may do so is asked by the caller. Raises Refused (code "not-found"), Conflict (code "stale").
     """
-    exam = _locked(connection, exam_id)
-    changed = dict(also or {})
-    if unknown := changed.keys() - _ALSO:
-        raise ValueError(f"not to be changed with a note: {sorted(unknown)}")
+    exam = _locked(connection, exam_id, seen)
+    changed = _asked(exam, also)
     if images:
         changed["images"] = images
     moment, told = _moment(connection, exam_id, at)
@@ -242,12 +238,25 @@ def note(
     return now
 
 
-def _locked(connection: Connection, exam_id: int) -> Exam:
+def _locked(connection: Connection, exam_id: int, seen: int | None) -> Exam:
     """The exam, with its row held until the transaction ends (SQLite has one writer anyway)."""
     row = connection.execute(select(exams).where(exams.c.id == exam_id).with_for_update()).one_or_none()
     if row is None:
         raise Refused("There is no such exam.", code="not-found")
+    if seen is not None and seen != row.changes:
+        raise Conflict("Somebody has changed this exam meanwhile. Look at it again.", code="stale")
     return Exam.of(row)
+
+
+def _asked(exam: Exam, also: Mapping[str, Any] | None) -> dict[str, Any]:
+    """What changes with it, put into the exam as it is under the lock: others write other keys of `more`."""
+    changed = dict(also or {})
+    if unknown := changed.keys() - _ALSO:
+        raise ValueError(f"not to be changed with an exam: {sorted(unknown)}")
+    if "more" in changed:
+        both = {**exam.more, **changed["more"]}
+        changed["more"] = {name: value for name, value in both.items() if value is not None}
+    return changed
 
 
 def _written(connection: Connection, exam: Exam, changed: Mapping[str, Any]) -> Exam:

@@ -116,9 +116,9 @@ def unmove(connection: Connection, entry_id: int, acting: Acting, *, reason: str
     detail = {"study": entry.body["study"], "to": entry.body["to"], "journal": entry.id}
     for one in entry.body["from"]:
         exams.note(connection, one, "move of images undone", acting, reason=reason, detail=detail)
-    left = {**after.more, "expected": max(0, int(after.more.get("expected") or 0) - entry.body["objects"])}
+    left: dict[str, Any] = {"expected": max(0, int(after.more.get("expected") or 0) - entry.body["objects"])}
     if not left["expected"]:
-        del left["expected"]
+        left["expected"] = None
     exams.note(
         connection,
         after.id,
@@ -207,7 +207,7 @@ def _put(connection: Connection, after: Exam, entry: Entry, acting: Acting) -> N
             "journal": entry.id,
         },
         images="arriving" if after.images == "none" else "",
-        also={"more": {**after.more, "expected": counted}},
+        also={"more": {"expected": counted}},
     )
     begun(connection, now, Acting(SYSTEM, acting.trail, acting.host), "images", body["to"])
     if after.state in READ:
