@@ -12,7 +12,7 @@ from filmless.db.work import reading, writing
 from filmless.department import registration
 from filmless.department.model import DepartmentSettings
 from filmless.department.states import State
-from filmless.department.tables import exams
+from filmless.department.tables import exam_log, exams
 from filmless.kit import clock
 from filmless.kit.errors import FilmlessError
 
@@ -34,12 +34,23 @@ class NoShows:
         if self._hours <= 0:
             return 0
         before = clock.now() - timedelta(hours=self._hours)
+        # a time that was over already when it came to be waited for (released, reinstated, left again) says nothing
+        since = (
+            select(func.max(exam_log.c.at))
+            .where(
+                exam_log.c.exam == exams.c.id,
+                exam_log.c.transition != "",
+                exam_log.c.to_state == State.SCHEDULED,
+            )
+            .scalar_subquery()
+        )
         due = (
             select(exams.c.id)
             .where(
                 exams.c.state == State.SCHEDULED,
                 exams.c.images == "none",
                 func.coalesce(exams.c.ends_at, exams.c.starts_at) < before,
+                since < before,
             )
             .order_by(exams.c.id)
             .limit(_MOST)
