@@ -28,6 +28,15 @@ def test_an_order_is_changed_and_its_exams_follow(engine: Engine, hospital: Hosp
         urgent = {"priority": "stat", "diagnosis": "外伤"}
         changed = order_changes.change_order(connection, asked.id, urgent, desk, begun=True)
         assert changed.diagnosis == "外伤"
+        # what somebody else has written meanwhile is not taken back; the rest is one's own
+        old = {"cautions": {}, "diagnosis": ""}
+        with pytest.raises(Conflict) as stale:
+            order_changes.change_order(
+                connection, asked.id, {"diagnosis": "头痛"}, desk, begun=True, seen=old
+            )
+        assert stale.value.code == "stale"
+        warned = {"cautions": {"allergies": "碘"}}
+        order_changes.change_order(connection, asked.id, warned, desk, begun=True, seen=old)
         # what is registered under a visit needs its number
         with pytest.raises(Conflict) as needed:
             order_changes.change_order(connection, asked.id, {"visit_number": ""}, desk, begun=True)

@@ -32,14 +32,26 @@ def exams_of(connection: Connection, order_id: int) -> list[Exam]:
 
 
 def change_order(
-    connection: Connection, order_id: int, changes: Mapping[str, Any], acting: Acting, *, begun: bool
+    connection: Connection,
+    order_id: int,
+    changes: Mapping[str, Any],
+    acting: Acting,
+    *,
+    begun: bool,
+    seen: Mapping[str, Any] | None = None,
 ) -> Order:
     """Write more, or other, of an order; its exams, the worklist and who sees them follow.
 
-    `begun`: also what has begun already may be written about. Raises Refused ("not-found", "bad-value"), Conflict
-    ("wrong-state", "number-needed", "identifier-taken").
+    `begun`: also what has begun already may be written about. `seen`: what is changed, as it was when it was looked
+    at. Raises Refused ("not-found", "bad-value"), Conflict ("wrong-state", "number-needed", "identifier-taken",
+    "stale").
     """
-    before = orders.get(connection, order_id)
+    before = orders.get(connection, order_id, lock=True)
+    for name in changes.keys() & (seen or {}).keys():
+        if getattr(before, name, None) not in ((seen or {})[name], changes[name]):
+            raise Conflict(
+                "Somebody has written something else there meanwhile. Look at the order again.", code="stale"
+            )
     found = exams_of(connection, order_id)
     if found and all(one.state in _OVER for one in found):
         raise Conflict("Nothing of this order is to be done any more.", code="wrong-state")

@@ -181,9 +181,10 @@ def insert_order(connection: Connection, new: NewOrder, acting: Acting) -> Order
     return made
 
 
-def get(connection: Connection, order_id: int) -> Order:
-    """Raises Refused (code "not-found")."""
-    row = connection.execute(select(orders).where(orders.c.id == order_id)).one_or_none()
+def get(connection: Connection, order_id: int, *, lock: bool = False) -> Order:
+    """`lock`: its row is held until the transaction ends. Raises Refused (code "not-found")."""
+    query = select(orders).where(orders.c.id == order_id)
+    row = connection.execute(query.with_for_update() if lock else query).one_or_none()
     if row is None:
         raise Refused("There is no such order.", code="not-found")
     return Order.of(row)

@@ -7338,6 +7338,15 @@ export interface components {
             reason: string;
             /** Requester */
             requester?: string | null;
+            /**
+             * Seen
+             * @description What is changed, as it was when it was looked at.
+             */
+            seen?: {
+                [key: string]: string | {
+                    [key: string]: string;
+                };
+            } | null;
             /** Visit Number */
             visit_number?: string | null;
             /** Ward */

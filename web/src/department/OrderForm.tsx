@@ -15,7 +15,8 @@ const SPOKEN = ['allergies', 'implants', 'contrast', 'infection', 'other'] as co
 export function OrderForm({ page, close, done }: { page: ExamPage; close: () => void; done: () => void }) {
   const { t } = useTranslation()
   const master = useMaster()
-  const { order } = page
+  // as it was when the window opened: the page goes on being read anew behind it
+  const [order] = useState(page.order)
   const [fields, setFields] = useState({
     requester: order.requester,
     department: order.department,
@@ -35,6 +36,11 @@ export function OrderForm({ page, close, done }: { page: ExamPage; close: () => 
   // only what is other than it was: somebody else may be writing the rest
   const different = Object.fromEntries(Object.entries(fields).filter(([name, value]) => value !== order[name as keyof typeof fields])) as Partial<typeof fields>
   const warned = JSON.stringify(Object.entries(said).sort()) !== JSON.stringify(Object.entries(order.cautions).sort())
+  // where somebody else has written over the same meanwhile, it is refused
+  const seen = {
+    ...Object.fromEntries(Object.keys(different).map((name) => [name, order[name as keyof typeof fields]])),
+    ...(warned && { cautions: order.cautions }),
+  }
 
   const labels = {
     requester: t('department.requesterName'),
@@ -54,7 +60,7 @@ export function OrderForm({ page, close, done }: { page: ExamPage; close: () => 
         await data(
           api.PATCH('/orders/{order}', {
             params: { path: { order: order.id } },
-            body: { ...different, ...(warned && { cautions: said }), reason },
+            body: { ...different, ...(warned && { cautions: said }), seen, reason },
           }),
         )
         done()

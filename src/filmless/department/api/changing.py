@@ -36,6 +36,9 @@ class OrderChange(In):
     purpose: Text | None = None
     cautions: Annotated[dict[Short, Words], Field(max_length=20)] | None = None
     priority: Literal["routine", "urgent", "stat"] | None = None
+    seen: Annotated[dict[Short, str | dict[str, str]], Field(max_length=20)] | None = Field(
+        default=None, description="What is changed, as it was when it was looked at."
+    )
     reason: Reason = ""
 
 
@@ -68,12 +71,14 @@ def router(_given: Desk | None) -> APIRouter:
     def change_order(order: OrderId, body: OrderChange, who: Who, at: At, host: Host) -> OrderWords:
         acting = at.acting(permit(who, Action.ORDER), host, body.reason)
         changes = {
-            name: value for name, value in body.model_dump(exclude={"reason"}).items() if value is not None
+            name: value
+            for name, value in body.model_dump(exclude={"reason", "seen"}).items()
+            if value is not None
         }
         with writing(at.engine) as connection:
             _seen(connection, acting, order, Action.ORDER)
             changed = order_changes.change_order(
-                connection, order, changes, acting, begun=may(who, Action.REGISTER)
+                connection, order, changes, acting, begun=may(who, Action.REGISTER), seen=body.seen
             )
             return OrderWords.of(changed)
 
