@@ -2,7 +2,7 @@
 (IHE RAD IOCM). The stored object stays as it is; pixels are taken over byte for byte."""
 
 import mmap
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from filmless.archive.leaving import Leaving, leaving
@@ -21,12 +21,13 @@ def copied(
     layer: Layer,
     *,
     names: Mapping[str, str],
-    without: Collection[int] = (),
+    without: Callable[[int], bool] = lambda _: False,
 ) -> Leaving:
     """The data set of the copy: as the object leaves, corrections and all, then `layer` over it.
 
-    `names`: other UIDs for objects, series and the study, wherever they are referred to. `without`: attributes that the
-    copy does not have. Both are recorded as the layer is, in the Original Attributes Sequence. `root` is the store's.
+    `names`: other UIDs for objects, series and the study, wherever they are referred to. `without`: whether the copy
+    does not have an attribute (tag) that `layer` does not tell. Both are recorded as the layer is, in the Original
+    Attributes Sequence. `root` is the store's.
     The same arguments give the same bytes. Raises as archive.leaving.leaving.
     """
     out = leaving(instance, root)
@@ -57,7 +58,7 @@ def _made(
     instance: StoredInstance,
     layer: Layer,
     names: Mapping[str, str],
-    without: Collection[int],
+    without: Callable[[int], bool],
 ) -> tuple[bytes, int]:
     """(the elements before the pixel data as the copy has them, where in `data` the rest begins)."""
     header = scan(data, transfer_syntax_uid, frozenset())
@@ -65,7 +66,7 @@ def _made(
     encoding = Encoding(header.explicit, header.little)
     before = bytes(data[:rest])
     there = {element.tag for element in elements(before, 0, len(before), encoding)}
-    changes = {**layer.changes, **{tag: None for tag in without if tag in there}}
+    changes = {**{tag: None for tag in there if without(tag)}, **layer.changes}
     whole = Layer(changes, layer.at, layer.reason, layer.system, layer.source)
     corrected = overlay.apply(before, [whole], encoding, character_set=instance.character_set)
     return _but_for_the_record(corrected, encoding, names), rest

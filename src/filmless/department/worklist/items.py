@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from typing import Any, Final
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, or_, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, or_, select
 
 from filmless.access.model import Scope
 from filmless.archive.query.matching import AnyOf, Match, Range
@@ -74,8 +74,20 @@ def find(connection: Connection, question: Question, showing: Showing, limit: in
 _BY_NUMBER: Final = (keys.ACCESSION_NUMBER, keys.PATIENT_ID)
 
 
+def of_exam(connection: Connection, exam: int) -> Values | None:
+    """What the worklist tells of an exam, shown or not: of its newest step. None where none was planned."""
+    row = connection.execute(_rows().where(exams.c.id == exam).order_by(steps.c.id.desc()).limit(1)).first()
+    return None if row is None else _values(row, _Places(connection), "")
+
+
 def _query(question: Question, showing: Showing) -> Any:
-    query = (
+    query = _rows().where(*_shown(question, showing), *_asked(question))
+    query = query.order_by(exams.c.stat.desc(), steps.c.starts_at, steps.c.id)
+    return query.execution_options(yield_per=200)
+
+
+def _rows() -> Select[Any]:
+    return (
         select(
             steps.c.step_id,
             steps.c.ae_title,
@@ -120,10 +132,7 @@ def _query(question: Question, showing: Showing) -> Any:
         .join(orders, orders.c.id == exams.c.order_id)
         .join(persons, persons.c.id == exams.c.person)
         .outerjoin(stations, and_(stations.c.code == steps.c.station, stations.c.code != ""))
-        .where(*_shown(question, showing), *_asked(question))
-        .order_by(exams.c.stat.desc(), steps.c.starts_at, steps.c.id)
     )
-    return query.execution_options(yield_per=200)
 
 
 def _shown(question: Question, showing: Showing) -> Iterator[ColumnElement[bool]]:

@@ -20,15 +20,13 @@ from filmless.archive.store import Archive
 from filmless.archive.tables import instances, rejections, series
 from filmless.db import events
 from filmless.db.work import reading, writing
-from filmless.department import exams
-from filmless.department.identity import journal, overlay
+from filmless.department.identity import journal
 from filmless.department.identity.alone import alone
 from filmless.department.identity.journal import Entry
-from filmless.department.tables import steps
+from filmless.department.identity.moving.telling import Telling, telling
 from filmless.dicom.overlay import Layer
 from filmless.kit.errors import Conflict, Defect, Unavailable
 from filmless.kit.ids import uid_from
-from filmless.patients import persons
 from filmless.patients.tables import identity_journal
 
 log = logging.getLogger(__name__)
@@ -36,13 +34,6 @@ log = logging.getLogger(__name__)
 #: PS3.16 CID 7011
 _WRONG_ENTRY: Final = "113038"
 _PATIENT_SAFETY: Final = "113037"
-#: what the wrong entry of the worklist told the device, of the other patient and the other request: study and step
-#: referred to, other IDs, age, alerts, allergies, ethnic group, history, pregnancy, comments, request, admission
-_OF_THE_OTHER: Final = (
-    0x00081110, 0x00081111, 0x00101000, 0x00101002, 0x00101010, 0x00102000, 0x00102110, 0x00102160, 0x001021B0,
-    0x001021C0, 0x00104000, 0x00321060, 0x00321064, 0x00380010, 0x00400007, 0x00400008, 0x00400009, 0x00401001,
-    0x00402016, 0x00402017,
-)  # fmt: skip
 _MOST: Final = 20_000
 #: by which the index knows that copies came from nowhere else
 _SOURCE: Final = Source("moved")
@@ -93,8 +84,8 @@ def _forth(archive: Archive, acting: Acting, entry: Entry) -> int:
     body = entry.body
     with reading(archive.engine) as connection:
         found = _objects(connection, body["series"], body["study"])
-        layer = _layer(connection, entry) if found else None
-    if layer is None:
+        told = telling(connection, entry) if found else None
+    if told is None:
         _settled(archive, entry)
         return 0
     key = body["key"]
@@ -102,7 +93,7 @@ def _forth(archive: Archive, acting: Acting, entry: Entry) -> int:
     names |= {one: uid_from(key, one) for one in body["series"]}
     names |= {one.sop_instance: uid_from(key, one.sop_instance) for one in found}
     with ThreadPoolExecutor(_THREADS) as pool:
-        for done in [pool.submit(_copy, archive, one, layer, names) for one in found]:
+        for done in [pool.submit(_copy, archive, one, told, names) for one in found]:
             done.result()
     notes = reject.reject(
         archive,
@@ -193,28 +184,7 @@ def _objects(connection: Connection, series_uids: Collection[str], study_uid: st
     return kept
 
 
-def _layer(connection: Connection, entry: Entry) -> Layer:
-    """What all copies tell otherwise: whose they are, the number, what was requested."""
-    exam = exams.get(connection, entry.body["exam"])
-    person = persons.get(connection, exam.person)
-    now = overlay.told(connection, entry.body["study"])
-    if now is None:
-        raise Defect("The images to move are not there.", code="no-images")
-    changes = overlay.changes(now, overlay.Wanted(person, exam.number, sure=True))
-    step = connection.scalar(
-        select(steps.c.step_id).where(steps.c.exam == exam.id).order_by(steps.c.id.desc())
-    )
-    request = {
-        "0020000D": {"vr": "UI", "Value": [exam.study_uid]},
-        "00080050": {"vr": "SH", "Value": [exam.number]},
-        "00401001": {"vr": "SH", "Value": [exam.number]},
-        **({"00400009": {"vr": "SH", "Value": [step]}} if step else {}),
-    }
-    changes["00400275"] = {"vr": "SQ", "Value": [request]}
-    return Layer({int(tag, 16): value for tag, value in changes.items()}, entry.at)
-
-
-def _copy(archive: Archive, one: StoredInstance, layer: Layer, names: Mapping[str, str]) -> None:
+def _copy(archive: Archive, one: StoredInstance, told: Telling, names: Mapping[str, str]) -> None:
     own = {
         tag: {"vr": "UI", "Value": [names[uid]]}
         for tag, uid in (
@@ -223,9 +193,9 @@ def _copy(archive: Archive, one: StoredInstance, layer: Layer, names: Mapping[st
             (0x0020000E, one.series_uid),
         )
     }
-    whole = Layer({**layer.changes, **own}, layer.at)
+    whole = Layer({**told.layer.changes, **own}, told.layer.at)
     try:
-        out = copied(one, archive.root, whole, names=names, without=_OF_THE_OTHER)
+        out = copied(one, archive.root, whole, names=names, without=told.without)
         arrival = Arrival(one.sop_class, names[one.sop_instance], out.transfer_syntax, _SOURCE)
         outcome = archive.store_blocking(arrival, out.chunks())
     except OSError as error:
