@@ -254,6 +254,7 @@ def test_no_show_only_when_its_time_is_over(engine: Engine, hospital: Hospital) 
         # a check digit that is wrong, the older form with 15 digits: they tell nothing
         ("110105194912310021", "19700101", "M", False),
         ("110105491231002", "19700101", "M", False),
+        ("²10105194912310021", "19700101", "M", False),
     ],
 )
 def test_an_identity_card_tells_birth_date_and_sex(

@@ -117,7 +117,8 @@ def contradicts(number: str, birth_date: str, sex: str) -> bool:
     Numbers of another form, or whose check digit is wrong, tell nothing.
     """
     digits = number.strip().upper()
-    if len(digits) != 18 or not digits[:17].isdigit():
+    # other signs are digits too ("²"), and no numbers
+    if len(digits) != 18 or not digits.isascii() or not digits[:17].isdigit():
         return False
     rest = sum(int(one) * pow(2, 17 - at, 11) for at, one in enumerate(digits[:17])) % 11
     if digits[17] != "10X98765432"[rest]:
