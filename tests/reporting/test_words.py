@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlalchemy import delete, select
+from sqlalchemy import delete, select, update
 from tests.reporting.conftest import PASSWORD, Room, done
 from tests.reporting.test_reports import TEXT, do, signed
 
@@ -10,7 +10,7 @@ from filmless.access.model import Scope
 from filmless.db.work import reading, writing
 from filmless.reporting.tables import report_words, reports
 from filmless.reporting.upkeep import Upkeep
-from filmless.reporting.words import cut, found
+from filmless.reporting.words import cut, found, make
 
 ELSEWHERE = Scope(sites=frozenset({"ELSEWHERE"}), sensitive=True)
 TOLD = {
@@ -54,6 +54,16 @@ def test_what_counts_is_found_by_phrases(room: Room) -> None:
     now = do(attending, report, "addendum")
     now = do(attending, now, "sign", password=PASSWORD, content={"findings": "补充：甲状腺囊肿。"})
     assert has("甲状腺囊肿") and has("磨玻璃结节")
+    # also where what it is to is not in the index yet; what is written while the index is made is not overwritten
+    with writing(room.engine) as connection:
+        connection.execute(delete(report_words).where(report_words.c.report == report["id"]))
+    now = do(attending, now, "addendum")
+    now = do(attending, now, "sign", password=PASSWORD, content={"findings": "肝血管瘤。"})
+    assert has("肝血管瘤") and has("甲状腺囊肿") and has("磨玻璃结节")
+    with writing(room.engine) as connection:
+        connection.execute(update(report_words).values(words="wnewer"))
+        make(connection, [report["id"]])
+    assert has("newer")
     # written before there was an index
     with writing(room.engine) as connection:
         connection.execute(delete(report_words))

@@ -45,7 +45,8 @@ def keep(connection: Connection, report: int, text: str, *, more: bool = False) 
     words = " ".join(cut(text))
     if more:
         before = connection.scalar(select(report_words.c.words).where(report_words.c.report == report))
-        words = f"{before or ''} {words}".strip()
+        # of a report from before there was an index what it is an addendum to is not kept yet
+        words = _words(connection, report) if before is None else f"{before} {words}".strip()
     made = insert_postgresql if connection.dialect.name == "postgresql" else insert_sqlite
     connection.execute(
         made(report_words)
@@ -66,17 +67,27 @@ def missing(connection: Connection, *, limit: int) -> list[int]:
 
 
 def make(connection: Connection, found: Sequence[int]) -> None:
-    """Keep the words of these, from their newest text and the addenda behind it."""
+    """Keep the words of these, where nobody has meanwhile: whoever writes a report keeps its newest."""
+    made = insert_postgresql if connection.dialect.name == "postgresql" else insert_sqlite
     for report in found:
-        query = (
-            select(report_revisions.c.kind, report_revisions.c.text)
-            .where(report_revisions.c.report == report, report_revisions.c.kind != "identity")
-            .order_by(report_revisions.c.number)
+        connection.execute(
+            made(report_words)
+            .values(report=report, words=_words(connection, report))
+            .on_conflict_do_nothing(index_elements=[report_words.c.report])
         )
-        text = ""
-        for row in connection.execute(query):
-            text = f"{text}\n{row.text}" if row.kind == "addendum" else row.text
-        keep(connection, report, text)
+
+
+def _words(connection: Connection, report: int) -> str:
+    """The words of the newest text of a report and of the addenda behind it."""
+    query = (
+        select(report_revisions.c.kind, report_revisions.c.text)
+        .where(report_revisions.c.report == report, report_revisions.c.kind != "identity")
+        .order_by(report_revisions.c.number)
+    )
+    text = ""
+    for row in connection.execute(query):
+        text = f"{text}\n{row.text}" if row.kind == "addendum" else row.text
+    return " ".join(cut(text))
 
 
 def found(report: ColumnElement[int], text: str) -> ColumnElement[bool]:
