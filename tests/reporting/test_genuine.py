@@ -95,6 +95,12 @@ def test_it_says_whether_the_paper_counts(room: Room) -> None:
     codes = [anybody.get(unknown).status_code for _ in range(70)]
     assert codes[-1] == 429 and anybody.get(first).status_code == 429
     assert stranger(room, "other").get(first).status_code == 200
+    # nobody fills the audit trail with codes that are made up
+    for number in range(30):
+        assert stranger(room, f"10.0.0.{number}").get(unknown).status_code == 404
+    room.hospital.trail.flush()
+    told = [one for one in entries(room.engine, "view") if one.body.get("reason") == "no such report"]
+    assert len(told) == 20 and len({one.host for one in told}) == 20
 
 
 def test_a_minute_has_so_many_questions() -> None:

@@ -1,9 +1,11 @@
 """The page behind the code on a printed report: anybody may ask it, and learns whether the paper is genuine and counts.
 
-Without sign-in, without scripts, in Chinese or English. Each look is in the audit trail; who asks too often waits.
+Without sign-in, without scripts, in Chinese or English. Each look at a paper is in the audit trail; of codes that lead
+nowhere some are, and how many: anybody can make them up. Who asks too often waits.
 """
 
 import asyncio
+import threading
 import time
 from collections import OrderedDict, deque
 from datetime import datetime
@@ -31,6 +33,8 @@ Language = Literal["zh", "en"]
 #: looks of one address in one minute
 _OFTEN: Final = 60
 _ADDRESSES: Final = 10_000
+#: entries in one minute about codes that lead nowhere: of one address, of all
+_NOWHERE, _NOWHERE_ALL = 1, 20
 _POLICY: Final = "; ".join(
     (
         "default-src 'none'",
@@ -164,6 +168,10 @@ class CheckPage:
         self._keys = keys
         self._settings = settings
         self._pace = Pace()
+        self._nowhere, self._nowhere_all = Pace(_NOWHERE), Pace(_NOWHERE_ALL)
+        #: looks at nothing since the last entry about one
+        self._untold = 0
+        self._telling = threading.Lock()
 
     async def show(self, request: Request) -> Response:
         """What the paper with this code is."""
@@ -189,8 +197,22 @@ class CheckPage:
     def _tell(self, host: str, paper: Paper | None) -> None:
         who = Principal("user", "unknown")
         if paper is None:
+            with self._telling:
+                now = time.monotonic()
+                if not (self._nowhere.may(host, now) and self._nowhere_all.may("", now)):
+                    self._untold += 1
+                    return
+                untold, self._untold = self._untold, 0
             self._trail.record_late(
-                Entry(Kind.VIEW, who, "refused", host, what="report check", reason="no such report")
+                Entry(
+                    Kind.VIEW,
+                    who,
+                    "refused",
+                    host,
+                    what="report check",
+                    reason="no such report",
+                    detail={"untold": untold} if untold else {},
+                )
             )
             return
         self._trail.record_late(
