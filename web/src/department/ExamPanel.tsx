@@ -33,11 +33,13 @@ interface Props {
 export function ExamPanel({ exam, changed, close, open }: Props) {
   const { t } = useTranslation()
   const query = useExam(exam)
-  if (query.isError) return <ErrorNote error={query.error} again={() => void query.refetch()} />
-  if (!query.data) return <Loader size="sm" />
+  // what is there stays where reading it anew fails: a window may be open over it
+  const failed = query.isError && <ErrorNote error={query.error} again={() => void query.refetch()} />
+  if (!query.data) return failed || <Loader size="sm" />
   const page = query.data
   return (
     <>
+      {failed}
       <div className={classes.head} style={{ flexWrap: 'nowrap' }}>
         <h2 className={classes.title} style={{ flex: 1 }}>
           <Stat exam={page.exam} />

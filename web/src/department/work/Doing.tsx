@@ -5,6 +5,7 @@ import { useState } from 'react'
 import { useTranslation } from 'react-i18next'
 
 import { api, data } from '../../api/client'
+import { Problem } from '../../api/problem'
 import { Ask } from '../../app/Ask'
 import { nameOf, useMaster, wordsOfKind } from '../model'
 import { Checks, IdentityStep, isAnswered, lastCheck, NOT_ASKED, shownBody, type Shown } from './IdentityStep'
@@ -45,6 +46,23 @@ function useTell(done: () => void) {
     notifications.show({ message: t(`work.done.${what}`), autoClose: 3_000 })
     done()
   }
+}
+
+/** What the server wants a reason for. */
+const WANTS_REASON = ['contrast-missing', 'self-check', 'no-images', 'images-incomplete']
+
+/** Whether the server has asked why, and what hears it ask. */
+function useAskedWhy() {
+  const [asked, setAsked] = useState(false)
+  const hear = async (sent: Promise<unknown>) => {
+    try {
+      await sent
+    } catch (error) {
+      if (error instanceof Problem && WANTS_REASON.includes(error.code)) setAsked(true)
+      throw error
+    }
+  }
+  return [asked, hear] as const
 }
 
 function Start({ page, close, done }: Props) {
@@ -106,14 +124,15 @@ function Finish({ page, close, done }: Props) {
   const [count, setCount] = useState<number | string>('')
   const [note, setNote] = useState(page.note)
   const { exam } = page.row.listed
+  const [asked, hear] = useAskedWhy()
   const none = page.transfer.received === 0
   const act = async (reason: string) => {
     const body = { count: typeof count === 'number' ? count : null, note: note.trim(), reason, seen: exam.changes }
-    await data(api.POST('/technologist/exams/{exam}/finish', { params: { path: { exam: exam.id } }, body }))
+    await hear(data(api.POST('/technologist/exams/{exam}/finish', { params: { path: { exam: exam.id } }, body })))
     tell('finish')
   }
   return (
-    <Ask title={t('work.finishTitle')} word={t('work.finish')} reason={none ? 'needed' : 'none'} close={close} act={act}>
+    <Ask title={t('work.finishTitle')} word={t('work.finish')} reason={none || asked ? 'needed' : 'none'} close={close} act={act}>
       {none && (
         <Alert color="yellow" variant="light" p="xs">
           {t('work.noImagesYet')}
@@ -162,17 +181,19 @@ function Verify({ page, close, done }: Props) {
   const known = expected !== null
   const [all, setAll] = useState(false)
   const [reason, setReason] = useState('')
+  const [asked, hear] = useAskedWhy()
   const act = async () => {
     const body = { count: known || !all ? null : received, reason: reason.trim(), seen: exam.changes }
-    await data(api.POST('/technologist/exams/{exam}/verify', { params: { path: { exam: exam.id } }, body }))
+    await hear(data(api.POST('/technologist/exams/{exam}/verify', { params: { path: { exam: exam.id } }, body })))
     tell('verify')
   }
-  const met = complete || (!known && all)
+  const whole = complete || (!known && all)
+  const met = whole && !asked
   return (
     <Ask
       title={t('work.verifyTitle')}
       text={known ? t('work.verifyCount', { expected, received }) : t('work.verifyUnknown', { received })}
-      word={t(met ? 'work.verify' : 'work.verifyDespite')}
+      word={t(whole ? 'work.verify' : 'work.verifyDespite')}
       grave={!met}
       reason="none"
       ready={met || reason.trim() !== ''}
@@ -183,7 +204,7 @@ function Verify({ page, close, done }: Props) {
         <Checkbox label={t('work.verifyAll')} checked={all} onChange={(event) => setAll(event.currentTarget.checked)} data-autofocus />
       )}
       {!met && (
-        <TextInput label={t('work.verifyReason')} maxLength={400} value={reason} onChange={(event) => setReason(event.currentTarget.value)} />
+        <TextInput label={t(whole ? 'work.verifyReasonAsIs' : 'work.verifyReason')} maxLength={400} value={reason} onChange={(event) => setReason(event.currentTarget.value)} />
       )}
     </Ask>
   )

@@ -118,8 +118,13 @@ interface Props {
 
 const EMPTY: Contrast = { agent: '', lot: '', ml: 0, rate: 0, route: 'IV', reaction: 'none', extravasation: false, note: '' }
 
-function Record({ page, close, done }: Props) {
+/** Whether there is anything in it. */
+const isWritten = (one: Contrast) => Object.entries(EMPTY).some(([name, empty]) => (one[name as keyof Contrast] || '') !== (empty || ''))
+
+function Record({ page: now, close, done }: Props) {
   const { t } = useTranslation()
+  // as it was when the window opened: the page goes on being read anew behind it
+  const [page] = useState(now)
   const { exam } = page.row.listed
   const [given, setGiven] = useState<Contrast[]>(page.contrast ?? (page.contrast_wanted ? [EMPTY] : []))
   const [none, setNone] = useState(page.contrast?.length === 0)
@@ -127,30 +132,42 @@ function Record({ page, close, done }: Props) {
   const shown = DOSES.filter((name) => (OF[exam.modality] ?? OTHERS).includes(name) || typeof dose[name] === 'number')
   const put = (at: number, one: Partial<Contrast>) => setGiven(given.map((each, place) => (place === at ? { ...each, ...one } : each)))
   const number = (value: number | string) => (typeof value === 'number' ? value : null)
+  const told = given.filter(isWritten)
+  const nameless = !none && told.some((one) => !one.agent.trim())
   const act = async () => {
-    const told = given.filter((one) => one.agent.trim())
-    const contrast = none ? [] : told.length ? told : page.contrast
+    // what was recorded and is taken out is gone; where nobody ever said anything, nothing is said
+    const contrast = none || (page.contrast && !told.length) ? [] : told.length ? told : null
+    // what images have changed meanwhile is no reason to refuse; what a colleague has recorded is
+    const same = JSON.stringify([now.contrast, now.dose]) === JSON.stringify([page.contrast, page.dose])
     await data(
       api.POST('/technologist/exams/{exam}/record', {
         params: { path: { exam: exam.id } },
-        body: { contrast, dose, seen: exam.changes },
+        body: { contrast, dose, seen: same ? now.row.listed.exam.changes : exam.changes },
       }),
     )
     notifications.show({ message: t('work.recorded'), autoClose: 3_000 })
     done()
   }
   return (
-    <Ask title={t('work.making')} word={t('app.actions.save')} reason="none" size="lg" close={close} act={act}>
+    <Ask title={t('work.making')} word={t('app.actions.save')} reason="none" size="lg" ready={!nameless} close={close} act={act}>
       {(page.contrast_wanted || none) && (
         <Checkbox label={t('work.noContrast')} checked={none} onChange={(event) => setNone(event.currentTarget.checked)} />
       )}
       {!none &&
         given.map((one, at) => (
           <Stack key={at} gap={6} className={classes.identity} role="group" aria-label={t('work.medium')}>
-            <Group gap={6} align="end" wrap="nowrap">
-              <TextInput flex={2} label={t('work.medium')} maxLength={64} value={one.agent} data-autofocus={at === 0 || undefined} onChange={(event) => put(at, { agent: event.currentTarget.value })} />
+            <Group gap={6} align="start" wrap="nowrap">
+              <TextInput
+                flex={2}
+                label={t('work.medium')}
+                maxLength={64}
+                value={one.agent}
+                error={isWritten(one) && !one.agent.trim() && t('work.mediumMissing')}
+                data-autofocus={at === 0 || undefined}
+                onChange={(event) => put(at, { agent: event.currentTarget.value })}
+              />
               <TextInput flex={1} label={t('work.lotNumber')} maxLength={64} value={one.lot ?? ''} onChange={(event) => put(at, { lot: event.currentTarget.value })} />
-              <ActionIcon variant="subtle" color="red" aria-label={t('app.actions.delete')} onClick={() => setGiven(given.filter((_, place) => place !== at))}>
+              <ActionIcon mt={22} variant="subtle" color="red" aria-label={t('app.actions.delete')} onClick={() => setGiven(given.filter((_, place) => place !== at))}>
                 <IconTrash size={14} />
               </ActionIcon>
             </Group>
@@ -200,8 +217,10 @@ function Record({ page, close, done }: Props) {
   )
 }
 
-function Judge({ page, close, done }: Props) {
+function Judge({ page: now, close, done }: Props) {
   const { t } = useTranslation()
+  // the images that were looked at are those of when the window opened
+  const [page] = useState(now)
   const { exam } = page.row.listed
   const [grade, setGrade] = useState<(typeof GRADES)[number]>(page.quality?.grade ?? 'A')
   const act = async (note: string) => {
@@ -215,7 +234,7 @@ function Judge({ page, close, done }: Props) {
     done()
   }
   return (
-    <Ask title={t('work.qualityTitle')} text={t('work.qualityText')} word={t('app.actions.save')} reason={grade === 'A' ? 'none' : 'wanted'} close={close} act={act}>
+    <Ask title={t('work.qualityTitle')} text={t('work.qualityText')} word={t('app.actions.save')} reason={grade === 'A' ? 'none' : grade === 'waste' ? 'needed' : 'wanted'} close={close} act={act}>
       <Radio.Group aria-label={t('work.quality')} value={grade} onChange={(value) => setGrade(value as (typeof GRADES)[number])}>
         <Stack gap={6}>
           {GRADES.map((one) => (

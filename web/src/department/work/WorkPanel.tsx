@@ -40,15 +40,17 @@ export function WorkPanel({ exam, close }: { exam: number; close?: () => void })
     queryFn: () => data(api.GET('/technologist/exams/{exam}', { params: { path: { exam } } })),
     refetchInterval: 5_000,
   })
-  if (query.isError) return <ErrorNote error={query.error} again={() => void query.refetch()} />
+  // what is there stays where reading it anew fails: a window may be open over it
+  const failed = query.isError && <ErrorNote error={query.error} again={() => void query.refetch()} />
   const page = query.data
-  if (!page) return <Loader size="sm" />
+  if (!page) return failed || <Loader size="sm" />
   const { listed } = page.row
   const [first, second] = spokenNames(listed)
   const deeds = DEEDS[listed.exam.state] ?? []
   const changed = () => void client.invalidateQueries({ queryKey: ['work'] })
   return (
     <>
+      {failed}
       <div className={classes.head}>
         <div>
           <h2 className={classes.name}>
