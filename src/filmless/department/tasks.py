@@ -40,6 +40,8 @@ KINDS: Final[Mapping[str, TaskKind]] = {
     "unscheduled": TaskKind(frozenset({Action.MATCH_IMAGES, Action.PERFORM})),
     # the device says that another entry of the worklist should have been picked (CID 9300, 110514)
     "wrong-worklist-entry": TaskKind(frozenset({Action.MATCH_IMAGES}), urgent=True),
+    # images that were moved to another exam do not follow, or that exam is void or cancelled
+    "moved-images": TaskKind(frozenset({Action.MATCH_IMAGES}), urgent=True),
     # a device began an exam that nobody registered (T10)
     "register-missed": TaskKind(frozenset({Action.REGISTER, Action.PERFORM})),
     # nobody recorded who lies there before the device began

@@ -112,6 +112,8 @@ export const problems: Record<string, string> = {
   merged: '该患者已合并到另一患者,请在后者上操作。',
   'missing-parameter': '缺少必要的参数。',
   multipart: '数据格式不正确。',
+  moved: '这些序列此前已移动：其余图像会自动跟随，或请先撤销那次移动。',
+  'moved-on': '这些图像此后又移到了其他检查，请先撤销后一次移动。',
   'no-account': '您的身份已确认,但此处尚未授予您任何权限。',
   'no-address': '该设备未填写地址和端口。',
   'no-application': '网页程序未安装,请联系工程师。',

@@ -16,7 +16,7 @@ from filmless.db import events
 from filmless.db.events import Event
 from filmless.db.work import reading, writing
 from filmless.department import exams, tasks
-from filmless.department.identity import journal, matching, moving, overlay, voiding
+from filmless.department.identity import journal, matching, moving, overlay, stuck, voiding
 from filmless.department.identity.alone import alone
 from filmless.department.states import State
 from filmless.kit import clock
@@ -138,8 +138,10 @@ class Follower:
             for entry in waiting:
                 try:
                     moving.settle(archive, self._acting, entry)
-                except FilmlessError as error:
-                    log.warning("images of entry #%d are not moved yet: %s", entry, error.code)
+                except (FilmlessError, OSError) as error:
+                    log.warning("images of entry #%d are not moved yet: %s", entry, error)
+                    with writing(self._engine) as connection:
+                        stuck.ask(connection, journal.get(connection, entry), "waiting")
 
     def watch_once(self) -> int:
         """Raise a task for each exam of the green channel that nobody has matched for a day, and let images go on that

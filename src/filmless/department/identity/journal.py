@@ -80,7 +80,7 @@ def undone(connection: Connection, entry: Entry, acting: Acting, reason: str) ->
 
 def keep(connection: Connection, entry_id: int, more: Mapping[str, Any]) -> None:
     """Put `more` into the body: keys of corrections that were made for it, that images have followed."""
-    body = get(connection, entry_id).body
+    body = held(connection, entry_id).body
     connection.execute(
         update(identity_journal).where(identity_journal.c.id == entry_id).values(body={**body, **more})
     )
@@ -92,6 +92,28 @@ def get(connection: Connection, entry_id: int) -> Entry:
     if row is None:
         raise Refused("There is no such entry in the journal.", code="not-found")
     return _entry(row)
+
+
+def held(connection: Connection, entry_id: int) -> Entry:
+    """An entry as it is now, and stays until the caller's write transaction ends. Take it before any event is recorded.
+
+    Raises Refused (code "not-found").
+    """
+    query = select(identity_journal).where(identity_journal.c.id == entry_id).with_for_update()
+    row = connection.execute(query).first()
+    if row is None:
+        raise Refused("There is no such entry in the journal.", code="not-found")
+    return _entry(row)
+
+
+def moves(connection: Connection, *, study: str = "", exam: int | None = None) -> list[Entry]:
+    """Moves of images, undone ones too, the newest first: out of a study, to an exam."""
+    query = select(identity_journal).where(identity_journal.c.kind == "move")
+    if study:
+        query = query.where(identity_journal.c.body["study"].as_string() == study)
+    if exam is not None:
+        query = query.where(identity_journal.c.body["exam"].as_integer() == exam)
+    return [_entry(row) for row in connection.execute(query.order_by(identity_journal.c.id.desc()))]
 
 
 def of_person(connection: Connection, person: int, *, limit: int = 100) -> list[Entry]:

@@ -16,6 +16,7 @@ from filmless.archive.tables import instances, series, studies
 from filmless.db.work import reading
 from filmless.department import booking, exams, registration, tasks
 from filmless.department.exams import Exam
+from filmless.department.identity import stuck
 from filmless.department.identity.alone import alone
 from filmless.department.states import State
 from filmless.kit.errors import Refused
@@ -60,6 +61,7 @@ def void(
         images="rejected",
     )
     booking.free(connection, exam.id)
+    stuck.ask_for(connection, exam.id)
     left = copies(connection, exams.studies_of(connection, exam))
     if left:
         tasks.raise_task(

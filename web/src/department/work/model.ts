@@ -15,6 +15,7 @@ export const KINDS = [
   'unmatched-images',
   'unscheduled',
   'wrong-worklist-entry',
+  'moved-images',
   'register-missed',
   'identity-unchecked',
   'images-missing',

@@ -10,6 +10,8 @@ from filmless.kit.errors import FilmlessError
 
 #: images that are moved within the request
 _AT_ONCE = 400
+#: seconds that a request waits for another move
+_WAIT = 5.0
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +40,7 @@ class Images:
         if archive is None or int(entry.body["objects"]) > _AT_ONCE:
             return
         try:
-            moving.settle(archive, acting, entry.id)
+            moving.settle(archive, acting, entry.id, seconds=_WAIT)
         except (FilmlessError, OSError) as error:
             log.warning("images are moved later (entry %d): %s", entry.id, type(error).__name__)
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
 from filmless.access.acting import Acting
 from filmless.access.model import SYSTEM, Action, permit
@@ -18,6 +18,7 @@ from filmless.department.identity import journal, overlay, voiding
 from filmless.department.identity.journal import Entry
 from filmless.department.states import State
 from filmless.kit.errors import Conflict, Refused
+from filmless.kit.ids import uid_from
 
 #: exams to which no images are moved
 _NOT: Final = (State.REQUESTED, State.HELD, State.VETTED, State.CANCELLED, State.NO_SHOW, State.VOID)
@@ -33,6 +34,8 @@ READ: Final = (
 _CONCLUDED: Final = (State.FINAL, State.CORRECTED, State.CLOSED)
 #: what we made ourselves about an exam stays with it: reports, rejection notes
 _OURS: Final = ("reporting", "filmless")
+#: objects of one move
+_MOST: Final = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,9 +53,10 @@ def move(connection: Connection, wish: Wish, acting: Acting) -> Entry:
     """Decide it; the images follow (`settle`). Both exams have it in their logs, both persons in the journal.
 
     Raises Refused ("not-permitted", "not-found", "reason-missing"), Conflict ("attached", "wrong-state",
-    "two-patients", "being-read": somebody reads them or has, and `despite` was not said).
+    "two-patients", "moved", "too-many-objects", "being-read": somebody reads them or has, and `despite` was not said).
     """
     permit(acting.who, Action.MATCH_IMAGES)
+    _hold(connection, wish.study_uid)
     now = overlay.told(connection, wish.study_uid)
     if now is None:
         raise Refused("There are no such images.", code="not-found")
@@ -62,6 +66,13 @@ def move(connection: Connection, wish: Wish, acting: Acting) -> Entry:
             code="two-patients",
         )
     moved = _series(connection, wish)
+    for earlier in journal.moves(connection, study=wish.study_uid):
+        over = earlier.undone_at is not None and earlier.body.get("settled")
+        if not over and set(earlier.body["series"]) & set(moved):
+            raise Conflict(
+                f"These series were moved before (#{earlier.id}): what is left of them follows, or undo that first.",
+                code="moved",
+            )
     after = exams.get(connection, wish.exam)
     before = [one for one in exams.of_study(connection, wish.study_uid) if one.id != after.id]
     if after.study_uid == wish.study_uid:
@@ -76,7 +87,9 @@ def move(connection: Connection, wish: Wish, acting: Acting) -> Entry:
             "Somebody is reading these images, or the other exam, or has: say that you know.",
             code="being-read",
         )
-    count = _count(connection, moved)
+    count = _count(connection, wish.study_uid, moved)
+    if count > _MOST:
+        raise Conflict(f"More than {_MOST:,} objects: move series by series.", code="too-many-objects")
     body: dict[str, Any] = {
         "study": wish.study_uid,
         "series": moved,
@@ -106,16 +119,23 @@ def move(connection: Connection, wish: Wish, acting: Acting) -> Entry:
 def unmove(connection: Connection, entry_id: int, acting: Acting, *, reason: str) -> Entry:
     """It was right as it was: the copies go, what was rejected is in use again (`settle`).
 
-    Raises Refused ("not-permitted", "not-found", "reason-missing"), Conflict ("undone", "concluded").
+    Raises Refused ("not-permitted", "not-found", "reason-missing"), Conflict ("undone", "concluded", "moved-on").
     """
     permit(acting.who, Action.MATCH_IMAGES)
     entry = journal.in_force(connection, entry_id, "move")
+    _hold(connection, entry.body["to"])
+    # whoever is just writing that the images have followed finishes first
+    journal.held(connection, entry_id)
+    made = {uid_from(entry.body["key"], one) for one in entry.body["series"]}
+    for one in journal.moves(connection, study=entry.body["to"]):
+        if one.undone_at is None and made & set(one.body["series"]):
+            raise Conflict(f"The images were moved on since (#{one.id}): undo that first.", code="moved-on")
     after = exams.get(connection, entry.body["exam"])
     if after.state in _CONCLUDED:
         raise Conflict("There is a report on these images: have it retracted first.", code="concluded")
     detail = {"study": entry.body["study"], "to": entry.body["to"], "journal": entry.id}
-    for one in entry.body["from"]:
-        exams.note(connection, one, "move of images undone", acting, reason=reason, detail=detail)
+    for before in entry.body["from"]:
+        exams.note(connection, before, "move of images undone", acting, reason=reason, detail=detail)
     left: dict[str, Any] = {"expected": max(0, int(after.more.get("expected") or 0) - entry.body["objects"])}
     if not left["expected"]:
         left["expected"] = None
@@ -130,6 +150,11 @@ def unmove(connection: Connection, entry_id: int, acting: Acting, *, reason: str
     )
     journal.undone(connection, entry, acting, reason)
     journal.keep(connection, entry.id, {"settled": False})
+    out = voiding.copies(connection, [entry.body["to"]])
+    if out:
+        # IOCM knows no revocation: nothing calls them back by itself
+        cause, body = f"recall-move-undone:{entry.id}", {"copies": len(out), "why": "move-undone"}
+        tasks.raise_task(connection, "recall", cause, exam=after.id, study_uid=entry.body["to"], body=body)
     return journal.get(connection, entry.id)
 
 
@@ -152,9 +177,18 @@ def _series(connection: Connection, wish: Wish) -> list[str]:
     return wanted
 
 
-def _count(connection: Connection, series_uids: Sequence[str]) -> int:
-    query = select(series.c.instance_count).where(series.c.series_uid.in_(series_uids))
-    return sum(connection.scalars(query))
+def _hold(connection: Connection, study_uid: str) -> None:
+    """Nobody else decides about a study until this transaction ends (PostgreSQL; SQLite has one writer)."""
+    connection.execute(select(studies.c.id).where(studies.c.study_uid == study_uid).with_for_update())
+
+
+def _count(connection: Connection, study_uid: str, series_uids: Sequence[str]) -> int:
+    query = (
+        select(func.coalesce(func.sum(series.c.instance_count), 0))
+        .join(studies, studies.c.id == series.c.study)
+        .where(studies.c.study_uid == study_uid, series.c.series_uid.in_(series_uids))
+    )
+    return int(connection.scalar(query) or 0)
 
 
 def _take(connection: Connection, before: Exam, after: Exam, entry: Entry, acting: Acting) -> None:

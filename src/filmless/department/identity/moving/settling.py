@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import ColumnElement, Connection, Select, func, select
 
 from filmless.access.acting import Acting
 from filmless.access.audit.model import Entry as AuditEntry
@@ -20,7 +20,7 @@ from filmless.archive.store import Archive
 from filmless.archive.tables import instances, rejections, series
 from filmless.db import events
 from filmless.db.work import reading, writing
-from filmless.department.identity import journal
+from filmless.department.identity import journal, stuck
 from filmless.department.identity.alone import alone
 from filmless.department.identity.journal import Entry
 from filmless.department.identity.moving.telling import Telling, telling
@@ -34,19 +34,19 @@ log = logging.getLogger(__name__)
 #: PS3.16 CID 7011
 _WRONG_ENTRY: Final = "113038"
 _PATIENT_SAFETY: Final = "113037"
-_MOST: Final = 20_000
 #: by which the index knows that copies came from nowhere else
-_SOURCE: Final = Source("moved")
+_SOURCE: Final = Source("moved", duplicates="keep-first")
 #: copies made at once: their files are synced together
 _THREADS: Final = 8
 
 
-def settle(archive: Archive, acting: Acting, entry_id: int) -> int:
+def settle(archive: Archive, acting: Acting, entry_id: int, *, seconds: float | None = None) -> int:
     """Let the images follow an entry, or its undoing. Returns how many were copied or put back; 0 where that was done.
 
-    Raises Unavailable, Defect where an object could not be copied: nothing is rejected then.
+    Where another one's images follow just now, waits at most `seconds` (None: as long as it takes).
+    Raises Unavailable ("busy", "copy"), Defect where an object could not be copied: nothing is rejected then.
     """
-    with alone(archive.root):
+    with alone(archive.root, "moves", seconds=seconds):
         with reading(archive.engine) as connection:
             entry = journal.get(connection, entry_id)
         if entry.undone_at is not None:
@@ -56,14 +56,11 @@ def settle(archive: Archive, acting: Acting, entry_id: int) -> int:
 
 def late(connection: Connection, study_uid: str) -> list[int]:
     """Entries in force whose series of this study have images in use: what came late goes the same way."""
-    query = (
-        select(identity_journal.c.id, identity_journal.c.body)
-        .where(identity_journal.c.kind == "move", identity_journal.c.undone_at.is_(None))
-        .order_by(identity_journal.c.id.desc())
-        .limit(500)
-    )
-    found = [row for row in connection.execute(query) if row.body["study"] == study_uid]
-    return [row.id for row in found if _objects(connection, row.body["series"], study_uid)]
+    return [
+        one.id
+        for one in journal.moves(connection, study=study_uid)
+        if one.undone_at is None and not stuck.gone(connection, one) and _to_move(connection, one)
+    ]
 
 
 def unsettled(connection: Connection, before: datetime) -> list[int]:
@@ -81,48 +78,70 @@ def unsettled(connection: Connection, before: datetime) -> list[int]:
 
 
 def _forth(archive: Archive, acting: Acting, entry: Entry) -> int:
-    body = entry.body
     with reading(archive.engine) as connection:
-        found = _objects(connection, body["series"], body["study"])
+        gone = stuck.gone(connection, entry)
+        found = [] if gone else _to_move(connection, entry)
         told = telling(connection, entry) if found else None
-    if told is None:
-        _settled(archive, entry)
+        made = _made(connection, entry)
+    if gone:
+        with writing(archive.engine) as connection:
+            stuck.ask(connection, entry, "void")
         return 0
-    key = body["key"]
-    names = {body["study"]: body["to"]}
-    names |= {one: uid_from(key, one) for one in body["series"]}
-    names |= {one.sop_instance: uid_from(key, one.sop_instance) for one in found}
-    with ThreadPoolExecutor(_THREADS) as pool:
-        for done in [pool.submit(_copy, archive, one, told, names) for one in found]:
-            done.result()
-    notes = reject.reject(
-        archive,
-        SYSTEM,
-        code=_WRONG_ENTRY,
-        by=entry.by[:64],
-        reason=entry.reason,
-        sop_uids=[one.sop_instance for one in found],
-    )
-    _tell(acting, entry, (body["study"], body["to"]), _WRONG_ENTRY, len(found), "images moved")
-    _settled(archive, entry)
-    with writing(archive.engine) as connection:
-        events.record(
-            connection,
-            [
-                (
-                    "images-moved",
-                    {
-                        "journal": entry.id,
-                        "study": body["study"],
-                        "to": body["to"],
-                        "series": [names[one] for one in body["series"]],
-                        "notes": notes,
-                    },
-                ),
-                ("exam-images", {"exam": body["exam"], "study_uid": body["to"]}),
-            ],
+    if told is not None:
+        with writing(archive.engine) as connection:
+            if journal.held(connection, entry.id).undone_at is not None:
+                return 0
+            # also for what comes late: whoever dies here is followed
+            journal.keep(connection, entry.id, {"settled": False})
+        names = _names(entry, found)
+        # what was copied before stays as it is, whatever the exam tells since
+        left = [one for one in found if names[one.sop_instance] not in made]
+        with ThreadPoolExecutor(_THREADS) as pool:
+            for done in [pool.submit(_copy, archive, one, told, names) for one in left]:
+                done.result()
+        with reading(archive.engine) as connection:
+            if journal.get(connection, entry.id).undone_at is not None or stuck.gone(connection, entry):
+                # that is followed next
+                return 0
+        reject.reject(
+            archive,
+            SYSTEM,
+            code=_WRONG_ENTRY,
+            by=entry.by[:64],
+            reason=entry.reason,
+            sop_uids=[one.sop_instance for one in found],
         )
+    _followed(archive, acting, entry)
     return len(found)
+
+
+def _followed(archive: Archive, acting: Acting, entry: Entry) -> None:
+    """Say once for each rejection note that the images are where they belong; also of notes that somebody who died
+    did not speak of. Not settled where it was undone meanwhile."""
+    body = entry.body
+    with writing(archive.engine) as connection:
+        now = journal.held(connection, entry.id)
+        said = list(now.body.get("notes", ()))
+        notes = [one for one in _notes(connection, entry) if one not in said]
+        if now.undone_at is None:
+            if not notes and now.body.get("settled"):
+                return
+            journal.keep(connection, entry.id, {"settled": True, "notes": [*said, *notes]})
+            stuck.settled(connection, entry)
+        if not notes:
+            return
+        objects = _named(connection, notes)
+        if now.undone_at is None:
+            moved = {
+                "journal": entry.id,
+                "study": body["study"],
+                "to": body["to"],
+                "series": [uid_from(body["key"], one) for one in body["series"]],
+                "notes": notes,
+            }
+            told = {"exam": body["exam"], "study_uid": body["to"]}
+            events.record(connection, [("images-moved", moved), ("exam-images", told)])
+        _tell(connection, acting, entry, _WRONG_ENTRY, objects, "images moved")
 
 
 def _back(archive: Archive, acting: Acting, entry: Entry) -> int:
@@ -148,40 +167,77 @@ def _back(archive: Archive, acting: Acting, entry: Entry) -> int:
             reason=f"#{entry.id} undone",
             sop_uids=[one.sop_instance for one in found],
         )
-    _tell(acting, entry, (body["study"], body["to"]), _PATIENT_SAFETY, len(found), "move of images undone")
-    _settled(archive, entry)
     with writing(archive.engine) as connection:
+        journal.keep(connection, entry.id, {"settled": True})
+        stuck.settled(connection, entry)
         told = [{"exam": one, "study_uid": body["study"]} for one in body["from"]]
         told.append({"exam": body["exam"], "study_uid": body["to"]})
         events.record(connection, [("exam-images", one) for one in told])
+        _tell(connection, acting, entry, _PATIENT_SAFETY, len(found), "move of images undone")
     return back
 
 
 def _notes(connection: Connection, entry: Entry) -> list[str]:
     """Of the rejections in force that this entry made."""
-    query = (
-        select(rejections.c.note_uid)
+    query = _rejections(entry, rejections.c.note_uid).where(rejections.c.revoked_at.is_(None))
+    return list(connection.scalars(query.distinct()))
+
+
+def _named(connection: Connection, notes: Collection[str]) -> int:
+    """How many objects these notes name, besides themselves."""
+    query = select(func.count()).where(
+        rejections.c.note_uid.in_(notes), rejections.c.sop_instance_uid != rejections.c.note_uid
+    )
+    return connection.scalar(query) or 0
+
+
+def _rejections(entry: Entry, what: ColumnElement[str]) -> Select[str]:
+    return (
+        select(what)
         .join(instances, instances.c.sop_instance_uid == rejections.c.sop_instance_uid)
         .join(series, series.c.id == instances.c.series)
         .where(
             series.c.series_uid.in_(entry.body["series"]),
             rejections.c.code == _WRONG_ENTRY,
             rejections.c.at >= entry.at,
-            rejections.c.revoked_at.is_(None),
         )
-        .distinct()
     )
-    return list(connection.scalars(query))
+
+
+def _to_move(connection: Connection, entry: Entry) -> list[StoredInstance]:
+    """What is still in use under the wrong exam, but for what a steward put back by revoking the rejection note."""
+    found = _objects(connection, entry.body["series"], entry.body["study"])
+    if not found:
+        return []
+    revoked = _rejections(entry, rejections.c.sop_instance_uid).where(rejections.c.revoked_at.is_not(None))
+    put_back = set(connection.scalars(revoked))
+    return [one for one in found if one.sop_instance not in put_back]
 
 
 def _objects(connection: Connection, series_uids: Collection[str], study_uid: str) -> list[StoredInstance]:
+    """In use."""
     found = instances_of(
         connection, SYSTEM, level="SERIES", study_uids=(study_uid,), series_uids=list(series_uids)
     )
-    kept = list(found)
-    if len(kept) > _MOST:
-        raise Conflict(f"More than {_MOST:,} objects: move series by series.", code="too-many")
-    return kept
+    return list(found)
+
+
+def _made(connection: Connection, entry: Entry) -> set[str]:
+    """SOP Instance UIDs of the copies that are there."""
+    made = [uid_from(entry.body["key"], one) for one in entry.body["series"]]
+    query = (
+        select(instances.c.sop_instance_uid)
+        .join(series, series.c.id == instances.c.series)
+        .where(series.c.series_uid.in_(made))
+    )
+    return set(connection.scalars(query))
+
+
+def _names(entry: Entry, found: Collection[StoredInstance]) -> dict[str, str]:
+    """The UIDs of the copies, by those of what is copied."""
+    body = entry.body
+    old = [*body["series"], *(one.sop_instance for one in found)]
+    return {body["study"]: body["to"]} | {one: uid_from(body["key"], one) for one in old}
 
 
 def _copy(archive: Archive, one: StoredInstance, told: Telling, names: Mapping[str, str]) -> None:
@@ -204,22 +260,17 @@ def _copy(archive: Archive, one: StoredInstance, told: Telling, names: Mapping[s
         raise Defect(f"A copy was not stored: {outcome.kind}.", code="copy")
 
 
-def _settled(archive: Archive, entry: Entry) -> None:
-    with writing(archive.engine) as connection:
-        journal.keep(connection, entry.id, {"settled": True})
-
-
-def _tell(
-    acting: Acting, entry: Entry, studies_: tuple[str, ...], code: str, objects: int, what: str
-) -> None:
-    acting.trail.record_late(
+def _tell(connection: Connection, acting: Acting, entry: Entry, code: str, objects: int, what: str) -> None:
+    """The audit entry; the last statement of its transaction."""
+    acting.trail.record_in(
+        connection,
         AuditEntry(
             AuditKind.REJECT,
             acting.who,
             host=acting.host,
-            studies=studies_,
+            studies=(entry.body["study"], entry.body["to"]),
             what=what,
             detail={"code": code, "objects": objects, "journal": entry.id},
             reason=entry.reason,
-        )
+        ),
     )
