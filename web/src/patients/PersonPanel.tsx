@@ -30,8 +30,9 @@ export function PersonPanel({ id, titled }: { id: number; titled: boolean }) {
     queryKey: ['person', id],
     queryFn: () => data(api.GET('/persons/{person}', { params: { path: { person: id } } })),
   })
-  if (query.isError) return <ErrorNote error={query.error} again={() => void query.refetch()} />
-  if (!query.data) return <Loader size="sm" />
+  // what is there stays where reading it anew fails: a window may be open over it
+  const failed = query.isError && <ErrorNote error={query.error} again={() => void query.refetch()} />
+  if (!query.data) return failed || <Loader size="sm" />
   const page = query.data
   const { person } = page
   const changed = () => {
@@ -44,6 +45,7 @@ export function PersonPanel({ id, titled }: { id: number; titled: boolean }) {
 
   return (
     <>
+      {failed}
       {!titled && <h2 className={classes.title}>{person.name}</h2>}
       {person.status === 'merged' && person.merged_into !== null && (
         <p className={classes.dim}>
