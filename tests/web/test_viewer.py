@@ -191,7 +191,7 @@ def test_window_and_scroll(opened: Opened, study: dict[str, str]) -> None:
     page.locator("[data-ready]").hover()
     page.mouse.wheel(0, 120)
     page.wait_for_function(
-        "(before) => document.querySelector('[data-ready]').dataset.frame !== before", arg=before
+        "(before) => (document.querySelector('[data-ready]')?.dataset.frame ?? before) !== before", arg=before
     )
 
 
