@@ -228,6 +228,10 @@ def test_exams_are_found_by_name_letters_initials_and_numbers(engine: Engine, ho
         for text in ("欧阳", "ouyang", "OYJ", "MZ77", person.patient_id, exam.number, exam.number.lower()):
             assert [one.exam.id for one in lists.search(connection, desk.who, Wish(text=text))] == [exam.id]
         assert lists.search(connection, desk.who, Wish(text="王")) == []
+        # a number is asked for whole, and is no name
+        numbered = lists.search(connection, desk.who, Wish(number=f" {exam.number.lower()} "))
+        assert [one.exam.id for one in numbered] == [exam.id]
+        assert lists.search(connection, desk.who, Wish(number="WANG")) == []
         renamed = connection.scalar(select(func.count()).select_from(exam_numbers))
     assert renamed == 1
 

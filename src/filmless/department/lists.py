@@ -25,11 +25,14 @@ _FINISHED: Final = (State.FINAL, State.CORRECTED, State.CLOSED)
 
 @dataclass(frozen=True, slots=True)
 class Wish:
-    """What is looked for. `day`: a local date, None: any. `text`: a number, an ID, or what a name begins with."""
+    """What is looked for. `day`: a local date, None: any. `text`: a number, an ID, or what a name begins with.
+
+    `number`: an exam number, whole, also one that an exam had before or has elsewhere."""
 
     view: View = "all"
     day: date | None = None
     text: str = ""
+    number: str = ""
     states: Sequence[str] = ()
     modalities: Sequence[str] = ()
     stations: Sequence[str] = ()
@@ -163,6 +166,8 @@ def _conditions(wish: Wish) -> list[ColumnElement[bool]]:
         conditions.append(row.exam_class.in_(list(wish.classes)))
     if wish.person is not None:
         conditions.append(row.person == wish.person)
+    if wish.number.strip():
+        conditions.append(row.id.in_(_numbered(wish.number)))
     if wish.text.strip():
         conditions.append(_of_text(wish.text.strip()))
     return conditions
@@ -198,11 +203,10 @@ def _of_view(wish: Wish) -> list[ColumnElement[bool]]:
 def _of_text(text: str) -> ColumnElement[bool]:
     """A number (aliases too), an identifier, or what a name begins with, in characters, letters or initials."""
     row = exam_rows.c
-    numbered = select(exam_numbers.c.exam).where(exam_numbers.c.number == text.upper())
     known = select(person_identifiers.c.person).where(person_identifiers.c.value == text)
     begun = together(text)
     found: list[ColumnElement[bool]] = [
-        row.id.in_(numbered),
+        row.id.in_(_numbered(text)),
         persons.c.patient_id == text,
         persons.c.id.in_(known),
     ]
@@ -211,6 +215,11 @@ def _of_text(text: str) -> ColumnElement[bool]:
             _begins(persons.c[name], begun) for name in ("key_ideographic", "key_alphabetic", "initials")
         ]
     return or_(*found)
+
+
+def _numbered(text: str) -> Select[tuple[int]]:
+    number = text.strip()
+    return select(exam_numbers.c.exam).where(exam_numbers.c.number.in_({number, number.upper()}))
 
 
 def _begins(column: Any, text: str) -> ColumnElement[bool]:

@@ -5259,6 +5259,12 @@ export interface components {
              * @default []
              */
             modalities: string[];
+            /**
+             * Number
+             * @description An exam number, whole, also one that an exam had before or has elsewhere.
+             * @default
+             */
+            number: string;
             /** Person */
             person?: number | null;
             /**

@@ -126,10 +126,16 @@ export function wordsOfKind(master: Master | undefined, kind: string): Word[] {
 }
 
 type Wish = Schemas['ExamWish']
-const ANY: Wish = { view: 'all', text: '', states: [], modalities: [], stations: [], classes: [], limit: 200 }
+const ANY: Wish = { view: 'all', text: '', number: '', states: [], modalities: [], stations: [], classes: [], limit: 200 }
 
 export function findExams(wish: Partial<Wish>) {
   return data(api.POST('/exams/search', { body: { ...ANY, ...wish } }))
+}
+
+/** The one exam that has this number, or had it before; none where several have. */
+export async function examByNumber(number: string): Promise<Listed | undefined> {
+  const { exams } = await findExams({ number: number.trim(), limit: 2 })
+  return exams.length === 1 ? exams[0] : undefined
 }
 
 /** Places of a kind that are in use, to be chosen from. */

@@ -9,7 +9,7 @@ import { api, data } from '../api/client'
 import { Ask } from '../app/Ask'
 import { ErrorNote, showError } from '../app/errors'
 import { moment } from '../app/format'
-import { procedureOf, type Exam } from '../department/model'
+import { examByNumber, procedureOf, type Exam } from '../department/model'
 
 interface Props {
   /** Under which they came. */
@@ -69,7 +69,8 @@ export function MoveImages({ exam, study, to, close, done }: Props) {
             params: { path: { exam: exam.id } },
             body: {
               study_uid: uid,
-              series_uids: left.size ? moved.map((one) => one.series_uid) : [],
+              // never "all": what has come since is not on the list
+              series_uids: moved.map((one) => one.series_uid),
               to: target!.exam.id,
               reason,
               despite,
@@ -148,9 +149,8 @@ function OtherExam({ found }: { found: (one: Target) => void }) {
   const [number, setNumber] = useState('')
   const look = async () => {
     try {
-      const wish = { view: 'all', text: number.trim(), limit: 1 } as const
-      const { exams } = await data(api.POST('/exams/search', { body: { ...wish, classes: [], modalities: [], states: [], stations: [] } }))
-      if (exams[0]) found({ exam: exams[0].exam, name: exams[0].name })
+      const one = await examByNumber(number)
+      if (one) found({ exam: one.exam, name: one.name })
       else notifications.show({ color: 'yellow', message: t('patients.nobody'), autoClose: 4_000 })
     } catch (error) {
       showError(error)

@@ -12,7 +12,7 @@ import { Ask } from '../app/Ask'
 import { ErrorNote, showError } from '../app/errors'
 import { clock, day, moment, names } from '../app/format'
 import { Procedure, State } from '../department/State'
-import { procedureOf, type Listed } from '../department/model'
+import { examByNumber, procedureOf, type Listed } from '../department/model'
 import { Compare, type Pair } from './Compare'
 import { MakeExam } from './MakeExam'
 import { MoveImages } from './MoveImages'
@@ -196,9 +196,8 @@ function OtherExam({ found }: { found: (one: Side) => void }) {
   const [number, setNumber] = useState('')
   const look = async () => {
     try {
-      const wish = { view: 'all', text: number.trim(), limit: 1 } as const
-      const { exams } = await data(api.POST('/exams/search', { body: { ...wish, classes: [], modalities: [], states: [], stations: [] } }))
-      if (exams[0]) found(sideOfListed(exams[0]))
+      const one = await examByNumber(number)
+      if (one) found(sideOfListed(one))
       else notifications.show({ color: 'yellow', message: t('patients.nobody'), autoClose: 4_000 })
     } catch (error) {
       showError(error)

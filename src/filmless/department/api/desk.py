@@ -85,6 +85,9 @@ class ExamWish(In):
     view: Literal["all", "expected", "registered", "examined", "finished"] = "all"
     day: date | None = Field(None, description="A day of the server's time zone; null is any.")
     text: Words = Field("", description="A number, an ID, or what a name begins with.")
+    number: Short = Field(
+        "", description="An exam number, whole, also one that an exam had before or has elsewhere."
+    )
     states: list[Annotated[str, StringConstraints(pattern="^[EX][0-9]{2}$")]] = Field([], max_length=20)
     modalities: list[Code] = Field([], max_length=50)
     stations: list[Code] = Field([], max_length=100)
@@ -212,9 +215,10 @@ def router(given: Desk | None) -> APIRouter:
         with reading(at.engine) as connection:
             found = lists.search(connection, principal, wish)
             counted = lists.totals(connection, principal, wish) if wish.day is not None else None
-        if wish.text or wish.person is not None:
+        if wish.text or wish.number or wish.person is not None:
+            query = wish.text or wish.number
             at.trail.record_late(
-                Entry(Kind.SEARCH, who, host=host, what="exams", query=wish.text or f"person {wish.person}")
+                Entry(Kind.SEARCH, who, host=host, what="exams", query=query or f"person {wish.person}")
             )
         return ExamList(
             exams=[ListedWords.of(one) for one in found[: wish.limit]],
