@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from filmless.access.acting import Acting
 from filmless.access.model import ENGINEER, Role
@@ -17,7 +17,7 @@ from filmless.db.work import reading, writing
 from filmless.department import exams
 from filmless.department.master import lists
 from filmless.department.states import State
-from filmless.department.tables import steps
+from filmless.department.tables import orders, steps
 
 if TYPE_CHECKING:
     from playwright.sync_api import Page
@@ -58,6 +58,17 @@ def test_a_stranger_is_registered_and_an_emergency_too(site: Site, opened: Calla
         page.get_by_placeholder("扫码或输入检查号、姓名、首字母、ID").fill(number)
         page.keyboard.press("Enter")
         page.get_by_role("complementary").get_by_text("欧阳𠮷").wait_for()
+
+        # a colleague writes of an allergy while the form is open: it is not written over
+        page.get_by_role("complementary").get_by_role("button", name="更多").click()
+        page.get_by_role("menuitem", name="修改申请").click()
+        form = page.get_by_role("dialog")
+        form.get_by_label("过敏").fill("青霉素")
+        with writing(engine) as connection:
+            connection.execute(update(orders).values(cautions={"allergies": "碘对比剂"}))
+        form.get_by_role("button", name="保存").click()
+        form.get_by_text("内容已被他人修改").wait_for()
+        form.get_by_role("button", name="取消").click()
 
         # one click
         page.get_by_role("button", name="绿色通道", exact=True).click()
