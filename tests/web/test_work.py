@@ -167,8 +167,19 @@ def test_images_of_another_patient_are_moved_to_whom_they_are_of(
     assert window.get_by_role("button", name="Move").is_disabled(), "first it is asked where to, and why"
     # the device, the hour and that nothing has come for it yet make it the likeliest
     window.get_by_role("radio", name="实小查").check()
+    # another one is named by its number: who has such a name is not meant
+    other = window.get_by_label("Exam by number")
+    for typed, answer in (("误小选", page.get_by_text("Nobody is known by this")), (right.lower(), None)):
+        other.fill(typed)
+        with page.expect_response("**/exams/search"):
+            other.press("Enter")
+        if answer is not None:
+            answer.wait_for()
+    assert window.get_by_role("radio", name=right).is_checked()
     window.get_by_label("Why?").fill("the entry above was picked")
-    window.get_by_role("button", name="Move").click()
+    with page.expect_request("**/move-images") as asked:
+        window.get_by_role("button", name="Move").click()
+    assert len(asked.value.post_data_json["series_uids"]) == 1, "those on the list, never all"
     page.get_by_text(f"The images are of exam {right} now.").wait_for()
     details.get_by_text("No image is there.").wait_for()
     details = choose(right, "实小查")
