@@ -171,9 +171,13 @@ def test_what_was_moved_on_goes_back_in_order(moved: Moving) -> None:
     with pytest.raises(Conflict) as caught:
         moved.undo(one)
     assert caught.value.code == "moved-on" and moved.seen() == [0, 0, 2]
-    for entry in (on, one):
-        moved.undo(entry)
-        moved.settle(entry)
+    moved.undo(on)
+    moved.settle(on)
+    moved.undo(one)
+    with pytest.raises(Conflict) as caught:
+        moved.move(second, third)
+    assert caught.value.code == "moved", "the copies are about to go"
+    moved.settle(one)
     assert moved.seen() == [2, 0, 0]
     moved.settle(moved.move(first, third))
     assert moved.seen() == [0, 0, 2]

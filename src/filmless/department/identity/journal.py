@@ -106,11 +106,13 @@ def held(connection: Connection, entry_id: int) -> Entry:
     return _entry(row)
 
 
-def moves(connection: Connection, *, study: str = "", exam: int | None = None) -> list[Entry]:
-    """Moves of images, undone ones too, the newest first: out of a study, to an exam."""
+def moves(connection: Connection, *, study: str = "", to: str = "", exam: int | None = None) -> list[Entry]:
+    """Moves of images, undone ones too, the newest first: out of a study, into one, to an exam."""
     query = select(identity_journal).where(identity_journal.c.kind == "move")
     if study:
         query = query.where(identity_journal.c.body["study"].as_string() == study)
+    if to:
+        query = query.where(identity_journal.c.body["to"].as_string() == to)
     if exam is not None:
         query = query.where(identity_journal.c.body["exam"].as_integer() == exam)
     return [_entry(row) for row in connection.execute(query.order_by(identity_journal.c.id.desc()))]

@@ -34,6 +34,8 @@ READ: Final = (
 _CONCLUDED: Final = (State.FINAL, State.CORRECTED, State.CLOSED)
 #: what we made ourselves about an exam stays with it: reports, rejection notes
 _OURS: Final = ("reporting", "filmless")
+#: held by whoever decides
+_LOCK: Final = 0x46494D56
 #: objects of one move
 _MOST: Final = 20_000
 
@@ -56,7 +58,7 @@ def move(connection: Connection, wish: Wish, acting: Acting) -> Entry:
     "two-patients", "moved", "too-many-objects", "being-read": somebody reads them or has, and `despite` was not said).
     """
     permit(acting.who, Action.MATCH_IMAGES)
-    _hold(connection, wish.study_uid)
+    _hold(connection)
     now = overlay.told(connection, wish.study_uid)
     if now is None:
         raise Refused("There are no such images.", code="not-found")
@@ -66,13 +68,7 @@ def move(connection: Connection, wish: Wish, acting: Acting) -> Entry:
             code="two-patients",
         )
     moved = _series(connection, wish)
-    for earlier in journal.moves(connection, study=wish.study_uid):
-        over = earlier.undone_at is not None and earlier.body.get("settled")
-        if not over and set(earlier.body["series"]) & set(moved):
-            raise Conflict(
-                f"These series were moved before (#{earlier.id}): what is left of them follows, or undo that first.",
-                code="moved",
-            )
+    _check_moves(connection, wish.study_uid, set(moved))
     after = exams.get(connection, wish.exam)
     before = [one for one in exams.of_study(connection, wish.study_uid) if one.id != after.id]
     if after.study_uid == wish.study_uid:
@@ -122,13 +118,12 @@ def unmove(connection: Connection, entry_id: int, acting: Acting, *, reason: str
     Raises Refused ("not-permitted", "not-found", "reason-missing"), Conflict ("undone", "concluded", "moved-on").
     """
     permit(acting.who, Action.MATCH_IMAGES)
+    _hold(connection)
     entry = journal.in_force(connection, entry_id, "move")
-    _hold(connection, entry.body["to"])
     # whoever is just writing that the images have followed finishes first
     journal.held(connection, entry_id)
-    made = {uid_from(entry.body["key"], one) for one in entry.body["series"]}
     for one in journal.moves(connection, study=entry.body["to"]):
-        if one.undone_at is None and made & set(one.body["series"]):
+        if one.undone_at is None and _made(entry) & set(one.body["series"]):
             raise Conflict(f"The images were moved on since (#{one.id}): undo that first.", code="moved-on")
     after = exams.get(connection, entry.body["exam"])
     if after.state in _CONCLUDED:
@@ -154,7 +149,7 @@ def unmove(connection: Connection, entry_id: int, acting: Acting, *, reason: str
     if out:
         # IOCM knows no revocation: nothing calls them back by itself
         cause, body = f"recall-move-undone:{entry.id}", {"copies": len(out), "why": "move-undone"}
-        tasks.raise_task(connection, "recall", cause, exam=after.id, study_uid=entry.body["to"], body=body)
+        tasks.raise_task(connection, "recall", cause, exam=after.id, body=body)
     return journal.get(connection, entry.id)
 
 
@@ -177,9 +172,29 @@ def _series(connection: Connection, wish: Wish) -> list[str]:
     return wanted
 
 
-def _hold(connection: Connection, study_uid: str) -> None:
-    """Nobody else decides about a study until this transaction ends (PostgreSQL; SQLite has one writer)."""
-    connection.execute(select(studies.c.id).where(studies.c.study_uid == study_uid).with_for_update())
+def _check_moves(connection: Connection, study_uid: str, moved: set[str]) -> None:
+    """Raises Conflict (code "moved") where an earlier move has a say about these series."""
+    for one in journal.moves(connection, study=study_uid):
+        over = one.undone_at is not None and one.body.get("settled")
+        if not over and set(one.body["series"]) & moved:
+            raise Conflict(
+                f"These series were moved before (#{one.id}): what is left of them follows, or undo that first.",
+                code="moved",
+            )
+    for one in journal.moves(connection, to=study_uid):
+        if one.undone_at is not None and not one.body.get("settled") and _made(one) & moved:
+            raise Conflict(f"The move that made these copies was undone (#{one.id}).", code="moved")
+
+
+def _made(entry: Entry) -> set[str]:
+    """Series Instance UIDs of the copies."""
+    return {uid_from(entry.body["key"], one) for one in entry.body["series"]}
+
+
+def _hold(connection: Connection) -> None:
+    """Nobody else decides about moves until this transaction ends (PostgreSQL; SQLite has one writer)."""
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_LOCK})")
 
 
 def _count(connection: Connection, study_uid: str, series_uids: Sequence[str]) -> int:
