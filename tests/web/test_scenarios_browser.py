@@ -258,7 +258,10 @@ def test_an_outpatient_from_registration_to_the_printed_report(
     keys.type("MZ-2026-1")
     tab_to(desk, "申请科室")
     keys.type("神经")
+    # the first that fits is marked a moment after the last sign
+    desk.locator("[role=option][data-combobox-selected]").filter(has_text="神经").wait_for()
     keys.press("Enter")
+    assert "神经" in desk.get_by_label("申请科室", exact=True).input_value()
     tab_to(desk, "临床诊断")
     keys.type("头痛待查")
     keys.press("Control+Enter")
