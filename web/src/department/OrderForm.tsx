@@ -83,8 +83,8 @@ export function OrderForm({ page, close, done }: { page: ExamPage; close: () => 
           onChange={(value) => set({ priority: (value as 'routine') ?? 'routine' })}
           allowDeselect={false}
         />
-        <Select className={classes.span3} label={t('department.requestingDepartment')} data={placeOptions(master.data, 'department')} value={fields.department || null} onChange={(value) => set({ department: value ?? '' })} searchable selectFirstOptionOnChange clearable />
-        <Select className={classes.span3} label={t('department.ward')} data={placeOptions(master.data, 'ward')} value={fields.ward || null} onChange={(value) => set({ ward: value ?? '' })} searchable selectFirstOptionOnChange clearable />
+        <Select className={classes.span3} label={t('department.requestingDepartment')} data={placeOptions(master.data, 'department')} value={fields.department || null} onChange={(value) => set({ department: value ?? '' })} searchable selectFirstOptionOnChange selectFirstOptionOnDropdownOpen clearable />
+        <Select className={classes.span3} label={t('department.ward')} data={placeOptions(master.data, 'ward')} value={fields.ward || null} onChange={(value) => set({ ward: value ?? '' })} searchable selectFirstOptionOnChange selectFirstOptionOnDropdownOpen clearable />
         {LINES.map((name) => (
           <TextInput
             key={name}

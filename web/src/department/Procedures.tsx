@@ -69,7 +69,7 @@ export function Procedures({ wanted, set, id }: Props) {
           // after the field has written there what was chosen: the next one is asked for
           setTimeout(() => setTyped(''))
         }}
-        selectFirstOptionOnChange
+        selectFirstOptionOnChange selectFirstOptionOnDropdownOpen
         searchable
         maxDropdownHeight={320}
       />

@@ -174,10 +174,10 @@ export default function Registration() {
                 allowDeselect={false}
               />
               {text('requester', '3', t('department.requesterName'), 200)}
-              <Select className={classes.span3} {...needed('department')} label={t('department.requestingDepartment')} data={placeOptions(master.data, 'department')} value={fields.department || null} onChange={(value) => set({ department: value ?? '' })} searchable selectFirstOptionOnChange clearable />
+              <Select className={classes.span3} {...needed('department')} label={t('department.requestingDepartment')} data={placeOptions(master.data, 'department')} value={fields.department || null} onChange={(value) => set({ department: value ?? '' })} searchable selectFirstOptionOnChange selectFirstOptionOnDropdownOpen clearable />
               {inpatient && (
                 <>
-                  <Select className={classes.span2} label={t('department.ward')} data={placeOptions(master.data, 'ward')} value={fields.ward || null} onChange={(value) => set({ ward: value ?? '' })} searchable selectFirstOptionOnChange clearable />
+                  <Select className={classes.span2} label={t('department.ward')} data={placeOptions(master.data, 'ward')} value={fields.ward || null} onChange={(value) => set({ ward: value ?? '' })} searchable selectFirstOptionOnChange selectFirstOptionOnDropdownOpen clearable />
                   {text('bed', '2', t('department.bed'), 16)}
                 </>
               )}
