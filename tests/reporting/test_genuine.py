@@ -13,7 +13,6 @@ from tests.trails import entries
 
 from filmless.db.work import reading, writing
 from filmless.reporting import find
-from filmless.reporting.genuine_page import Pace
 from filmless.reporting.model import check_path
 from filmless.reporting.press.gather import released_sheet
 from filmless.reporting.settings import ReportingSettings
@@ -101,9 +100,3 @@ def test_it_says_whether_the_paper_counts(room: Room) -> None:
     room.hospital.trail.flush()
     told = [one for one in entries(room.engine, "view") if one.body.get("reason") == "no such report"]
     assert len(told) == 20 and len({one.host for one in told}) == 20
-
-
-def test_a_minute_has_so_many_questions() -> None:
-    pace = Pace(often=2, seconds=60)
-    assert [pace.may("a", at) for at in (0, 1, 2, 61.5)] == [True, True, False, True]
-    assert pace.may("b", 2)

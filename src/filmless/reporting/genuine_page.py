@@ -6,8 +6,6 @@ nowhere some are, and how many: anybody can make them up. Who asks too often wai
 
 import asyncio
 import threading
-import time
-from collections import OrderedDict, deque
 from datetime import datetime
 from html import escape
 from typing import Final, Literal
@@ -20,7 +18,9 @@ from starlette.routing import BaseRoute, Route
 from filmless.access.audit.model import Entry, Kind
 from filmless.access.audit.trail import Trail
 from filmless.access.model import Principal
+from filmless.access.rates import Rates
 from filmless.db.work import reading
+from filmless.kit.errors import Refused
 from filmless.net.http.model import HttpSettings
 from filmless.net.http.origin import client_host
 from filmless.reporting import letterhead
@@ -32,7 +32,6 @@ Language = Literal["zh", "en"]
 
 #: looks of one address in one minute
 _OFTEN: Final = 60
-_ADDRESSES: Final = 10_000
 #: entries in one minute about codes that lead nowhere: of one address, of all
 _NOWHERE, _NOWHERE_ALL = 1, 20
 _POLICY: Final = "; ".join(
@@ -135,27 +134,6 @@ async def _style(_request: Request) -> Response:
     return Response(_STYLE, media_type="text/css", headers={"Cache-Control": "public, max-age=86400"})
 
 
-class Pace:
-    """Who has asked how often in the last minute; of the addresses that asked last."""
-
-    def __init__(self, often: int = _OFTEN, seconds: float = 60.0) -> None:
-        self._often, self._seconds = often, seconds
-        self._asked: OrderedDict[str, deque[float]] = OrderedDict()
-
-    def may(self, address: str, now: float) -> bool:
-        """Count one question more; False where it is one too many."""
-        times = self._asked.setdefault(address, deque())
-        self._asked.move_to_end(address)
-        while times and times[0] <= now - self._seconds:
-            times.popleft()
-        if len(times) >= self._often:
-            return False
-        times.append(now)
-        while len(self._asked) > _ADDRESSES:
-            self._asked.popitem(last=False)
-        return True
-
-
 class CheckPage:
     """The page of one web process."""
 
@@ -167,8 +145,7 @@ class CheckPage:
         self._http = http
         self._keys = keys
         self._settings = settings
-        self._pace = Pace()
-        self._nowhere, self._nowhere_all = Pace(_NOWHERE), Pace(_NOWHERE_ALL)
+        self._rates = Rates()
         #: looks at nothing since the last entry about one
         self._untold = 0
         self._telling = threading.Lock()
@@ -176,11 +153,19 @@ class CheckPage:
     async def show(self, request: Request) -> Response:
         """What the paper with this code is."""
         host, language = client_host(request, self._http), _language(request)
-        if not self._pace.may(host, time.monotonic()):
+        if not self._may("look", host, _OFTEN):
             answer = _answer(_page(language, "", "often", [], request), 429)
             answer.headers["Retry-After"] = "60"
             return answer
         return await asyncio.to_thread(self._shown, request, host, language)
+
+    def _may(self, kind: str, key: str, most: int) -> bool:
+        """Count one more; False where it is one too many."""
+        try:
+            self._rates.take(kind, key, most)
+        except Refused:
+            return False
+        return True
 
     def _shown(self, request: Request, host: str, language: Language) -> Response:
         asked: str = request.path_params["token"]
@@ -198,8 +183,7 @@ class CheckPage:
         who = Principal("user", "unknown")
         if paper is None:
             with self._telling:
-                now = time.monotonic()
-                if not (self._nowhere.may(host, now) and self._nowhere_all.may("", now)):
+                if not (self._may("nowhere", host, _NOWHERE) and self._may("nowhere of all", "", _NOWHERE_ALL)):
                     self._untold += 1
                     return
                 untold, self._untold = self._untold, 0

@@ -6,7 +6,8 @@ import { useTranslation } from 'react-i18next'
 import { api, data } from '../api/client'
 import { Ask } from '../app/Ask'
 import classes from './Department.module.css'
-import { PATIENT_CLASSES, placeOptions, PREGNANCIES, PRIORITIES, useMaster, type ExamPage } from './model'
+import { PATIENT_CLASSES, PREGNANCIES, PRIORITIES, type ExamPage } from './model'
+import { PlaceSelect } from './PlaceSelect'
 
 const LINES = ['requester', 'bed', 'visit_number', 'admission_number'] as const
 const TEXTS = ['diagnosis', 'history', 'purpose'] as const
@@ -14,7 +15,6 @@ const SPOKEN = ['allergies', 'implants', 'contrast', 'infection', 'other'] as co
 
 export function OrderForm({ page, close, done }: { page: ExamPage; close: () => void; done: () => void }) {
   const { t } = useTranslation()
-  const master = useMaster()
   // as it was when the window opened: the page goes on being read anew behind it
   const [order] = useState(page.order)
   const [fields, setFields] = useState({
@@ -83,8 +83,8 @@ export function OrderForm({ page, close, done }: { page: ExamPage; close: () => 
           onChange={(value) => set({ priority: (value as 'routine') ?? 'routine' })}
           allowDeselect={false}
         />
-        <Select className={classes.span3} label={t('department.requestingDepartment')} data={placeOptions(master.data, 'department')} value={fields.department || null} onChange={(value) => set({ department: value ?? '' })} searchable selectFirstOptionOnChange selectFirstOptionOnDropdownOpen clearable />
-        <Select className={classes.span3} label={t('department.ward')} data={placeOptions(master.data, 'ward')} value={fields.ward || null} onChange={(value) => set({ ward: value ?? '' })} searchable selectFirstOptionOnChange selectFirstOptionOnDropdownOpen clearable />
+        <PlaceSelect className={classes.span3} kind="department" label={t('department.requestingDepartment')} value={fields.department} set={(department) => set({ department })} />
+        <PlaceSelect className={classes.span3} kind="ward" label={t('department.ward')} value={fields.ward} set={(ward) => set({ ward })} />
         {LINES.map((name) => (
           <TextInput
             key={name}

@@ -13,7 +13,8 @@ import { wordsOf } from '../app/errors'
 import { useShortcuts } from '../app/shortcuts'
 import classes from './Department.module.css'
 import { identityBody, IdentityFields, NOT_CHECKED, type Identity } from './IdentityFields'
-import { PATIENT_CLASSES, placeOptions, PREGNANCIES, PRIORITIES, stationOptions, useMaster, wordsOfKind, type Person } from './model'
+import { PATIENT_CLASSES, PREGNANCIES, PRIORITIES, stationOptions, useMaster, wordsOfKind, type Person } from './model'
+import { PlaceSelect } from './PlaceSelect'
 import { PersonPick } from './PersonPick'
 import { Procedures, type WantedProcedure } from './Procedures'
 
@@ -174,10 +175,10 @@ export default function Registration() {
                 allowDeselect={false}
               />
               {text('requester', '3', t('department.requesterName'), 200)}
-              <Select className={classes.span3} {...needed('department')} label={t('department.requestingDepartment')} data={placeOptions(master.data, 'department')} value={fields.department || null} onChange={(value) => set({ department: value ?? '' })} searchable selectFirstOptionOnChange selectFirstOptionOnDropdownOpen clearable />
+              <PlaceSelect className={classes.span3} {...needed('department')} kind="department" label={t('department.requestingDepartment')} value={fields.department} set={(department) => set({ department })} />
               {inpatient && (
                 <>
-                  <Select className={classes.span2} label={t('department.ward')} data={placeOptions(master.data, 'ward')} value={fields.ward || null} onChange={(value) => set({ ward: value ?? '' })} searchable selectFirstOptionOnChange selectFirstOptionOnDropdownOpen clearable />
+                  <PlaceSelect className={classes.span2} kind="ward" label={t('department.ward')} value={fields.ward} set={(ward) => set({ ward })} />
                   {text('bed', '2', t('department.bed'), 16)}
                 </>
               )}

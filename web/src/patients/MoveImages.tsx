@@ -1,5 +1,5 @@
 /** Moving images to the exam that they are of: which series, where to, what it means for others, and why. */
-import { Alert, Checkbox, Loader, Radio, Stack, Text, TextInput } from '@mantine/core'
+import { Alert, Checkbox, Loader, Radio, Stack, Text } from '@mantine/core'
 import { notifications } from '@mantine/notifications'
 import { useQuery } from '@tanstack/react-query'
 import { useState } from 'react'
@@ -7,9 +7,10 @@ import { useTranslation } from 'react-i18next'
 
 import { api, data } from '../api/client'
 import { Ask } from '../app/Ask'
-import { ErrorNote, showError } from '../app/errors'
+import { ErrorNote } from '../app/errors'
 import { moment } from '../app/format'
-import { examByNumber, procedureOf, type Exam } from '../department/model'
+import { ExamNumber } from '../department/ExamNumber'
+import { procedureOf, type Exam } from '../department/model'
 
 interface Props {
   /** Under which they came. */
@@ -119,9 +120,10 @@ export function MoveImages({ exam, study, to, close, done }: Props) {
               ))}
             </Stack>
           </Radio.Group>
-          <OtherExam
+          <ExamNumber
+            width={220}
             found={(one) => {
-              setNamed(one)
+              setNamed({ exam: one.exam, name: one.name })
               pick(one.exam.id)
             }}
           />
@@ -143,34 +145,3 @@ export function MoveImages({ exam, study, to, close, done }: Props) {
 
 /** Somebody is reading, or has: of the server's moving.READ. */
 const READ: readonly string[] = ['E70', 'E75', 'E80', 'E90', 'E92', 'E97']
-
-function OtherExam({ found }: { found: (one: Target) => void }) {
-  const { t } = useTranslation()
-  const [number, setNumber] = useState('')
-  const look = async () => {
-    try {
-      const one = await examByNumber(number)
-      if (one) found({ exam: one.exam, name: one.name })
-      else notifications.show({ color: 'yellow', message: t('patients.nobody'), autoClose: 4_000 })
-    } catch (error) {
-      showError(error)
-    }
-  }
-  return (
-    <TextInput
-      w={220}
-      aria-label={t('patients.otherExam')}
-      placeholder={t('patients.otherExam')}
-      maxLength={16}
-      autoComplete="off"
-      value={number}
-      onChange={(event) => setNumber(event.currentTarget.value)}
-      onKeyDown={(event) => {
-        if (event.key === 'Enter' && number.trim()) {
-          event.preventDefault()
-          void look()
-        }
-      }}
-    />
-  )
-}

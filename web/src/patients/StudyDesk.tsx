@@ -1,5 +1,5 @@
 /** A study beside the exams that it may be of: choose, compare, decide. */
-import { Alert, Anchor, Button, Group, Loader, TextInput, UnstyledButton } from '@mantine/core'
+import { Alert, Anchor, Button, Group, Loader, UnstyledButton } from '@mantine/core'
 import { notifications } from '@mantine/notifications'
 import { useQuery, useQueryClient } from '@tanstack/react-query'
 import { useState } from 'react'
@@ -9,10 +9,11 @@ import { Link } from 'wouter'
 import { useMay } from '../access/session'
 import { api, data } from '../api/client'
 import { Ask } from '../app/Ask'
-import { ErrorNote, showError } from '../app/errors'
+import { ErrorNote } from '../app/errors'
 import { clock, day, moment, names } from '../app/format'
 import { Procedure, State } from '../department/State'
-import { examByNumber, procedureOf, type Listed } from '../department/model'
+import { ExamNumber } from '../department/ExamNumber'
+import { procedureOf, type Listed } from '../department/model'
 import { Compare, type Pair } from './Compare'
 import { MakeExam } from './MakeExam'
 import { MoveImages } from './MoveImages'
@@ -115,9 +116,10 @@ export function StudyDesk({ uid, done }: { uid: string; done: () => void }) {
             </span>
           </UnstyledButton>
         ))}
-        <OtherExam
+        <ExamNumber
+          width={170}
           found={(one) => {
-            setNamed(one)
+            setNamed(sideOfListed(one))
             pick(one.exam.id)
           }}
         />
@@ -188,36 +190,4 @@ function Sides({ page, side }: { page: StudyPage; side?: Side }) {
     { name: t('patients.state'), left: t('patients.series', { series: study.series, images: study.images }), right: exam && <State state={exam.state} /> },
   ]
   return <Compare left={t('patients.told')} right={t('patients.candidate')} pairs={pairs} />
-}
-
-/** An exam that is not among the candidates, by its number. */
-function OtherExam({ found }: { found: (one: Side) => void }) {
-  const { t } = useTranslation()
-  const [number, setNumber] = useState('')
-  const look = async () => {
-    try {
-      const one = await examByNumber(number)
-      if (one) found(sideOfListed(one))
-      else notifications.show({ color: 'yellow', message: t('patients.nobody'), autoClose: 4_000 })
-    } catch (error) {
-      showError(error)
-    }
-  }
-  return (
-    <TextInput
-      w={170}
-      aria-label={t('patients.otherExam')}
-      placeholder={t('patients.otherExam')}
-      maxLength={16}
-      autoComplete="off"
-      value={number}
-      onChange={(event) => setNumber(event.currentTarget.value)}
-      onKeyDown={(event) => {
-        if (event.key === 'Enter' && number.trim()) {
-          event.preventDefault()
-          void look()
-        }
-      }}
-    />
-  )
 }
