@@ -183,7 +183,9 @@ class CheckPage:
         who = Principal("user", "unknown")
         if paper is None:
             with self._telling:
-                if not (self._may("nowhere", host, _NOWHERE) and self._may("nowhere of all", "", _NOWHERE_ALL)):
+                if not (
+                    self._may("nowhere", host, _NOWHERE) and self._may("nowhere of all", "", _NOWHERE_ALL)
+                ):
                     self._untold += 1
                     return
                 untold, self._untold = self._untold, 0
