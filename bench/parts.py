@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pydicom
 
-from bench import find, retrieve, small, synthetic, viewer, web, worklist
+from bench import disk, find, retrieve, small, synthetic, viewer, web, worklist
 from bench.memory import Sampler
 from bench.report import Report
 from bench.sides import Side, started
@@ -74,6 +74,8 @@ def store_part(plan: Plan, report: Report) -> None:
                 report.add(STORE, row, name, images / seconds)
                 if name in ("Filmless", "Orthanc"):
                     report.add(MEMORY, row, name, memory.peak / 1e6)
+            most = disk.rate(plan.folder(), plan.slices[0][0].read_bytes(), images, senders)
+            report.add(STORE, f"{senders} sender{'s' * (senders > 1)}", disk.NAME, most)
     report.note(f"C-STORE: {images} images per figure, {plan.rounds} rounds, dcmtk storescu.")
 
 

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
+from bench import disk
 from bench.sides import DURABILITY
 
 
@@ -44,7 +45,7 @@ class Report:
     """Collects figures; `add` says each at once on stderr, so that a long run shows that it moves."""
 
     def __init__(self, sides: Sequence[str], *, quick: bool) -> None:
-        self.sides = sides
+        self.sides = (*sides, disk.NAME)
         self.quick = quick
         self.started = datetime.now(UTC)
         #: (part, row, side) -> figures of the rounds
@@ -76,6 +77,7 @@ class Report:
             "| side | durability when it answers |",
             "|---|---|",
             *(f"| {side} | {DURABILITY[side]} |" for side in self.sides if side in DURABILITY),
+            f"| {disk.NAME} | {disk.DURABILITY} |",
         ]
         for part in dict.fromkeys(key[0] for key in self.figures):
             sides = [

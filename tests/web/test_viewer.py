@@ -51,8 +51,8 @@ ENCODERS: dict[str, Callable[[Array], bytes]] = {
 
 
 def ct(number: int, study: str, series: str) -> Dataset:
-    """A slice of a CT as above, 2 mm apart, pixels of 0.5 mm."""
-    ds = made.image(number, name="Viewed^Vera", patient_id="VIEW1", study=study, series=series)
+    """A slice of a CT as above, 2 mm apart, pixels of 0.5 mm; a patient for each study, or others hang beside it."""
+    ds = made.image(number, name="Viewed^Vera", patient_id=f"V{study[-12:]}", study=study, series=series)
     ds.Rows, ds.Columns = ROWS, COLUMNS
     ds.PixelData = slice_of(number).tobytes()
     ds.RescaleIntercept, ds.RescaleSlope = "-200", "2"
