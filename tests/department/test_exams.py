@@ -11,7 +11,7 @@ from tests.department.hospital import DESK, HEAD, Hospital, outpatient, principa
 from tests.trails import entries
 
 from filmless.access.acting import Acting
-from filmless.access.model import SYSTEM, Role, Scope, device_principal
+from filmless.access.model import ALLOWED, SYSTEM, Action, Role, Scope, device_principal
 from filmless.db import events
 from filmless.db.work import reading, writing
 from filmless.department import exams, registration
@@ -119,6 +119,29 @@ def test_every_way_is_open_to_its_roles_and_states_and_to_no_others(
                         tried[name] += 1
                     connection.rollback()
     assert set(tried) == {name for name, way in TRANSITIONS.items() if way.before}
+
+
+#: transition -> actions of the routes by which people take it, one of which is enough
+TAKEN_BY = {
+    "T01": {Action.ORDER}, "T02": {Action.VET}, "T03": {Action.BOOK}, "T04": {Action.REGISTER},
+    "T05": {Action.GREEN_CHANNEL, Action.MATCH_IMAGES}, "T06": {Action.HOLD}, "T06R": {Action.HOLD},
+    "T07": {Action.QUEUE}, "T08": {Action.QUEUE}, "T09": {Action.PERFORM}, "T11": {Action.PERFORM},
+    "T12": {Action.PERFORM}, "T13": {Action.PERFORM}, "T14": {Action.SEND_BACK}, "T15": {Action.PERFORM},
+    "T16": {Action.REPORT}, "T17": {Action.REPORT}, "T18": {Action.REPORT}, "T19": {Action.REVIEW},
+    "T20": {Action.REVIEW}, "T21": {Action.REVIEW}, "T22": {Action.REVIEW}, "T23": {Action.REPORT},
+    "T24": {Action.REVIEW}, "T25": {Action.REVIEW}, "T26": {Action.DIRECT_REPORTS}, "T27": {Action.REVIEW},
+    "T28": {Action.CANCEL}, "T29": {Action.REGISTER}, "T30": {Action.BOOK}, "T30A": {Action.REGISTER},
+    "T31": {Action.VOID}, "T32": {Action.MATCH}, "T33": {Action.PERFORM, Action.REVIEW},
+    "T34": {Action.PERFORM, Action.REGISTER}, "T35": {Action.REVIEW},
+}  # fmt: skip
+
+
+def test_whoever_may_take_a_way_may_call_its_route() -> None:
+    """The table of states and the table of rights say the same. Patients and devices have ways of their own."""
+    for name, way in TRANSITIONS.items():
+        people = way.roles - {Role.DEV, Role.PAT}
+        missing = [role for role in people if not TAKEN_BY[name] & ALLOWED[role]] if people else []
+        assert not missing, (name, missing)
 
 
 def test_what_is_stale_is_refused_and_nothing_is_written(engine: Engine, hospital: Hospital) -> None:

@@ -87,6 +87,8 @@ class Action(StrEnum):
     OVERRIDE_IDENTITY = "override-identity"
     #: start, finish, discontinue and verify exams
     PERFORM = "perform"
+    #: say of an exam that its images are not fit to be read
+    SEND_BACK = "send-back"
     #: the tray of images that fit no exam
     MATCH_IMAGES = "match-images"
     #: make an exam void, with a second person
@@ -159,7 +161,15 @@ _SEES = frozenset({Action.SEARCH, Action.VIEW})
 _OWN = frozenset({Action.OWN_ACCOUNT})
 _READS = _SEES | _OWN | {Action.STORE, Action.ANNOTATE, Action.BREAK_GLASS}
 _WRITES = frozenset(
-    {Action.PERSONS, Action.VET, Action.REPORT, Action.READ_REPORTS, Action.RAISE_CRITICAL, Action.HAND_OUT}
+    {
+        Action.PERSONS,
+        Action.VET,
+        Action.SEND_BACK,
+        Action.REPORT,
+        Action.READ_REPORTS,
+        Action.RAISE_CRITICAL,
+        Action.HAND_OUT,
+    }
 )
 _SIGNS = frozenset({Action.SHARE, Action.REVIEW, Action.HOLD, Action.CANCEL})
 #: role -> what it may do, within the scope of its grant. What comes with later rooms (orders, reports, de-identified
@@ -179,7 +189,6 @@ ALLOWED: Mapping[Role, frozenset[Action]] = {
         Action.CANCEL,
         Action.HOLD,
         Action.QUEUE,
-        Action.HAND_OUT,
     },
     Role.TRI: _OWN | {Action.PERSONS, Action.GREEN_CHANNEL, Action.HOLD, Action.QUEUE},
     Role.TEC: _SEES
@@ -192,6 +201,7 @@ ALLOWED: Mapping[Role, frozenset[Action]] = {
         Action.QUEUE,
         Action.VET,
         Action.PERFORM,
+        Action.SEND_BACK,
         Action.MATCH_IMAGES,
     },
     # what a reader makes (key images, presentation states) is stored as objects
@@ -217,6 +227,7 @@ ALLOWED: Mapping[Role, frozenset[Action]] = {
         Action.BREAK_GLASS,
         Action.PERSONS,
         Action.ORDER,
+        Action.BOOK,
         Action.GREEN_CHANNEL,
         Action.CANCEL,
         Action.READ_REPORTS,
@@ -232,7 +243,7 @@ ALLOWED: Mapping[Role, frozenset[Action]] = {
         Action.READ_REPORTS,
         Action.HAND_OUT,
     },
-    Role.QC: _SEES | _OWN | {Action.PERSONS, Action.READ_REPORTS, Action.STATISTICS},
+    Role.QC: _SEES | _OWN | {Action.PERSONS, Action.SEND_BACK, Action.READ_REPORTS, Action.STATISTICS},
     Role.PAD: _SEES
     | _OWN
     | {

@@ -16,7 +16,7 @@ from sqlalchemy import Connection, Engine, exists, func, select
 from filmless.access.acting import Acting
 from filmless.access.audit.trail import Trail
 from filmless.access.model import SYSTEM, device_principal
-from filmless.archive.tables import commitments, instances, rejections, series, studies
+from filmless.archive.tables import commitments, instances, series, studies
 from filmless.db import events
 from filmless.db.events import Event
 from filmless.db.work import reading, writing
@@ -69,6 +69,8 @@ class _News:
     sources: dict[str, str] = field(default_factory=dict)
     #: study -> code of a rejection of some of its objects
     rejected: dict[str, str] = field(default_factory=dict)
+    #: study -> how many objects are in use again, after a rejection was taken back
+    back: Counter[str] = field(default_factory=Counter)
     studies: set[str] = field(default_factory=set)
     exams: set[int] = field(default_factory=set)
     #: study -> commitments that were asked for
@@ -147,8 +149,8 @@ class Arrivals:
             )
         if count:
             exam = begun(connection, exam, self._by(connection, source), "images", study_uid)
-            if exam.state in _READ:
-                _late(connection, exam, study_uid, count)
+        if exam.state in _READ and (new := count + news.back[study_uid]):
+            _late(connection, exam, study_uid, new)
         if study_uid in news.rejected and exam.state in (*_READ, State.VERIFIED):
             tasks.raise_task(
                 connection,
@@ -209,10 +211,13 @@ def _told(connection: Connection, found: Iterable[Event]) -> _News:
             if body["source"] != "filmless":
                 news.images[study_uid] += sum(transfer.is_image(one[0]) for one in body["instances"])
         elif event.kind in ("objects-rejected", "rejection-revoked"):
-            for study_uid in _studies_of_note(connection, str(body["note"])):
+            for study_uid in images.studies_of_note(connection, str(body["note"])):
                 news.studies.add(study_uid)
                 if event.kind == "objects-rejected":
                     news.rejected[study_uid] = str(body["code"])
+                else:
+                    # the note itself does not come back
+                    news.back[study_uid] += max(1, int(body["objects"]) - 1)
         elif event.kind == "commitment-asked":
             for study_uid in _studies_asked(connection, int(body["id"])):
                 news.studies.add(study_uid)
@@ -220,18 +225,6 @@ def _told(connection: Connection, found: Iterable[Event]) -> _News:
         elif event.kind == "exam-images" or body.get("state") == State.ACQUIRED:
             news.exams.add(int(body["exam"]))
     return news
-
-
-def _studies_of_note(connection: Connection, note_uid: str) -> list[str]:
-    query = (
-        select(studies.c.study_uid)
-        .join(series, series.c.study == studies.c.id)
-        .join(instances, instances.c.series == series.c.id)
-        .join(rejections, rejections.c.sop_instance_uid == instances.c.sop_instance_uid)
-        .where(rejections.c.note_uid == note_uid)
-        .distinct()
-    )
-    return list(connection.scalars(query))
 
 
 def _studies_asked(connection: Connection, commitment_id: int) -> list[str]:

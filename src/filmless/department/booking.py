@@ -44,6 +44,7 @@ class Taken:
     procedure_en: str = ""
     stat: bool = False
     name: str = ""
+    name_alphabetic: str = ""
     #: there is one, of a person whom this principal may not see
     hidden: bool = False
 
@@ -198,6 +199,7 @@ def _taken(row: Any) -> Taken:
         procedure_en=row.procedure_en,
         stat=row.stat,
         name=spoken(row.name_ideographic, row.name_alphabetic),
+        name_alphabetic=row.name_alphabetic,
     )
 
 

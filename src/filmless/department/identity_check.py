@@ -6,22 +6,26 @@ noticed (identity fraud). Whether an exam may go on without a check is a matter 
 
 import hashlib
 import hmac
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, Literal
+from datetime import timedelta
+from typing import Any, Final, Literal
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, Row, insert, literal, or_, select, union_all, update
 
 from filmless.access.acting import Acting
+from filmless.access.audit.model import Kind
 from filmless.access.model import Action, may
 from filmless.department import exams
 from filmless.department.exams import Exam
 from filmless.department.exams.guards import BLOCKING, class_words
 from filmless.department.model import Desk
 from filmless.department.tables import exams as exam_rows
-from filmless.department.tables import identity_checks
+from filmless.department.tables import failed_checks, identity_checks
 from filmless.kit import clock
 from filmless.kit.errors import Conflict, Refused
 from filmless.patients import persons
+from filmless.patients.tables import persons as person_rows
 
 Stage = Literal["registration", "exam"]
 #: how somebody may show who he is -> English, Chinese
@@ -65,6 +69,8 @@ _PASSED: Final = Verdict("")
 FAILED: Final = ("identity-failed", "document-elsewhere")
 
 
+#: failed checks so long before a registration belong to it
+_BEFORE: Final = timedelta(days=1)
 _WORDS: Final = {
     "does-not-fit": "The person does not fit the document.",
     "another-number": "Another number is known of this person's document.",
@@ -165,6 +171,112 @@ def keep_failure(
         _keep(connection, exam, stage, shown, verdict, acting, desk, "identity check failed", "")
 
 
+def keep_failure_of(connection: Connection, person_id: int, shown: Shown, acting: Acting, desk: Desk) -> None:
+    """Write that a check at the desk failed before there was an exam: whose, by whom, how."""
+    verdict = compare(connection, person_id, shown, desk.document_key)
+    if verdict.passed:
+        return
+    person = persons.resolve(connection, person_id)
+    connection.execute(
+        insert(failed_checks).values(
+            person=person.id,
+            document=shown.document,
+            document_hash=_hashed(shown, desk),
+            why=verdict.why,
+            at=clock.now(),
+            by=acting.who.name[:80],
+        )
+    )
+    acting.note(
+        connection,
+        "identity check failed",
+        kind=Kind.ORDER,
+        patients=(persons.told_id(person),),
+        stage="registration",
+        document=shown.document,
+        why=verdict.why,
+    )
+
+
+def take_over(connection: Connection, exam: Exam, acting: Acting) -> None:
+    """What failed of a person within a day before the registration is the exam's: its page and statistics tell it."""
+    rows = connection.execute(
+        select(failed_checks)
+        .where(
+            failed_checks.c.person == exam.person,
+            failed_checks.c.exam.is_(None),
+            failed_checks.c.at > clock.now() - _BEFORE,
+        )
+        .order_by(failed_checks.c.id)
+    ).all()
+    for row in rows:
+        connection.execute(
+            insert(identity_checks).values(
+                exam=exam.id,
+                stage="registration",
+                document=row.document,
+                document_hash=row.document_hash,
+                passed=False,
+                reason="",
+                at=row.at,
+                by=row.by,
+            )
+        )
+        connection.execute(update(failed_checks).where(failed_checks.c.id == row.id).values(exam=exam.id))
+        exams.note(
+            connection,
+            exam.id,
+            "identity check failed",
+            acting,
+            detail={
+                "stage": "registration",
+                "document": row.document,
+                "passed": False,
+                "why": row.why,
+                "at": row.at.isoformat(timespec="seconds"),
+                "by": row.by,
+            },
+        )
+
+
+def failed_of(connection: Connection, person_id: int, *, limit: int = 20) -> Sequence[Row[Any]]:
+    """Failed checks of a person, before any exam and at exams, the newest first.
+
+    Rows of `stage`, `document`, `at`, `by`, `number` (of the exam, "" without one), `override_by`.
+    """
+    # also of those who were merged into the person
+    same = select(person_rows.c.id).where(
+        or_(person_rows.c.id == person_id, person_rows.c.merged_into == person_id)
+    )
+    before = select(
+        literal("registration").label("stage"),
+        failed_checks.c.document,
+        failed_checks.c.at,
+        failed_checks.c.by,
+        literal("").label("number"),
+        literal("").label("override_by"),
+    ).where(failed_checks.c.person.in_(same), failed_checks.c.exam.is_(None))
+    at_exams = (
+        select(
+            identity_checks.c.stage,
+            identity_checks.c.document,
+            identity_checks.c.at,
+            identity_checks.c.by,
+            exam_rows.c.number,
+            identity_checks.c.override_by,
+        )
+        .join(exam_rows, exam_rows.c.id == identity_checks.c.exam)
+        .where(exam_rows.c.person == person_id, ~identity_checks.c.passed)
+    )
+    both = union_all(before, at_exams).subquery()
+    return connection.execute(select(both).order_by(both.c.at.desc()).limit(limit)).all()
+
+
+def _hashed(shown: Shown, desk: Desk) -> str:
+    numbered = shown.document in _NUMBERED and shown.number.strip()
+    return fingerprint(desk.document_key, shown.document, shown.number) if numbered else ""
+
+
 def _keep(
     connection: Connection,
     exam: Exam,
@@ -176,13 +288,12 @@ def _keep(
     what: str,
     override: str,
 ) -> None:
-    numbered = shown.document in _NUMBERED and shown.number.strip()
     connection.execute(
         insert(identity_checks).values(
             exam=exam.id,
             stage=stage,
             document=shown.document,
-            document_hash=fingerprint(desk.document_key, shown.document, shown.number) if numbered else "",
+            document_hash=_hashed(shown, desk),
             passed=verdict.passed,
             override_by=override,
             reason=shown.despite[:400],

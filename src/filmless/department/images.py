@@ -9,7 +9,7 @@ from typing import Literal
 from sqlalchemy import Connection, insert, select
 
 from filmless.access.acting import Acting
-from filmless.archive.tables import studies
+from filmless.archive.tables import instances, rejections, series, studies
 from filmless.department import exams, numbers
 from filmless.department.exams import Exam
 from filmless.department.tables import exam_numbers, exam_studies
@@ -111,3 +111,16 @@ def fit(connection: Connection, study_uid: str) -> Fit:
             return Fit((exam,))
         doubtful = doubtful or exam
     return Fit((), doubtful, "patient" if doubtful is not None else "")
+
+
+def studies_of_note(connection: Connection, note_uid: str) -> list[str]:
+    """Study Instance UIDs of what a rejection note names."""
+    query = (
+        select(studies.c.study_uid)
+        .join(series, series.c.study == studies.c.id)
+        .join(instances, instances.c.series == series.c.id)
+        .join(rejections, rejections.c.sop_instance_uid == instances.c.sop_instance_uid)
+        .where(rejections.c.note_uid == note_uid)
+        .distinct()
+    )
+    return list(connection.scalars(query))

@@ -21,6 +21,8 @@ class DepartmentSettings:
     issuer: str = ""
     #: what an order has to say, except in an emergency: of "requester", "department", "diagnosis", "history", "purpose"
     order_needs: tuple[str, ...] = ()
+    #: days within which another exam of the same modality and part of the body is shown before it is ordered again
+    repeat_days: int = 7
     #: when an exam gets its number: "booking" puts booked exams on the worklist before anybody has come
     number_at: Literal["registration", "booking"] = "registration"
     #: hours for which an exam that was begun stays on the worklist, so that more images can be added

@@ -20,7 +20,7 @@ from filmless.kit.errors import Conflict
 #: in these it is what it is: nothing of the order is to be done any more
 _OVER: Final = frozenset({State.CANCELLED, State.NO_SHOW, State.VOID})
 #: can still be called off
-_WAITING: Final = frozenset({*TRANSITIONS["T28"].before, State.HELD})
+_WAITING: Final = frozenset(TRANSITIONS["T28"].before)
 #: who reads and who hands out follows from these
 _BELONGING: Final = frozenset({"department", "ward", "requested_by"})
 
@@ -90,12 +90,7 @@ def cancel_order(
     waiting = [one for one in exams_of(connection, order_id) if one.state in _WAITING]
     if not waiting:
         raise Conflict("Nothing of this order waits any more.", code="wrong-state")
-    done = []
-    for one in waiting:
-        if one.state is State.HELD:
-            registration.release(connection, one.id, acting)
-        done.append(registration.cancel(connection, one.id, acting, code=code, reason=reason))
-    return done
+    return [registration.cancel(connection, one.id, acting, code=code, reason=reason) for one in waiting]
 
 
 def _green(connection: Connection, exam: Exam) -> bool:

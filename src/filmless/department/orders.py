@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from sqlalchemy import Connection, Row, insert, select, update
@@ -13,6 +13,7 @@ from filmless.access.audit.model import Kind
 from filmless.department import exams
 from filmless.department.exams import Exam
 from filmless.department.model import DepartmentSettings
+from filmless.department.tables import exams as exam_rows
 from filmless.department.tables import orders, words
 from filmless.kit import clock
 from filmless.kit.errors import Conflict, Refused
@@ -123,18 +124,34 @@ def order(
     if missing and new.patient_class != "E" and new.priority != "stat":
         raise Conflict(f"The order does not say: {', '.join(missing)}.", code="order-incomplete")
     made = insert_order(connection, new, acting)
-    found = [
-        exams.begin(
-            connection,
-            "T01",
-            columns(connection, made, one, settings),
-            acting,
-            source=source,
-            at=new.ordered_at,
-        )
-        for one in wanted
-    ]
+    found = []
+    for one in wanted:
+        values = columns(connection, made, one, settings)
+        before = earlier(connection, values, settings.repeat_days, besides=made.id)
+        # whoever orders was shown it (screens), and has ordered all the same
+        detail = {"earlier": before} if before else None
+        exam = exams.begin(connection, "T01", values, acting, source=source, detail=detail, at=new.ordered_at)
+        found.append(exam)
     return made, found
+
+
+def earlier(connection: Connection, values: Mapping[str, Any], days: int, *, besides: int) -> list[str]:
+    """Numbers of exams of the same person, modality and part of the body within so many days, the newest first; "?" of
+    those that have none yet. Neither those that came to nothing, nor those of the order `besides`."""
+    query = (
+        select(exam_rows.c.number)
+        .where(
+            exam_rows.c.person == values["person"],
+            exam_rows.c.modality == values["modality"],
+            exam_rows.c.body_part == values["body_part"],
+            exam_rows.c.state < "X",
+            exam_rows.c.order_id != besides,
+            exam_rows.c.ordered_at > values["ordered_at"] - timedelta(days=days),
+        )
+        .order_by(exam_rows.c.id.desc())
+        .limit(5)
+    )
+    return [number or "?" for number in connection.scalars(query)]
 
 
 def insert_order(connection: Connection, new: NewOrder, acting: Acting) -> Order:

@@ -77,6 +77,7 @@ def register(
     orders.change(connection, asked.id, told, acting)
     remember(connection, exam.person, told, acting)
     exam = number(connection, exam, letter, acting, at=at)
+    identity_check.take_over(connection, exam, acting)
     if arrival.identity is not None:
         identity_check.record(connection, exam, "registration", arrival.identity, acting, desk)
     also: dict[str, Any] = {}

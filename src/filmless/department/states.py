@@ -124,7 +124,8 @@ TRANSITIONS: Final[Mapping[str, Transition]] = {
         _way("T25", (S.FINAL, S.CORRECTED), S.CORRECTED, "ATT CHF", "amended", reason=True, two_persons=True),
         _way("T26", (S.FINAL, S.CORRECTED), S.PRELIMINARY, "CHF", "retracted", reason=True, two_persons=True),
         _way("T27", (S.VERIFIED,), S.CLOSED, "ATT CHF", "closed without report", reason=True),
-        _way("T28", _WAITING, S.CANCELLED, "DEV REG CLI ATT CHF", "cancelled", reason=True),
+        # also what is held: nobody has to release it first
+        _way("T28", (*_WAITING, S.HELD), S.CANCELLED, "DEV REG CLI ATT CHF", "cancelled", reason=True),
         _way("T29", (S.SCHEDULED,), S.NO_SHOW, "REG", "did not come", system=True),
         _way("T30", (S.CANCELLED, S.NO_SHOW), S.SCHEDULED, "REG", "reinstated"),
         _way("T30A", (S.CANCELLED, S.NO_SHOW), S.ARRIVED, "REG", "reinstated and registered"),

@@ -180,7 +180,7 @@ exams = Table(
     Column("due_at", Moment),
     #: who made it: name of an account, or what the device told
     Column("technologist", String(80), nullable=False, default=""),
-    #: more of it: {"expected": typed count, "questionnaire": {...}, ...}
+    #: more of it: {"expected": typed count, "safety": {...} (exams/dangers.py), ...}
     Column("more", Json, nullable=False),
     Column("changes", Integer, nullable=False, default=1),
     UniqueConstraint("study_uid"),
@@ -349,6 +349,24 @@ identity_checks = Table(
     Column("by", String(80), nullable=False),
     Index(None, "exam"),
     Index(None, "document_hash"),
+    sqlite_autoincrement=True,
+)
+
+#: checks that failed before there was an exam: somebody at the desk who was not registered. Once the person is
+#: registered they are the exam's (identity_checks), and `exam` says which
+failed_checks = Table(
+    "failed_checks",
+    metadata,
+    Column("id", Id, primary_key=True, autoincrement=True),
+    Column("person", Id, ForeignKey(persons.c.id), nullable=False),
+    Column("exam", Id, ForeignKey(exams.c.id)),
+    Column("document", String(16), nullable=False),
+    Column("document_hash", String(64), nullable=False, default=""),
+    #: identity_check.Verdict.why
+    Column("why", String(24), nullable=False),
+    Column("at", Moment, nullable=False),
+    Column("by", String(80), nullable=False),
+    Index(None, "person"),
     sqlite_autoincrement=True,
 )
 

@@ -46,6 +46,8 @@ KINDS: Final[Mapping[str, TaskKind]] = {
     "register-missed": TaskKind(frozenset({Action.REGISTER, Action.PERFORM})),
     # nobody recorded who lies there before the device began
     "identity-unchecked": TaskKind(frozenset({Action.PERFORM, Action.OVERRIDE_IDENTITY}), urgent=True),
+    # a device began although something speaks against the exam (pregnancy, a pacemaker, ...), and nobody accepted that
+    "safety": TaskKind(frozenset({Action.PERFORM, Action.REVIEW}), urgent=True),
     # the device made more than has arrived
     "images-missing": TaskKind(_PERFORM, urgent=True),
     # an exam was discontinued: is it to be repeated, are its images of use?

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import Engine, select, update
-from tests.department.hospital import Hospital
+from tests.department.hospital import DESK, Hospital
 from tests.department.identity.conftest import Send
 from tests.department.identity.test_identity import leaves_as, of_worklist, registered
 from tests.department.identity.test_moving import images_of
@@ -21,13 +21,15 @@ from filmless.archive.store import Archive
 from filmless.archive.tables import quarantine
 from filmless.db import events
 from filmless.db.work import reading, writing
-from filmless.department import tasks
+from filmless.department import execution, registration, tasks
 from filmless.department.exams import Exam
 from filmless.department.identity import following, journal, moving, voiding
 from filmless.department.identity.alone import alone
 from filmless.department.identity.following import Follower
 from filmless.department.identity.journal import Entry
 from filmless.department.identity.moving import deciding, settling
+from filmless.department.identity_check import Shown
+from filmless.department.registration import Arrival
 from filmless.kit.errors import Conflict, Unavailable
 from filmless.patients.persons import Person
 from filmless.patients.tables import persons
@@ -264,6 +266,50 @@ def test_the_exam_moved_to_becomes_void(moved: Moving) -> None:
     moved.settle(entry)
     moved.follow()
     assert moved.seen() == [3, 0] and moved.tasks() == []
+
+
+def test_the_exam_moved_to_is_cancelled_and_goes_on(moved: Moving) -> None:
+    wrong, right = moved.begin("误选", "实查")
+    moved.settle(moved.move(wrong, right))
+    desk, technologist = moved.hospital.acting("REG"), moved.hospital.acting("TEC")
+    with writing(moved.engine) as connection:
+        execution.discontinue(connection, right.id, technologist, code="110505")
+        execution.change(connection, right.id, "T34", technologist, reason="again")
+        registration.cancel(connection, right.id, desk, code="PATIENT")
+    moved.follow()
+    assert moved.tasks() == [("moved-images", "void")]
+    with writing(moved.engine) as connection:
+        registration.register(connection, right.id, desk, DESK, Arrival(identity=Shown("two-identifiers")))
+    moved.follow()
+    assert moved.tasks() == []
+
+
+def test_what_is_in_use_under_both_exams_is_a_task(moved: Moving) -> None:
+    moved.begin("误选", "实查")
+    entry = moved.move(*moved.exams)
+    moved.settle(entry)
+    moved.follow()
+    with reading(moved.engine) as connection:
+        [note] = reject.notes(connection)
+    reject.revoke(moved.archive, note.note_uid, by="steward", reason="they are his")
+    moved.follow()
+    assert moved.seen() == [2, 2] and moved.tasks() == [("moved-images", "revoked")]
+    # rejected there again, they are in use once
+    uids = images_of(moved.archive, moved.exams[0].study_uid)
+    reject.reject(
+        moved.archive, moved.steward.who, code="113038", by="steward", reason="not his", sop_uids=uids
+    )
+    moved.follow()
+    assert moved.seen() == [0, 2] and moved.tasks() == []
+    # put back once more, and the move undone: as it was at first
+    with reading(moved.engine) as connection:
+        [again] = reject.notes(connection)
+    reject.revoke(moved.archive, again.note_uid, by="steward", reason="they are his")
+    moved.follow()
+    assert moved.tasks() == [("moved-images", "revoked")]
+    moved.undo(entry)
+    moved.follow()
+    assert moved.seen() == [2, 0] and moved.tasks() == []
 
 
 def test_what_a_steward_put_back_stays(moved: Moving) -> None:

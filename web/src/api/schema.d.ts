@@ -588,6 +588,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/exams/{exam}/more-images": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** It goes on at the device: more images */
+        post: operations["add_images"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/exams/{exam}/move": {
         parameters: {
             query?: never;
@@ -736,6 +753,41 @@ export interface paths {
         get: operations["list_exam_copies"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/exams/{exam}/safety": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The safety questions of an exam, and their answers */
+        get: operations["show_safety"];
+        put?: never;
+        /** Keep what was answered */
+        post: operations["answer_safety"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/exams/{exam}/safety/accept": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** It goes on although something speaks against it */
+        post: operations["accept_danger"];
         delete?: never;
         options?: never;
         head?: never;
@@ -2931,23 +2983,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/technologist/exams/{exam}/change": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** More images, partial ones accepted, or all again */
-        post: operations["go_on_with_exam"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/technologist/exams/{exam}/discontinue": {
         parameters: {
             query?: never;
@@ -3027,23 +3062,6 @@ export interface paths {
         put?: never;
         /** Take images of it out of use */
         post: operations["reject_images"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/technologist/exams/{exam}/send-back": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** Not ready to be read after all */
-        post: operations["send_exam_back"];
         delete?: never;
         options?: never;
         head?: never;
@@ -3437,6 +3455,19 @@ export interface components {
             sop_instance_uid: string;
         };
         /**
+         * Accepting
+         * @description Why it goes on although something speaks against it.
+         */
+        Accepting: {
+            /** Reason */
+            reason: string;
+            /**
+             * Seen
+             * @description The exam's `changes` when it was looked at.
+             */
+            seen?: number | null;
+        };
+        /**
          * AccountWords
          * @description An account, without its secrets.
          */
@@ -3486,7 +3517,7 @@ export interface components {
          * @description What is done, whatever the edge: each HTTP route and DICOM service names one.
          * @enum {string}
          */
-        Action: "search" | "view" | "export" | "print" | "annotate" | "layouts" | "store" | "reject" | "revoke" | "correct" | "original" | "share" | "send" | "quarantine" | "flags" | "break-glass" | "review-break-glass" | "sensitive" | "audit" | "explain" | "access-review" | "users" | "tokens" | "devices" | "jobs" | "settings" | "reindex" | "health" | "persons" | "change-persons" | "merge" | "match" | "order" | "vet" | "book" | "overbook" | "register" | "green-channel" | "cancel" | "hold" | "queue" | "override-identity" | "perform" | "match-images" | "void" | "master-data" | "report" | "review" | "direct-reports" | "read-reports" | "templates" | "raise-critical" | "answer-critical" | "hand-out" | "statistics" | "own-account";
+        Action: "search" | "view" | "export" | "print" | "annotate" | "layouts" | "store" | "reject" | "revoke" | "correct" | "original" | "share" | "send" | "quarantine" | "flags" | "break-glass" | "review-break-glass" | "sensitive" | "audit" | "explain" | "access-review" | "users" | "tokens" | "devices" | "jobs" | "settings" | "reindex" | "health" | "persons" | "change-persons" | "merge" | "match" | "order" | "vet" | "book" | "overbook" | "register" | "green-channel" | "cancel" | "hold" | "queue" | "override-identity" | "perform" | "send-back" | "match-images" | "void" | "master-data" | "report" | "review" | "direct-reports" | "read-reports" | "templates" | "raise-critical" | "answer-critical" | "hand-out" | "statistics" | "own-account";
         /**
          * Alarm
          * @description Something that needs somebody.
@@ -3532,7 +3563,7 @@ export interface components {
         };
         /**
          * Annotation
-         * @description Something drawn on an image.
+         * @description Something drawn on an image, or on a plane through the volume that images make.
          */
         Annotation: {
             /**
@@ -3556,14 +3587,16 @@ export interface components {
              * @default
              */
             label: string;
+            /** @description Where it is not on the image itself. */
+            plane?: components["schemas"]["Plane"] | null;
             /**
              * Points
-             * @description Column and row in pixels, from the upper left corner of the upper left pixel.
+             * @description Column and row in pixels, from the upper left corner of the upper left pixel; on a plane in mm from its origin.
              */
             points: number[][];
             /**
              * Sop
-             * @description SOP Instance UID of the image.
+             * @description SOP Instance UID of the image; of a plane that of the nearest one.
              */
             sop: string;
             /**
@@ -3572,7 +3605,7 @@ export interface components {
              * @default
              * @enum {string}
              */
-            spacing: "" | "calibrated" | "region" | "patient" | "magnification" | "detector" | "scanned" | "none";
+            spacing: "" | "calibrated" | "region" | "patient" | "magnification" | "detector" | "scanned" | "reformatted" | "none";
             /**
              * Tool
              * @enum {string}
@@ -3585,6 +3618,26 @@ export interface components {
              * @description The same points in the patient, in mm, where known.
              */
             world?: number[][];
+        };
+        /**
+         * Answering
+         * @description All answers; what is left out was not asked.
+         */
+        Answering: {
+            /** Answers */
+            answers: {
+                [key: string]: "no" | "yes" | "unknown";
+            };
+            /**
+             * Note
+             * @default
+             */
+            note: string;
+            /**
+             * Seen
+             * @description The exam's `changes` when it was looked at.
+             */
+            seen?: number | null;
         };
         /**
          * ArrivalWords
@@ -3838,19 +3891,6 @@ export interface components {
              * @default
              */
             who: string;
-        };
-        /**
-         * Because
-         * @description Why.
-         */
-        Because: {
-            /** Reason */
-            reason: string;
-            /**
-             * Seen
-             * @description The exam's `changes` when it was looked at.
-             */
-            seen?: number | null;
         };
         /**
          * Begun
@@ -5350,6 +5390,12 @@ export interface components {
             procedure_zh: string;
             /** Reported At */
             reported_at: string | null;
+            /**
+             * Safety
+             * @description What came of the safety questions; empty where nobody has asked.
+             * @enum {string}
+             */
+            safety: "" | "clear" | "caution" | "stop" | "accepted";
             /** Side */
             side: string;
             /** Site */
@@ -5498,6 +5544,27 @@ export interface components {
             studies: number;
             /** Value */
             value: string;
+        };
+        /**
+         * FailedCheckWords
+         * @description A check of identity that failed: at an exam, or before there was one (`number` empty).
+         */
+        FailedCheckWords: {
+            /**
+             * At
+             * Format: date-time
+             */
+            at: string;
+            /** By */
+            by: string;
+            /** Document */
+            document: string;
+            /** Number */
+            number: string;
+            /** Override By */
+            override_by: string;
+            /** Stage */
+            stage: string;
         };
         /** FigureWords */
         FigureWords: {
@@ -5678,24 +5745,6 @@ export interface components {
         FoundPersons: {
             /** Persons */
             persons: components["schemas"]["PersonWords"][];
-        };
-        /**
-         * GoingOn
-         * @description More images, partial images accepted, to be repeated.
-         */
-        GoingOn: {
-            /** Reason */
-            reason: string;
-            /**
-             * Seen
-             * @description The exam's `changes` when it was looked at.
-             */
-            seen?: number | null;
-            /**
-             * What
-             * @enum {string}
-             */
-            what: "more" | "accept-partial" | "repeat";
         };
         /**
          * GrantWords
@@ -6651,6 +6700,11 @@ export interface components {
             /** Places */
             places: components["schemas"]["DepartmentPlace"][];
             /**
+             * Repeat Days
+             * @description Within so many days the same modality and part of the body are asked about again.
+             */
+            repeat_days: number;
+            /**
              * Staff
              * @description Only for who keeps master data.
              */
@@ -6690,6 +6744,7 @@ export interface components {
              * @description Whether the account that asks made it.
              */
             own: boolean;
+            plane: components["schemas"]["MeasuredPlane"] | null;
             /** Points */
             points: number[][];
             /**
@@ -6699,7 +6754,10 @@ export interface components {
             report: string;
             /** Site */
             site: string;
-            /** Sop */
+            /**
+             * Sop
+             * @description "" where it is in the patient and no image is named.
+             */
             sop: string;
             /** Spacing */
             spacing: string;
@@ -6710,6 +6768,24 @@ export interface components {
             tool: string;
             /** Values */
             values: components["schemas"]["MeasuredValue"][];
+        };
+        /**
+         * MeasuredPlane
+         * @description The plane of something measured; as Plane.
+         */
+        MeasuredPlane: {
+            /** Blend */
+            blend: string;
+            /** Column */
+            column: number[];
+            /** Origin */
+            origin: number[];
+            /** Reference */
+            reference: string;
+            /** Row */
+            row: number[];
+            /** Slab */
+            slab: number;
         };
         /**
          * MeasuredValue
@@ -7593,6 +7669,11 @@ export interface components {
              */
             exams: components["schemas"]["ExamWords"][];
             /**
+             * Failed
+             * @description When somebody showed what is not this person's, the newest first; for the desk and stewards.
+             */
+            failed: components["schemas"]["FailedCheckWords"][];
+            /**
              * Journal
              * @description The newest first; for stewards.
              */
@@ -7835,6 +7916,42 @@ export interface components {
              * @description The exam's `changes` when it was looked at.
              */
             seen?: number | null;
+        };
+        /**
+         * Plane
+         * @description A plane through a volume, in the coordinates of the patient (PS3.3 C.7.6.2.1.1); mm.
+         */
+        Plane: {
+            /**
+             * Blend
+             * @description How what lies in a slab is shown.
+             * @default
+             * @enum {string}
+             */
+            blend: "" | "max" | "min" | "mean";
+            /**
+             * Column
+             * @description A unit vector, perpendicular to the row: downwards.
+             */
+            column: number[];
+            /** Origin */
+            origin: number[];
+            /**
+             * Reference
+             * @description Frame of Reference UID.
+             */
+            reference: string;
+            /**
+             * Row
+             * @description A unit vector: to the right.
+             */
+            row: number[];
+            /**
+             * Slab
+             * @description How thick it is; 0: thin.
+             * @default 0
+             */
+            slab: number;
         };
         /**
          * Preference
@@ -8192,6 +8309,29 @@ export interface components {
             source: string;
             /** Study Uid */
             study_uid: string;
+        };
+        /**
+         * QuestionWords
+         * @description A question. `answer` is empty where nobody has asked.
+         */
+        QuestionWords: {
+            /**
+             * Answer
+             * @enum {string}
+             */
+            answer: "" | "no" | "yes" | "unknown";
+            /** Code */
+            code: string;
+            /**
+             * Speaks
+             * @description The answer speaks against the exam.
+             */
+            speaks: boolean;
+            /**
+             * Stops
+             * @description Then it does not begin by hand before somebody has accepted that.
+             */
+            stops: boolean;
         };
         /**
          * Queue
@@ -9532,6 +9672,46 @@ export interface components {
             roles: components["schemas"]["RoleWords"][];
         };
         /**
+         * SafetyWords
+         * @description What was asked before an exam, and what came of it.
+         */
+        SafetyWords: {
+            /** Accepted */
+            accepted: string[];
+            /** Accepted At */
+            accepted_at: string | null;
+            /** Accepted By */
+            accepted_by: string;
+            /** Accepted Reason */
+            accepted_reason: string;
+            /** At */
+            at: string | null;
+            /** By */
+            by: string;
+            /**
+             * Changes
+             * @description Of the exam; say it as `seen`.
+             */
+            changes: number;
+            /**
+             * Needed
+             * @description Exams of this class do not begin by hand before all is asked.
+             */
+            needed: boolean;
+            /**
+             * Note
+             * @description For whoever makes the exam.
+             */
+            note: string;
+            /** Questions */
+            questions: components["schemas"]["QuestionWords"][];
+            /**
+             * Stopping
+             * @description Codes of what speaks against it and nobody has accepted.
+             */
+            stopping: string[];
+        };
+        /**
          * SaveIn
          * @description What is to be saved as DICOM.
          */
@@ -10437,6 +10617,8 @@ export interface components {
             id: number;
             /** Name */
             name: string;
+            /** Name Alphabetic */
+            name_alphabetic: string;
             /** Note */
             note: string;
             /** Number */
@@ -15879,6 +16061,123 @@ export interface operations {
             };
         };
     };
+    add_images: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Number of the exam's row. */
+                exam: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Why"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExamWords"];
+                };
+            };
+            /** @description The request cannot be done as it is. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in, or the name, password or code is wrong. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account may not do this, or has to change its password first. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It clashes with what is there. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is no JSON. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is not understood. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many attempts. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not now; try again later. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     move_exam: {
         parameters: {
             query?: never;
@@ -16961,6 +17260,353 @@ export interface operations {
             };
             /** @description The request is not understood. */
             422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not now; try again later. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    show_safety: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Number of the exam's row. */
+                exam: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SafetyWords"];
+                };
+            };
+            /** @description The request cannot be done as it is. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in, or the name, password or code is wrong. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account may not do this, or has to change its password first. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It clashes with what is there. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is no JSON. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is not understood. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many attempts. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not now; try again later. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    answer_safety: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Number of the exam's row. */
+                exam: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Answering"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExamWords"];
+                };
+            };
+            /** @description The request cannot be done as it is. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in, or the name, password or code is wrong. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account may not do this, or has to change its password first. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It clashes with what is there. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is no JSON. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is not understood. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many attempts. */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not now; try again later. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    accept_danger: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Number of the exam's row. */
+                exam: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Accepting"];
+            };
+        };
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ExamWords"];
+                };
+            };
+            /** @description The request cannot be done as it is. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in, or the name, password or code is wrong. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account may not do this, or has to change its password first. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It clashes with what is there. */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description It is too large. */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is no JSON. */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is not understood. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many attempts. */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -31398,123 +32044,6 @@ export interface operations {
             };
         };
     };
-    go_on_with_exam: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /** @description Number of the exam's row. */
-                exam: number;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["GoingOn"];
-            };
-        };
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ExamWords"];
-                };
-            };
-            /** @description The request cannot be done as it is. */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Nobody is signed in, or the name, password or code is wrong. */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description This account may not do this, or has to change its password first. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description There is no such thing. */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description It clashes with what is there. */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description It is too large. */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The body is no JSON. */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The request is not understood. */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Too many attempts. */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not now; try again later. */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
     stop_exam: {
         parameters: {
             query?: never;
@@ -32006,123 +32535,6 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["RejectedImages"];
-                };
-            };
-            /** @description The request cannot be done as it is. */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Nobody is signed in, or the name, password or code is wrong. */
-            401: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description This account may not do this, or has to change its password first. */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description There is no such thing. */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description It clashes with what is there. */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description It is too large. */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The body is no JSON. */
-            415: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description The request is not understood. */
-            422: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Too many attempts. */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description Not now; try again later. */
-            503: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    send_exam_back: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                /** @description Number of the exam's row. */
-                exam: number;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/json": components["schemas"]["Because"];
-            };
-        };
-        responses: {
-            /** @description Successful Response */
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["ExamWords"];
                 };
             };
             /** @description The request cannot be done as it is. */

@@ -18,7 +18,7 @@ import { CloseStation } from './CloseStation'
 import { DayField } from './DayField'
 import { DayGrid } from './DayGrid'
 import desk from './Department.module.css'
-import { dayAfter, findExams, isoDay, personName, procedureOf, today, useMaster, wordsOfKind, type Exam, type Listed, type Taken } from './model'
+import { dayAfter, findExams, isoDay, procedureOf, today, useMaster, wordsOfKind, type Exam, type ExamPage, type Listed, type Taken } from './model'
 import { Named, Procedure, Stat, State } from './State'
 
 export default function Booking() {
@@ -112,7 +112,7 @@ export default function Booking() {
           />
         )}
         <div className={desk.end}>
-          {may('book') && (
+          {may('register') && (
             <Button variant="default" onClick={() => setClosing(true)}>
               {t('department.booking.close')}
             </Button>
@@ -121,7 +121,7 @@ export default function Booking() {
       </div>
       <aside className={classes.side} aria-label={t('department.booking.unbooked')}>
         {exam ? (
-          <Looking exam={exam} name={personName(page.data!.person)} minutes={minutes}>
+          <Looking exam={exam} person={page.data!.person} minutes={minutes}>
             <Button leftSection={<IconCalendarSearch size={14} />} onClick={() => void earliest()}>
               {t('department.booking.earliest')}
             </Button>
@@ -190,13 +190,13 @@ export default function Booking() {
   )
 }
 
-function Looking({ exam, name, minutes, children }: { exam: Exam; name: string; minutes: number; children: React.ReactNode }) {
+function Looking({ exam, person, minutes, children }: { exam: Exam; person: ExamPage['person']; minutes: number; children: React.ReactNode }) {
   const { t } = useTranslation()
   return (
     <div className={classes.looking}>
       <div>
         <Stat exam={exam} />
-        <b>{name}</b>
+        <Named row={{ name: person.name_ideographic || person.name_alphabetic, name_alphabetic: person.name_alphabetic }} />
       </div>
       <div>
         <Procedure exam={exam} /> · {t('department.minutes', { count: minutes })}

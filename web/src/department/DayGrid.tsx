@@ -3,7 +3,7 @@ import { useEffect, useRef } from 'react'
 import { useTranslation } from 'react-i18next'
 
 import classes from './Booking.module.css'
-import { nameOf, toneOf, type Station, type Taken } from './model'
+import { nameOf, spokenNames, toneOf, type Station, type Taken } from './model'
 
 /** Minutes of a step, and pixels of a minute. */
 const STEP = 10
@@ -125,6 +125,7 @@ export function DayGrid(props: Props) {
                   </div>
                 )
               }
+              const [name, other] = spokenNames(one)
               const procedure = nameOf({ name_zh: one.procedure_zh, name_en: one.procedure_en })
               return (
                 <button
@@ -136,10 +137,10 @@ export function DayGrid(props: Props) {
                   data-stat={one.stat || undefined}
                   data-short={to - from < STEP || undefined}
                   style={style}
-                  title={`${words(from)} ${one.name} · ${procedure} · ${t(`department.states.${one.state}`)}`}
+                  title={`${words(from)} ${[name, other].filter(Boolean).join(' ')} · ${procedure} · ${t(`department.states.${one.state}`)}`}
                   onClick={() => props.open(one)}
                 >
-                  <b>{words(from)}</b> {one.name} <span>{procedure}</span>
+                  <b>{words(from)}</b> {name} {other && <span>{other}</span>} <span>{other ? `· ${procedure}` : procedure}</span>
                 </button>
               )
             })}

@@ -44,7 +44,7 @@ export function ExamActions({ page, changed }: { page: ExamPage; changed: () => 
   const over = ['X10', 'X20', 'X40'].includes(exam.state)
   /** Ways that take a reason -> whether they are open to whoever looks. */
   const open: Record<Reasoned, boolean> = {
-    sendBack: can('T14') && (may('perform') || may('report')),
+    sendBack: can('T14') && may('send-back'),
     acceptPartial: can('T33') && page.images > 0 && (may('perform') || may('review')),
     repeat: can('T34') && (may('perform') || may('register')),
     closeWithout: can('T27') && may('review'),

@@ -13,6 +13,7 @@ import { Copies } from '../reporting/Copies'
 import { ExamActions } from './ExamActions'
 import { History } from './History'
 import { ageOf, nameOf, spokenNames, useMaster, usePlaceNames, type ExamPage } from './model'
+import { Safety } from './Safety'
 import { Procedure, Stat, State } from './State'
 
 export function useExam(exam: number) {
@@ -57,6 +58,13 @@ export function ExamPanel({ exam, changed, close, open }: Props) {
         }}
       />
       <ExamFacts page={page} />
+      <Safety
+        exam={page.exam}
+        changed={() => {
+          void query.refetch()
+          changed()
+        }}
+      />
       {page.siblings.length > 0 && (
         <Section title={t('department.siblings')}>
           {page.siblings.map((one) => (

@@ -13,6 +13,7 @@ import { ExamActions } from './ExamActions'
 import { ExamFacts, useExam, Who } from './ExamPanel'
 import { History } from './History'
 import { MILESTONES, type ExamPage } from './model'
+import { Safety } from './Safety'
 import { Procedure, Stat, State } from './State'
 import { Checks } from './work/IdentityStep'
 
@@ -54,6 +55,7 @@ export default function ExamSheet() {
                 <div className={classes.block}>
                   <ExamFacts page={page} />
                 </div>
+                <Safety exam={page.exam} changed={() => void query.refetch()} />
                 <Section title={t('department.identity.title')}>
                   {page.checks.length === 0 && <Dim>{t('department.identity.never')}</Dim>}
                   <Checks checks={page.checks} />

@@ -12,6 +12,7 @@ import { Problem } from '../api/problem'
 import { wordsOf } from '../app/errors'
 import { useShortcuts } from '../app/shortcuts'
 import classes from './Department.module.css'
+import { Earlier, useEarlier } from './Earlier'
 import { identityBody, IdentityFields, NOT_CHECKED, type Identity } from './IdentityFields'
 import { PATIENT_CLASSES, PREGNANCIES, PRIORITIES, stationOptions, useMaster, wordsOfKind, type Person } from './model'
 import { PlaceSelect } from './PlaceSelect'
@@ -66,10 +67,13 @@ export default function Registration() {
   const needs = fields.patient_class === 'E' || fields.priority === 'stat' ? [] : (master.data?.order_needs ?? [])
   const told = needs.every((name) => (name === 'requester' && self) || String(fields[name as keyof typeof EMPTY] ?? '').trim() !== '')
   const needed = (name: string) => ({ required: needs.includes(name), withAsterisk: needs.includes(name) })
-  const ready = person !== null && told && wanted.length > 0 && sided && !busy
+  const before = useEarlier(person?.id, wanted)
+  const [despite, setDespite] = useState(false)
+  const ready = person !== null && told && wanted.length > 0 && sided && (before.length === 0 || despite) && !busy
 
   const pick = (one: Person | null) => {
     setPerson(one)
+    setDespite(false)
     // the keyboard goes on to what is asked next
     if (one) setTimeout(() => document.getElementById(NEXT)?.focus())
   }
@@ -125,6 +129,7 @@ export default function Registration() {
           <div style={{ display: 'grid', gap: '0.75rem' }}>
             <PersonPick person={person} pick={pick} />
             <Procedures wanted={wanted} set={setWanted} id={NEXT} />
+            <Earlier found={before} despite={despite} set={setDespite} />
             {may('register') && (
               <section className={classes.block}>
                 <h2 className={classes.blockTitle}>

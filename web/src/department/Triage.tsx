@@ -1,7 +1,7 @@
 /** The triage board: who waits where; call, pass over, let in, move to another station. */
 import { Button, Menu, MultiSelect, Text } from '@mantine/core'
 import { keepPreviousData, useQuery, useQueryClient } from '@tanstack/react-query'
-import { IconArrowsExchange, IconDots } from '@tabler/icons-react'
+import { IconArrowsExchange, IconDots, IconShieldCheck } from '@tabler/icons-react'
 import { useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { useLocation } from 'wouter'
@@ -14,7 +14,8 @@ import { usePreference } from '../app/preferences'
 import { useShortcuts } from '../app/shortcuts'
 import desk from './Department.module.css'
 import { GreenButton, GreenChannel } from './GreenChannel'
-import { ageOf, findExams, nameOf, stationOptions, type Station, type Waiting } from './model'
+import { ageOf, findExams, nameOf, stationOptions, type Exam, type Station, type Waiting } from './model'
+import { AskSafety, SafetyBadge } from './Safety'
 import { Named, Procedure, Stat } from './State'
 import classes from './Triage.module.css'
 
@@ -27,6 +28,7 @@ export default function Triage() {
   const [chosen, setChosen] = usePreference<string[]>('queue.stations', [])
   const [green, setGreen] = useState(false)
   const [busy, setBusy] = useState(0)
+  const [asked, ask] = useState<Exam | null>(null)
   const queue = useQuery({
     queryKey: ['queue'],
     queryFn: () => data(api.POST('/queue', { body: { limit: 1000, stations: [] } })),
@@ -130,6 +132,7 @@ export default function Triage() {
               busy={busy}
               act={(one, what) => void act(one, what)}
               move={(one, to) => void move(one.exam, to)}
+              ask={ask}
             />
           ))}
           {stations.isSuccess && all.length === 0 && (
@@ -139,6 +142,7 @@ export default function Triage() {
           )}
         </div>
       )}
+      {asked && <AskSafety exam={asked} close={() => ask(null)} done={refresh} />}
       {green && <GreenChannel close={() => setGreen(false)} done={refresh} />}
     </div>
   )
@@ -151,9 +155,10 @@ interface ColumnProps {
   busy: number
   act: (one: Waiting, what: Act) => void
   move: (one: Waiting, station: string) => void
+  ask: (exam: Exam) => void
 }
 
-function Column({ station, stations, waiting, busy, act, move }: ColumnProps) {
+function Column({ station, stations, waiting, busy, act, move, ask }: ColumnProps) {
   const { t } = useTranslation()
   const [, navigate] = useLocation()
   const inside = waiting.filter((one) => one.status === 'in-room')
@@ -180,7 +185,7 @@ function Column({ station, stations, waiting, busy, act, move }: ColumnProps) {
           </div>
           <div className={classes.what}>
             <Procedure exam={one.exam} />
-            <span className={desk.dim}> · {t('department.queue.since', { time: clockOf(one.made_at) })}</span>
+            <span className={desk.dim}> · {t('department.queue.since', { time: clockOf(one.made_at) })}</span> <SafetyBadge exam={one.exam} />
           </div>
           {one.status !== 'waiting' && (
             <div className={classes.status}>
@@ -209,6 +214,9 @@ function Column({ station, stations, waiting, busy, act, move }: ColumnProps) {
                   </Button>
                 )
               )}
+              <Button size="compact-xs" variant="default" ml="auto" aria-label={t('safety.title')} title={t('safety.title')} onClick={() => ask(one.exam)}>
+                <IconShieldCheck size={14} />
+              </Button>
               <To exam={one.exam} stations={stations} move={(to) => move(one, to)} />
             </div>
           )}
@@ -230,7 +238,7 @@ function To({ exam, stations, move, word }: { exam: Waiting['exam']; stations: S
   return (
     <Menu position="bottom-end" shadow="md">
       <Menu.Target>
-        <Button size="compact-xs" variant="default" style={{ marginLeft: word ? 0 : 'auto' }} aria-label={t('department.act.move')} rightSection={word ? <IconDots size={12} /> : undefined}>
+        <Button size="compact-xs" variant="default" aria-label={t('department.act.move')} rightSection={word ? <IconDots size={12} /> : undefined}>
           {word ?? <IconArrowsExchange size={14} />}
         </Button>
       </Menu.Target>

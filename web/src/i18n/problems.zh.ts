@@ -208,6 +208,8 @@ export const problems: Record<string, string> = {
   revoked: '此前已撤销。',
   'same-id': '患者编号没有变化。',
   'same-person': '两者已是同一患者。',
+  'safety-stop': '存在禁忌：请先说明仍要检查的原因，或不做该检查。',
+  'safety-unasked': '请先完成检查前安全询问。',
   'schema-newer': '数据库由更新版本的系统使用过,请联系工程师。',
   'schema-unknown': '数据库版本无法识别,请联系工程师。',
   'search-timeout': '检索时间过长,请缩小范围。',

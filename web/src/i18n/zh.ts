@@ -11,6 +11,7 @@ import { insight } from './zh/insight'
 import { patients } from './zh/patients'
 import { people } from './zh/people'
 import { reporting } from './zh/reporting'
+import { safety } from './zh/safety'
 import { stewards } from './zh/stewards'
 import { templates } from './zh/templates'
 import { viewing } from './zh/viewing'
@@ -18,4 +19,4 @@ import { measuring } from './zh/viewing-measure'
 import { why } from './zh/why'
 import { tasks, work } from './zh/work'
 
-export const zh: Words<typeof en> = { app, access, archive, viewing, measuring, admin, audit, department, devices, hanging, insight, reporting, templates, patients, people, stewards, why, work, tasks }
+export const zh: Words<typeof en> = { app, access, archive, viewing, measuring, admin, audit, department, devices, hanging, insight, reporting, safety, templates, patients, people, stewards, why, work, tasks }

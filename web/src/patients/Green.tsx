@@ -6,9 +6,9 @@ import { useTranslation } from 'react-i18next'
 import { moment } from '../app/format'
 import type { Column } from '../app/Grid'
 import { Dot, ListPage } from '../app/ListPage'
-import { Procedure, State } from '../department/State'
+import { Named, Procedure, State } from '../department/State'
 import { MatchForm } from './MatchForm'
-import { since, type GreenExam } from './model'
+import { bothNames, since, type GreenExam } from './model'
 import classes from './patients.module.css'
 import { Tabs, useGreen } from './Tabs'
 
@@ -37,7 +37,7 @@ export default function Green() {
         },
       },
       { id: 'number', title: t('patients.accession'), width: 124, cell: (row) => <span className={classes.number}>{row.exam.number}</span> },
-      { id: 'name', title: t('patients.name'), width: 210, cell: (row) => row.person.name },
+      { id: 'name', title: t('patients.name'), width: 230, cell: (row) => <Named row={row.person} /> },
       { id: 'patientId', title: t('patients.patientId'), width: 130, cell: (row) => row.person.patient_id },
       { id: 'procedure', title: t('patients.procedure'), width: 190, cell: (row) => <Procedure exam={row.exam} /> },
       { id: 'device', title: t('patients.device'), width: 80, cell: (row) => row.exam.station },
@@ -59,7 +59,7 @@ export default function Green() {
       empty={t('patients.noGreen')}
       chosen={chosen}
       choose={choose}
-      detailsTitle={one && `${one.exam.number} · ${one.person.name}`}
+      detailsTitle={one && `${one.exam.number} · ${bothNames(one.person)}`}
       details={
         one && (
           <MatchForm

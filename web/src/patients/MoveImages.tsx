@@ -11,6 +11,7 @@ import { ErrorNote } from '../app/errors'
 import { moment } from '../app/format'
 import { ExamNumber } from '../department/ExamNumber'
 import { procedureOf, type Exam } from '../department/model'
+import { bothNames } from './model'
 
 interface Props {
   /** Under which they came. */
@@ -47,7 +48,7 @@ export function MoveImages({ exam, study, to, close, done }: Props) {
     ...(page?.candidates ?? [])
       .filter((one) => one.exam.id !== named?.exam.id)
       .slice(0, 6)
-      .map((one) => ({ exam: one.exam, name: one.person.name })),
+      .map((one) => ({ exam: one.exam, name: bothNames(one.person) })),
   ]
   const target = targets.find((one) => one.exam.id === picked)
   const read = Boolean(page?.being_read) || (target !== undefined && READ.includes(target.exam.state))
@@ -123,7 +124,7 @@ export function MoveImages({ exam, study, to, close, done }: Props) {
           <ExamNumber
             width={220}
             found={(one) => {
-              setNamed({ exam: one.exam, name: one.name })
+              setNamed({ exam: one.exam, name: bothNames(one) })
               pick(one.exam.id)
             }}
           />

@@ -12,7 +12,7 @@ import { day, moment } from '../app/format'
 import { Dim, Facts, Item, Section } from '../app/ListPage'
 import { usePeople } from '../department/model'
 import { Procedure, State } from '../department/State'
-import { born, spaced, type Identifier, type Person, type PersonPage } from './model'
+import { bothNames, born, spaced, type Identifier, type Person, type PersonPage } from './model'
 import classes from './patients.module.css'
 import { AddNumber, ChangeId, EditPerson, EndNumber } from './PersonForms'
 import { PairDialog } from './PairDialog'
@@ -46,7 +46,7 @@ export function PersonPanel({ id, titled }: { id: number; titled: boolean }) {
   return (
     <>
       {failed}
-      {!titled && <h2 className={classes.title}>{person.name}</h2>}
+      {!titled && <h2 className={classes.title}>{bothNames(person)}</h2>}
       {person.status === 'merged' && person.merged_into !== null && (
         <p className={classes.dim}>
           {t('patients.mergedInto')}{' '}
@@ -129,7 +129,7 @@ export function PersonPanel({ id, titled }: { id: number; titled: boolean }) {
               }
             >
               <Anchor component={Link} href={`/persons/${one.person.id}`} size="sm">
-                {one.person.name}
+                {bothNames(one.person)}
               </Anchor>{' '}
               {one.person.patient_id}
               <Dim>{one.reason}</Dim>
@@ -141,7 +141,18 @@ export function PersonPanel({ id, titled }: { id: number; titled: boolean }) {
         <Section title={t('patients.mergedOnes')}>
           {page.merged.map((one) => (
             <Item key={one.id}>
-              {one.name} <span className={classes.dim}>{[one.patient_id, born(one)].filter(Boolean).join(' · ')}</span>
+              {bothNames(one)} <span className={classes.dim}>{[one.patient_id, born(one)].filter(Boolean).join(' · ')}</span>
+            </Item>
+          ))}
+        </Section>
+      )}
+      {page.failed.length > 0 && (
+        <Section title={t('patients.failedChecks')}>
+          {page.failed.map((one) => (
+            <Item key={`${one.at}${one.number}`}>
+              <span className={classes.bad}>{t(one.override_by ? 'department.identity.overridden' : 'department.identity.failed')}</span> ·{' '}
+              {t(`department.identity.stages.${one.stage as 'exam'}`)} · {t(`department.identity.${one.document as 'NI'}`)}
+              <Dim>{[t('patients.by', { at: moment(one.at), name: called(one.by) }), one.number || t('patients.notRegistered')].join(' · ')}</Dim>
             </Item>
           ))}
         </Section>

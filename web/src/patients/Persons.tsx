@@ -13,7 +13,7 @@ import type { Column } from '../app/Grid'
 import { ListPage } from '../app/ListPage'
 import { useShortcuts } from '../app/shortcuts'
 import { NewPerson } from '../department/NewPerson'
-import { born, spaced, type Person } from './model'
+import { bothNames, born, spaced, type Person } from './model'
 import classes from './patients.module.css'
 import { PersonPanel } from './PersonPanel'
 import { Tabs } from './Tabs'
@@ -113,7 +113,7 @@ export default function Persons() {
         empty={t(text === '' ? 'patients.type' : 'patients.nobody')}
         chosen={chosen}
         choose={choose}
-        detailsTitle={person?.name}
+        detailsTitle={person && bothNames(person)}
         details={chosen && <PersonPanel key={chosen} id={Number(chosen)} titled={Boolean(person)} />}
       />
       {making && (

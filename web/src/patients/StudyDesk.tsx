@@ -17,7 +17,7 @@ import { procedureOf, type Listed } from '../department/model'
 import { Compare, type Pair } from './Compare'
 import { MakeExam } from './MakeExam'
 import { MoveImages } from './MoveImages'
-import { born, groupsOf, plain, REASONS, sourcesOf, spaced, type Candidate, type Exam, type StudyPage } from './model'
+import { bothNames, born, groupsOf, plain, REASONS, sourcesOf, spaced, type Candidate, type Exam, type StudyPage } from './model'
 import classes from './patients.module.css'
 
 /** What is compared with the images: a candidate of the server, or an exam that somebody named. */
@@ -79,7 +79,7 @@ export function StudyDesk({ uid, done }: { uid: string; done: () => void }) {
     <>
       <Group justify="space-between" mb="xs" gap="xs">
         <h2 className={classes.title} style={{ margin: 0 }}>
-          {names(page.study)[0] || page.study.patient_id || page.study.description || '–'}
+          {names(page.study).filter(Boolean).join(' ') || page.study.patient_id || page.study.description || '–'}
         </h2>
         {may('view') && (
           <Anchor component={Link} href={`/view/${uid}`} size="sm">
@@ -105,7 +105,7 @@ export function StudyDesk({ uid, done }: { uid: string; done: () => void }) {
         {sides.map((one) => (
           <UnstyledButton key={one.exam.id} className={classes.candidate} aria-pressed={one === side} onClick={() => pick(one.exam.id)}>
             <span className={classes.entryTop}>
-              <strong>{one.name}</strong>
+              <strong>{bothNames({ name: one.name, name_alphabetic: one.letters })}</strong>
               {one.score !== undefined && <span className={classes.number}>{t('patients.score', { score: one.score })}</span>}
             </span>
             <span className={classes.dim} style={{ display: 'block' }}>

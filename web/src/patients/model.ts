@@ -3,7 +3,7 @@ import type { TFunction } from 'i18next'
 
 import type { components } from '../api/schema'
 import { day } from '../app/format'
-import { ageOf } from '../department/model'
+import { ageOf, spokenNames } from '../department/model'
 
 type Schemas = components['schemas']
 export type Person = Schemas['PersonWords']
@@ -19,6 +19,11 @@ export type Candidate = Schemas['CandidateWords']
 export const KINDS = ['MR', 'VN', 'AN', 'NI', 'PPN', 'HC', 'TMP', 'EXT'] as const
 export const CHECKED = ['name', 'birth-date', 'document', 'patient-id', 'phone', 'relative', 'wristband', 'photograph'] as const
 export const REASONS = ['number', 'patient-id', 'name', 'sounds', 'birth-date', 'sex', 'modality', 'device', 'time', 'no-images'] as const
+
+/** Both spellings of a name, the one that is read here first. */
+export function bothNames(person: Pick<Person, 'name' | 'name_alphabetic'>): string {
+  return spokenNames(person).filter(Boolean).join(' ')
+}
 
 /** WANG XIAODONG of "WANG^XIAODONG". */
 export function spaced(group: string): string {

@@ -5,7 +5,17 @@ from fastapi import APIRouter, Depends
 from filmless.access.api.told import Told
 from filmless.access.api.words import PROBLEMS
 from filmless.archive.web.context import ArchiveWeb
-from filmless.department.api import changing, deciding, desk, master, queue, stations, tasks, technologist
+from filmless.department.api import (
+    changing,
+    deciding,
+    desk,
+    master,
+    queue,
+    safety,
+    stations,
+    tasks,
+    technologist,
+)
 from filmless.department.model import Desk
 from filmless.kit.errors import Refused
 
@@ -18,7 +28,7 @@ def router(given: Desk | None, context: ArchiveWeb | None = None) -> APIRouter:
             raise Refused("The department is switched off here ([department] enabled).", code="not-found")
 
     made = APIRouter(tags=["department"], responses=PROBLEMS, route_class=Told, dependencies=[Depends(on)])
-    for part in (master, desk, deciding, changing, stations, queue, tasks):
+    for part in (master, desk, deciding, changing, safety, stations, queue, tasks):
         made.include_router(part.router(given))
     made.include_router(technologist.router(given, context))
     return made

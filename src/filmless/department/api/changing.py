@@ -1,5 +1,5 @@
 """What was asked for, changed and called off; ways of an exam that more than one room takes: protocolled, sent back,
-partial images accepted, repeated."""
+gone on with, partial images accepted, repeated."""
 
 from typing import Annotated, Literal
 
@@ -110,8 +110,13 @@ def router(_given: Desk | None) -> APIRouter:
 
     @made.post("/exams/{exam}/send-back", summary="Not ready to be read: back to the device")
     def return_to_device(exam: ExamId, body: Why, who: Who, at: At, host: Host) -> ExamWords:
-        action = _first(who, Action.PERFORM, Action.REPORT)
-        return way(exam, body, at, at.acting(permit(who, action), host), action, "T14")
+        acting = at.acting(permit(who, Action.SEND_BACK), host)
+        return way(exam, body, at, acting, Action.SEND_BACK, "T14")
+
+    @made.post("/exams/{exam}/more-images", summary="It goes on at the device: more images")
+    def add_images(exam: ExamId, body: Why, who: Who, at: At, host: Host) -> ExamWords:
+        acting = at.acting(permit(who, Action.PERFORM), host)
+        return way(exam, body, at, acting, Action.PERFORM, "T15")
 
     @made.post("/exams/{exam}/accept-partial", summary="What there is of a stopped exam is enough to be read")
     def accept_partial(exam: ExamId, body: Why, who: Who, at: At, host: Host) -> ExamWords:

@@ -9,7 +9,10 @@ from filmless.db.work import writing
 from filmless.department import exams, identity_check
 from filmless.department.identity_check import Shown, Stage
 from filmless.department.model import Desk
-from filmless.kit.errors import Conflict
+from filmless.kit.errors import FilmlessError
+
+#: codes of errors after which it is asked whether a check had failed; the last one: it takes a right to go on
+_STOPPED = (*identity_check.FAILED, "not-permitted")
 
 
 @contextmanager
@@ -19,10 +22,24 @@ def failures_kept(
     """Around the transaction of a command with a check: what failed in it is written after it was undone."""
     try:
         yield
-    except Conflict as error:
-        if shown is not None and error.code in identity_check.FAILED:
+    except FilmlessError as error:
+        if shown is not None and error.code in _STOPPED:
             with writing(at.engine) as connection:
                 identity_check.keep_failure(
                     connection, exams.get(connection, exam), stage, shown, acting, desk
                 )
+        raise
+
+
+@contextmanager
+def walk_in_failures_kept(
+    at: At, person: int, shown: Shown | None, acting: Acting, desk: Desk
+) -> Iterator[None]:
+    """The same around an order that is registered at once: there is no exam to write it at."""
+    try:
+        yield
+    except FilmlessError as error:
+        if shown is not None and error.code in _STOPPED:
+            with writing(at.engine) as connection:
+                identity_check.keep_failure_of(connection, person, shown, acting, desk)
         raise

@@ -12,6 +12,7 @@ from filmless.access.audit.model import Entry, Kind
 from filmless.access.model import Action, Principal, may, permit
 from filmless.db.work import reading, writing
 from filmless.department import exams, lists, orders, page, registration, visibility
+from filmless.department.api.checking import walk_in_failures_kept
 from filmless.department.api.words import (
     ArrivalWords,
     CheckWords,
@@ -183,19 +184,24 @@ def router(given: Desk | None) -> APIRouter:
         acting = at.acting(permit(who, Action.ORDER), host)
         values = body.model_dump(exclude={"procedures", "arrival"})
         wanted = [Wanted(one.procedure, one.side) for one in body.procedures]
-        with writing(at.engine) as connection:
+        arrival = body.arrival.arrival() if body.arrival is not None else None
+        shown = None
+        if arrival is not None:
+            permit(who, Action.REGISTER)
+            shown = arrival.identity
+        with (
+            walk_in_failures_kept(at, body.person, shown, acting, desk),
+            writing(at.engine) as connection,
+        ):
             if not may(who, Action.REGISTER):
                 # who orders for himself is whose patient it is
                 requester = body.requester or known.called(connection, who.name)
                 values |= {"requested_by": who.name, "requester": requester}
             new = NewOrder(**values)
-            if body.arrival is None:
+            if arrival is None:
                 order, found = orders.order(connection, new, wanted, acting, desk.settings)
             else:
-                permit(who, Action.REGISTER)
-                order, found = registration.walk_in(
-                    connection, new, wanted, acting, desk, body.arrival.arrival()
-                )
+                order, found = registration.walk_in(connection, new, wanted, acting, desk, arrival)
             return Ordered(
                 order=OrderWords.of(orders.get(connection, order.id)),
                 exams=[ExamWords.of(one) for one in found],

@@ -78,6 +78,9 @@ class Master(BaseModel):
     words: list[WordWords]
     people: list[PersonName] = Field(description="Those who have a name besides their account's.")
     order_needs: list[str] = Field(description="What an order has to say, except in an emergency.")
+    repeat_days: int = Field(
+        description="Within so many days the same modality and part of the body are asked about again."
+    )
     staff: list[StaffWords] = Field(description="Only for who keeps master data.")
 
 
@@ -145,6 +148,7 @@ def router(given: Desk | None) -> APIRouter:
                 stations=[StationFull.model_validate(row._mapping) for row in lists.all_stations(connection)],
                 words=[WordWords.model_validate(row._mapping) for row in lists.all_words(connection)],
                 order_needs=list(given.settings.order_needs) if given is not None else [],
+                repeat_days=given.settings.repeat_days if given is not None else 0,
                 people=[
                     PersonName(account=account, name_zh=zh, name_en=en)
                     for account, zh, en in (lists.all_names(connection) if may(who, Action.PERSONS) else [])

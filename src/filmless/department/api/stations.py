@@ -49,6 +49,7 @@ class TakenWords(BaseModel):
     procedure_en: str
     stat: bool
     name: str
+    name_alphabetic: str
     hidden: bool = Field(description="Of a person who is not for this account.")
 
 
@@ -134,14 +135,14 @@ def router(_given: Desk | None) -> APIRouter:
 
     @made.post("/{station}/closures", status_code=201, summary="Close a station for a time")
     def close_station(station: StationCode, body: Closure, who: Who, at: At, host: Host) -> Made:
-        acting = at.acting(permit(who, Action.BOOK), host, body.note)
+        acting = at.acting(permit(who, Action.REGISTER), host, body.note)
         with writing(at.engine) as connection:
             made_id = booking.close(connection, station, body.starts_at, body.ends_at, body.note, acting)
         return Made(id=made_id)
 
     @made.delete("/{station}/closures/{number}", status_code=204, summary="Open it again")
     def reopen_station(station: StationCode, number: Number, who: Who, at: At, host: Host) -> None:
-        acting = at.acting(permit(who, Action.BOOK), host)
+        acting = at.acting(permit(who, Action.REGISTER), host)
         with writing(at.engine) as connection:
             if not any(one.code == station for one in lists.all_stations(connection)):
                 raise Refused("There is no such station.", code="not-found")

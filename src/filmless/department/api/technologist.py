@@ -26,9 +26,7 @@ from filmless.department.api.checking import failures_kept
 from filmless.department.api.desk import desk_of
 from filmless.department.api.words import CheckWords, ExamId, ExamWords
 from filmless.department.api.work_words import (
-    Because,
     Finishing,
-    GoingOn,
     RejectedImages,
     RejectingImages,
     ShiftEnd,
@@ -56,7 +54,6 @@ _SAFETY = ("WRONG-PERSON",)
 
 #: left open by a shift, it has to be said why
 _OPEN = ("running", "unsent", "unverified")
-_WAYS = {"more": "T15", "accept-partial": "T33", "repeat": "T34"}
 
 
 def router(given: Desk | None, context: ArchiveWeb | None) -> APIRouter:
@@ -128,29 +125,6 @@ def router(given: Desk | None, context: ArchiveWeb | None) -> APIRouter:
             exam,
             lambda connection, acting: transfer.verify(
                 connection, exam, acting, desk_of(given).settings, **body.model_dump()
-            ),
-        )
-
-    @made.post("/exams/{exam}/send-back", summary="Not ready to be read after all")
-    def send_exam_back(exam: ExamId, body: Because, who: Who, at: At, host: Host) -> ExamWords:
-        return do(
-            at,
-            who,
-            host,
-            exam,
-            lambda connection, acting: execution.send_back(connection, exam, acting, **body.model_dump()),
-        )
-
-    @made.post("/exams/{exam}/change", summary="More images, partial ones accepted, or all again")
-    def go_on_with_exam(exam: ExamId, body: GoingOn, who: Who, at: At, host: Host) -> ExamWords:
-        name = _WAYS[body.what]
-        return do(
-            at,
-            who,
-            host,
-            exam,
-            lambda connection, acting: execution.change(
-                connection, exam, name, acting, reason=body.reason, seen=body.seen
             ),
         )
 

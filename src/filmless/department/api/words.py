@@ -55,12 +55,19 @@ class ExamWords(BaseModel):
     final_at: datetime | None
     due_at: datetime | None
     technologist: str
+    safety: Literal["", "clear", "caution", "stop", "accepted"] = Field(
+        description="What came of the safety questions; empty where nobody has asked."
+    )
     changes: int = Field(description="Counts changes; say it as `seen` when you change the exam.")
 
     @classmethod
     def of(cls, one: Exam) -> "ExamWords":
         """From the room's words."""
-        return cls(**{name: getattr(one, name) for name in cls.model_fields})
+        plain = cls.model_fields.keys() - {"safety"}
+        return cls(
+            **{name: getattr(one, name) for name in plain},
+            safety=(one.more.get("safety") or {}).get("state", ""),
+        )
 
 
 class ListedWords(BaseModel):

@@ -227,19 +227,6 @@ class Verifying(In):
     seen: Seen = None
 
 
-class Because(In):
-    """Why."""
-
-    reason: Annotated[Reason, StringConstraints(min_length=1)]
-    seen: Seen = None
-
-
-class GoingOn(Because):
-    """More images, partial images accepted, to be repeated."""
-
-    what: Literal["more", "accept-partial", "repeat"]
-
-
 class RejectingImages(In):
     """Images that are of no use: some of the exam's, by themselves or by their series."""
 

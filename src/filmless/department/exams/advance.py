@@ -140,7 +140,7 @@ def advance(
         changed["due_at"] = moment + _due(connection, exam)
     if name == "T06":
         changed["held_from"] = exam.state
-    if name == "T06R":
+    if exam.state is State.HELD:
         changed |= {"held_from": "", "hold_reason": ""}
     now = _written(connection, exam, {**changed, "state": to})
 

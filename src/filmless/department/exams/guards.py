@@ -11,6 +11,7 @@ from typing import Final
 
 from sqlalchemy import Connection, select
 
+from filmless.department.exams import dangers
 from filmless.department.exams.model import Exam
 from filmless.department.tables import identity_checks, words
 from filmless.kit import clock
@@ -78,12 +79,23 @@ def _registered(connection: Connection, asked: Asked) -> None:
         raise Conflict("Check first who it is, by a document.", code="identity-unchecked")
 
 
-def _identity_before_exam(connection: Connection, asked: Asked) -> None:
+def _before_exam(connection: Connection, asked: Asked) -> None:
     if not asked.by_hand:
         return
-    policy = class_words(connection, asked.exam.exam_class).get("identity_exam")
-    if policy in BLOCKING and not identity_checked(connection, asked.exam.id, "exam"):
+    policies = class_words(connection, asked.exam.exam_class)
+    if policies.get("identity_exam") in BLOCKING and not identity_checked(connection, asked.exam.id, "exam"):
         raise Conflict("Check first who lies there, by two identifiers.", code="identity-unchecked")
+    if policies.get("green"):
+        # who is about to die is not asked
+        return
+    found = dangers.asked(connection, asked.exam)
+    if policies.get("safety") == "required" and any(not one.answer for one in found):
+        raise Conflict("Ask the safety questions first.", code="safety-unasked")
+    if dangers.stopping(asked.exam, found):
+        raise Conflict(
+            "Something speaks against this exam. Say first why it is made all the same, or do not make it.",
+            code="safety-stop",
+        )
 
 
 def _images_or_reason(connection: Connection, asked: Asked) -> None:
@@ -136,7 +148,7 @@ def _same_number(_connection: Connection, asked: Asked) -> None:
 GUARDS: Final[Mapping[str, Guard]] = {
     "T03": _booked,
     "T04": _registered,
-    "T09": _identity_before_exam,
+    "T09": _before_exam,
     "T11": _images_or_reason,
     "T13": _complete_or_reason,
     "T29": _past,

@@ -18,6 +18,7 @@ from filmless.db.work import reading, writing
 from filmless.department import exams, tasks
 from filmless.department.identity import journal, matching, moving, overlay, stuck, voiding
 from filmless.department.identity.alone import alone
+from filmless.department.images import studies_of_note
 from filmless.department.states import State
 from filmless.kit import clock
 from filmless.kit.errors import FilmlessError
@@ -35,8 +36,12 @@ _KINDS = (
     "series-settled",
     "exam-changed",
     "exam-images",
+    "objects-rejected",
+    "rejection-revoked",
 )
 _EVENTS = 200
+#: ways after which an exam is none any more, or is one again
+_GOES_OR_COMES = ("T28", "T29", "T30", "T30A", "T31")
 #: after which images that did not follow are tried again
 _AGAIN = timedelta(minutes=2)
 
@@ -82,6 +87,12 @@ class Follower:
             if not entry.body.get("settled"):
                 self._settle(entry)
             return
+        if event.kind in ("objects-rejected", "rejection-revoked"):
+            self._look_twice(str(body["note"]))
+            return
+        if event.kind == "exam-changed" and body["transition"] in _GOES_OR_COMES:
+            with writing(engine) as connection:
+                stuck.look_at(connection, body["exam"])
         if event.kind == "exam-changed" and body["state"] == State.VOID:
             self._take_out(body["exam"])
             return
@@ -95,6 +106,15 @@ class Follower:
             return
         with self._archive() as archive:
             moving.settle(archive, self._acting, entry.id)
+
+    def _look_twice(self, note: str) -> None:
+        with reading(self._engine) as connection:
+            named = studies_of_note(connection, note)
+            moved = [uid for uid in named if journal.moves(connection, study=uid)]
+        if moved:
+            with writing(self._engine) as connection:
+                for uid in moved:
+                    stuck.look_twice(connection, uid)
 
     def _studies(self, event: Event) -> list[str]:
         body = event.body

@@ -61,7 +61,7 @@ def void(
         images="rejected",
     )
     booking.free(connection, exam.id)
-    stuck.ask_for(connection, exam.id)
+    stuck.look_at(connection, exam.id)
     left = copies(connection, exams.studies_of(connection, exam))
     if left:
         tasks.raise_task(

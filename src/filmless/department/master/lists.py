@@ -200,6 +200,7 @@ def _exam_class(code: str, given: Mapping[str, Any]) -> dict[str, Any]:
             "green": bool,
             "identity": str,
             "identity_exam": str,
+            "safety": str,
             "patient_class": str,
             "order": int,
         },
@@ -208,6 +209,7 @@ def _exam_class(code: str, given: Mapping[str, Any]) -> dict[str, Any]:
     _one_of(more.get("date", "yymmdd"), tuple(DATES), "form of the date")
     _one_of(more.get("identity", "none"), POLICIES, "check of identity")
     _one_of(more.get("identity_exam", "none"), POLICIES, "check of identity")
+    _one_of(more.get("safety", ""), ("", "required"), "safety questions")
     _one_of(more.get("patient_class", ""), ("", "O", "I", "E", "P"), "class of patient")
     # letter, two of the site and the date leave this much of 16
     if not 3 <= int(more.get("digits", 4)) <= 6:

@@ -109,6 +109,10 @@ export function WordForm({ tab, word, close, done }: Props) {
             {number('digits', t('department.master.digits'), 3, 6)}
             {choice('identity', t('department.master.identity'), policies)}
             {choice('identity_exam', t('department.master.identityExam'), policies)}
+            {choice('safety', t('department.master.safety'), [
+              { value: '', label: t('department.master.safetyPolicies.recorded') },
+              { value: 'required', label: t('department.master.safetyPolicies.required') },
+            ])}
             {number('order', t('department.master.order'), 1, 99)}
           </>
         )}

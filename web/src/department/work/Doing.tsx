@@ -231,18 +231,20 @@ function Reject({ page, close, done, series }: Props & { series: Series }) {
   )
 }
 
+const WAYS = {
+  sendBack: '/exams/{exam}/send-back',
+  more: '/exams/{exam}/more-images',
+  repeat: '/exams/{exam}/repeat',
+  acceptPartial: '/exams/{exam}/accept-partial',
+} as const
+
 function Because({ page, close, done, what }: Props & { what: 'sendBack' | 'more' | 'repeat' | 'acceptPartial' }) {
   const { t } = useTranslation()
   const tell = useTell(done)
   const { exam } = page.row.listed
   const path = { exam: exam.id }
   const act = async (reason: string) => {
-    if (what === 'sendBack') {
-      await data(api.POST('/technologist/exams/{exam}/send-back', { params: { path }, body: { reason, seen: exam.changes } }))
-    } else {
-      const name = what === 'acceptPartial' ? ('accept-partial' as const) : what
-      await data(api.POST('/technologist/exams/{exam}/change', { params: { path }, body: { what: name, reason, seen: exam.changes } }))
-    }
+    await data(api.POST(WAYS[what], { params: { path }, body: { reason, seen: exam.changes } }))
     tell('change')
   }
   return <Ask title={t(`work.${what}Title`)} word={t(`work.${what}`)} grave={what === 'sendBack'} close={close} act={act} />

@@ -4,6 +4,9 @@ import type { Task } from './model'
 
 const WHY = ['patient', 'unknown', 'none', 'state'] as const
 
+/** Why moved images are not where they belong. */
+const MOVED = ['void', 'waiting', 'revoked'] as const
+
 /** What a task says beyond its kind, in a few words. */
 export function TaskBody({ task }: { task: Task }) {
   const { t } = useTranslation()
@@ -12,6 +15,8 @@ export function TaskBody({ task }: { task: Task }) {
   if (typeof body.short === 'number' && typeof body.expected === 'number') said.push(t('tasks.body.missing', { short: body.short, expected: body.expected }))
   else if (task.kind === 'images-missing' && body.received === 0) said.push(t('tasks.body.noImages'))
   if (typeof body.count === 'number') said.push(t('tasks.body.count', { count: body.count }))
+  const moved = MOVED.find((one) => one === body.why)
+  if (task.kind === 'moved-images' && moved) said.push(t(`tasks.body.moved.${moved}`))
   const why = WHY.find((one) => one === body.why)
   if (why) said.push(t(`tasks.body.${why}`))
   if (typeof body.device === 'string') said.push(t('tasks.body.device', { device: body.device }))

@@ -124,6 +124,11 @@ function Details({ task, done }: { task: Task; done: () => void }) {
             {t('tasks.viewImages')}
           </Button>
         )}
+        {task.kind === 'moved-images' && typeof task.body.person === 'number' && may('merge') && (
+          <Button component={Link} href={`/persons/${task.body.person}`} variant="default">
+            {t('tasks.openJournal')}
+          </Button>
+        )}
         {['unmatched-images', 'unscheduled', 'wrong-worklist-entry'].includes(task.kind) && may('match-images') && (
           <Button component={Link} href="/persons/unmatched" variant="default">
             {t('tasks.openTray')}

@@ -13,6 +13,7 @@ import { day, moment } from '../../app/format'
 import { Dim, Facts, Item, Section } from '../../app/ListPage'
 import { MoveImages } from '../../patients/MoveImages'
 import { ageOf, spokenNames } from '../model'
+import { Safety, SafetyBadge } from '../Safety'
 import { Procedure, Stat, State } from '../State'
 import { Doing, type Deed, type Plain } from './Doing'
 import { Checks, lastCheck } from './IdentityStep'
@@ -78,6 +79,7 @@ export function WorkPanel({ exam, close }: { exam: number; close?: () => void })
           <Procedure exam={listed.exam} />
         </span>
         <State state={listed.exam.state} />
+        <SafetyBadge exam={listed.exam} />
       </p>
       <Cautions page={page} />
       <Unchecked page={page} />
@@ -107,6 +109,7 @@ export function WorkPanel({ exam, close }: { exam: number; close?: () => void })
           [t('work.noteToReader'), page.note],
         ]}
       />
+      <Safety exam={listed.exam} changed={changed} />
       <Transfer page={page} />
       <Making page={page} changed={changed} />
       {page.checks.length > 0 && (

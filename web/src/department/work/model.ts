@@ -18,6 +18,7 @@ export const KINDS = [
   'moved-images',
   'register-missed',
   'identity-unchecked',
+  'safety',
   'images-missing',
   'repeat',
   'late-images',

@@ -79,6 +79,7 @@ export const department = {
   protocol: 'Protocol',
   wholeOrder_one: 'Also the other exam of this order that waits',
   wholeOrder_other: 'Also the {{count}} other exams of this order that wait',
+  earlier: { title: 'The same was examined or ordered a few days ago', despite: 'It is needed again' },
   wayText: {
     protocol: 'The request is justified. How it is to be made is before whoever makes it.',
     sendBack: 'It leaves the reading list until its images are verified again.',
@@ -369,6 +370,8 @@ export const department = {
     order: 'Place in lists',
     identity: 'Identity at the desk',
     identityExam: 'Identity before the exam',
+    safety: 'Safety questions',
+    safetyPolicies: { recorded: 'kept where asked', required: 'required before the exam' },
     policies: { none: 'not asked for', recorded: 'kept where done', required: 'required', document: 'by a document' },
     kind: 'Kind',
     reasonKinds: {

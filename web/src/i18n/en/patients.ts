@@ -52,6 +52,8 @@ export const patients = {
   linked: 'Belongs together with',
   unlink: 'Unlink',
   journal: 'What was done',
+  failedChecks: 'Checks of identity that failed',
+  notRegistered: 'not registered',
   noJournal: 'Nothing yet.',
   did: { merge: 'Merged', link: 'Linked', 'change-id': 'Patient ID changed', match: 'Green channel matched', images: 'Images matched', move: 'Images moved' },
   undone: 'undone {{at}}, {{name}}',

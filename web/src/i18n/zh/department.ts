@@ -75,6 +75,7 @@ export const department: Words<typeof english> = {
   protocol: '检查方案',
   wholeOrder_one: '同时取消该申请单的另 {{count}} 项待检项目',
   wholeOrder_other: '同时取消该申请单的另 {{count}} 项待检项目',
+  earlier: { title: '近日已做过或已申请相同检查', despite: '确需再次检查' },
   wayText: {
     protocol: '申请合理,准予检查。方案将显示给技师。',
     sendBack: '在图像重新核对前,该检查退出待写报告列表。',
@@ -365,6 +366,8 @@ export const department: Words<typeof english> = {
     order: '列表排序',
     identity: '登记身份核对',
     identityExam: '检查前身份核对',
+    safety: '检查前安全询问',
+    safetyPolicies: { recorded: '询问则记录', required: '检查前必须询问' },
     policies: { none: '不要求', recorded: '核对则记录', required: '必须核对', document: '必须验证证件' },
     kind: '类型',
     reasonKinds: {

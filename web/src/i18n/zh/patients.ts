@@ -55,6 +55,8 @@ export const patients: Words<typeof english> = {
   linked: '关联患者',
   unlink: '取消关联',
   journal: '操作记录',
+  failedChecks: '未通过的身份核对',
+  notRegistered: '未登记',
   noJournal: '暂无。',
   did: { merge: '合并', link: '关联', 'change-id': '更改患者编号', match: '绿色通道匹配', images: '图像匹配', move: '移动图像' },
   undone: '已撤销 {{at}}，{{name}}',

@@ -1,5 +1,6 @@
 """Persons: finding, making known, changing; their numbers."""
 
+from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Path
@@ -10,7 +11,7 @@ from filmless.access.api.words import At, Host, In, Line, Who
 from filmless.access.audit.model import Entry, Kind
 from filmless.access.model import Action, may, permit
 from filmless.db.work import reading, writing
-from filmless.department import visibility
+from filmless.department import identity_check, visibility
 from filmless.department.api.words import ExamWords
 from filmless.department.exams import Exam
 from filmless.department.identity import journal, linking
@@ -83,6 +84,17 @@ class LinkedWords(BaseModel):
     person: PersonWords
 
 
+class FailedCheckWords(BaseModel):
+    """A check of identity that failed: at an exam, or before there was one (`number` empty)."""
+
+    stage: str
+    document: str
+    at: datetime
+    by: str
+    number: str
+    override_by: str
+
+
 class PersonPage(BaseModel):
     """A person with all that is known."""
 
@@ -91,6 +103,9 @@ class PersonPage(BaseModel):
     merged: list[PersonWords] = Field(description="Who was merged into this person.")
     linked: list[LinkedWords]
     journal: list[IdentityJournalWords] = Field(description="The newest first; for stewards.")
+    failed: list[FailedCheckWords] = Field(
+        description="When somebody showed what is not this person's, the newest first; for the desk and stewards."
+    )
 
 
 class ChangingPerson(In):
@@ -175,7 +190,12 @@ def router(desk: Desk | None) -> APIRouter:
                     for entry, other in linking.linked(connection, person)
                 ],
                 journal=[],
+                failed=[],
             )
+            if may(who, Action.CHANGE_PERSONS):
+                page.failed = [
+                    FailedCheckWords(**row._mapping) for row in identity_check.failed_of(connection, person)
+                ]
             if may(who, Action.MERGE):
                 for entry in journal.of_person(connection, person):
                     other = entry.other if entry.person == person else entry.person

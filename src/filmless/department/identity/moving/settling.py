@@ -32,7 +32,6 @@ from filmless.patients.tables import identity_journal
 log = logging.getLogger(__name__)
 
 #: PS3.16 CID 7011
-_WRONG_ENTRY: Final = "113038"
 _PATIENT_SAFETY: Final = "113037"
 #: by which the index knows that copies came from nowhere else
 _SOURCE: Final = Source("moved", duplicates="keep-first")
@@ -106,7 +105,7 @@ def _forth(archive: Archive, acting: Acting, entry: Entry) -> int:
         reject.reject(
             archive,
             SYSTEM,
-            code=_WRONG_ENTRY,
+            code=stuck.WRONG_ENTRY,
             by=entry.by[:64],
             reason=entry.reason,
             sop_uids=[one.sop_instance for one in found],
@@ -141,7 +140,7 @@ def _followed(archive: Archive, acting: Acting, entry: Entry) -> None:
             }
             told = {"exam": body["exam"], "study_uid": body["to"]}
             events.record(connection, [("images-moved", moved), ("exam-images", told)])
-        _tell(connection, acting, entry, _WRONG_ENTRY, objects, "images moved")
+        _tell(connection, acting, entry, stuck.WRONG_ENTRY, objects, "images moved")
 
 
 def _back(archive: Archive, acting: Acting, entry: Entry) -> int:
@@ -169,7 +168,7 @@ def _back(archive: Archive, acting: Acting, entry: Entry) -> int:
         )
     with writing(archive.engine) as connection:
         journal.keep(connection, entry.id, {"settled": True})
-        stuck.settled(connection, entry)
+        stuck.settled(connection, entry, undone=True)
         told = [{"exam": one, "study_uid": body["study"]} for one in body["from"]]
         told.append({"exam": body["exam"], "study_uid": body["to"]})
         events.record(connection, [("exam-images", one) for one in told])
@@ -198,7 +197,7 @@ def _rejections(entry: Entry, what: ColumnElement[str]) -> Select[str]:
         .join(series, series.c.id == instances.c.series)
         .where(
             series.c.series_uid.in_(entry.body["series"]),
-            rejections.c.code == _WRONG_ENTRY,
+            rejections.c.code == stuck.WRONG_ENTRY,
             rejections.c.at >= entry.at,
         )
     )
