@@ -12,7 +12,7 @@ export interface Line {
 }
 
 type Value = { name: string; value: number; unit: string }
-type Drawn = { id: string; tool: string; sop: string; frame: number; label: string; values?: Value[] }
+type Drawn = { id: string; tool: string; sop: string; frame: number; label: string; plane?: object | null; values?: Value[] }
 
 /** One's own drafts first, then what is saved; each once. */
 export async function measuredIn(studies: string[], t: TFunction): Promise<Line[]> {
@@ -37,7 +37,7 @@ export async function measuredIn(studies: string[], t: TFunction): Promise<Line[
 function words(one: Drawn, t: TFunction): string {
   const values = (one.values ?? []).slice(0, 4).map((value) => `${rounded(value.value)}${value.unit ? ` ${value.unit}` : ''}`)
   const name = one.label || (t(`viewing.tool.${one.tool}`, { defaultValue: '' }) as string)
-  return [name, values.join(' × ')].filter(Boolean).join(' ')
+  return [name, values.join(' × '), one.plane && `(${t('viewing.spacing.reformatted')})`].filter(Boolean).join(' ')
 }
 
 function rounded(value: number): string {

@@ -44,7 +44,8 @@ import { useState } from 'react'
 import { useTranslation } from 'react-i18next'
 
 import type { Stack } from './engine/series'
-import { MANIPULATE, MEASURE, TOOLS, type ToolId } from './engine/tools'
+import { MANIPULATE, MEASURE, onPlanes, TOOLS, type ToolId } from './engine/tools'
+import type { VolumeView } from './engine/volume'
 import { CT_PRESETS } from './engine/windows'
 import { LayoutMenu } from './hanging/LayoutMenu'
 import type { Hanging } from './hanging/useHanging'
@@ -81,6 +82,8 @@ const SELDOM: ToolId[] = MEASURE.filter((id) => !OFTEN.includes(id))
 
 interface Props {
   viewing: Viewing
+  /** The planes that are shown instead of images. */
+  volume: VolumeView | null
   model: Model
   stacks: Stack[]
   study: string
@@ -88,11 +91,13 @@ interface Props {
   around: { next?: () => void; previous?: () => void }
 }
 
-export function Toolbar({ viewing, model, stacks, study, hanging, around }: Props) {
+export function Toolbar({ viewing, volume, model, stacks, study, hanging, around }: Props) {
   const { t } = useTranslation()
   const [screen, setScreen] = useState(false)
   const view = () => viewing.view()
   const stack = model.panes[model.active]?.stack
+  // what turns or sizes one image does nothing to planes
+  const cut = model.volume !== null
 
   const real = () => {
     const mm = mmOfScreen()
@@ -108,6 +113,7 @@ export function Toolbar({ viewing, model, stacks, study, hanging, around }: Prop
         label={t(`viewing.tool.${id}`)}
         hint={TOOLS[id].key}
         pressed={model.tool === id}
+        disabled={cut && !onPlanes(id)}
         onClick={() => viewing.take(id)}
         icon={Drawn}
       />
@@ -126,40 +132,41 @@ export function Toolbar({ viewing, model, stacks, study, hanging, around }: Prop
         <Menu.Dropdown>
           {stack?.modality === 'CT' &&
             CT_PRESETS.map((preset, at) => (
-              <Menu.Item key={preset.id} rightSection={String(at + 1)} onClick={() => view()?.window(preset.center, preset.width)}>
+              <Menu.Item key={preset.id} rightSection={String(at + 1)} onClick={() => (volume ?? view())?.window(preset.center, preset.width)}>
                 {t(`viewing.preset.${preset.id}`)} {preset.width} / {preset.center}
               </Menu.Item>
             ))}
-          <Menu.Item rightSection="U" leftSection={<IconBrightnessAuto size={14} />} onClick={() => view()?.auto()}>
+          <Menu.Item rightSection="U" disabled={cut} leftSection={<IconBrightnessAuto size={14} />} onClick={() => view()?.auto()}>
             {t('viewing.auto')}
           </Menu.Item>
-          <Menu.Item onClick={() => view()?.reset()}>{t('viewing.preset.original')}</Menu.Item>
+          <Menu.Item onClick={() => (volume ?? view())?.reset()}>{t('viewing.preset.original')}</Menu.Item>
           <Menu.Divider />
           <Menu.Item onClick={() => setScreen(true)}>{t('viewing.measureScreen')}</Menu.Item>
         </Menu.Dropdown>
       </Menu>
       <span className={classes.part} />
-      <ToolButton label={t('viewing.invert')} hint="i" onClick={() => view()?.invert()} icon={IconCircleHalf2} />
+      <ToolButton label={t('viewing.invert')} hint="i" disabled={cut} onClick={() => view()?.invert()} icon={IconCircleHalf2} />
       <Choices
         label={t('viewing.turn')}
         icon={IconRotateClockwise}
+        disabled={cut}
         choices={[
           { words: t('viewing.rotate'), keys: 'R', run: () => view()?.rotate(90), icon: IconRotateClockwise },
           { words: t('viewing.flipHorizontal'), keys: 'H', run: () => view()?.flip('horizontal'), icon: IconFlipVertical },
           { words: t('viewing.flipVertical'), keys: 'V', run: () => view()?.flip('vertical'), icon: IconFlipHorizontal },
         ]}
       />
-      <ToolButton label={t('viewing.oneToOne')} onClick={() => view()?.oneToOne()} hint="=" icon={IconRelationOneToOne} />
-      <ToolButton label={t('viewing.trueSize')} hint="Alt+T" onClick={() => real()} icon={IconArrowsDiagonal} />
-      <ToolButton label={t('viewing.reset')} hint="0" onClick={() => view()?.reset()} icon={IconRefresh} />
-      <ToolButton label={t('viewing.overlays')} hint="alt+o" pressed={model.panes[model.active]?.over.overlays} onClick={() => viewing.showOverlays()} icon={IconStackFront} />
+      <ToolButton label={t('viewing.oneToOne')} disabled={cut} onClick={() => view()?.oneToOne()} hint="=" icon={IconRelationOneToOne} />
+      <ToolButton label={t('viewing.trueSize')} hint="Alt+T" disabled={cut} onClick={() => real()} icon={IconArrowsDiagonal} />
+      <ToolButton label={t('viewing.reset')} hint="0" onClick={() => (volume ?? view())?.reset()} icon={IconRefresh} />
+      <ToolButton label={t('viewing.overlays')} hint="alt+o" disabled={cut} pressed={model.panes[model.active]?.over.overlays} onClick={() => viewing.showOverlays()} icon={IconStackFront} />
       <span className={classes.part} />
       {OFTEN.map(tool)}
       <Choices
         label={t('viewing.moreTools')}
         icon={SELDOM.includes(model.tool as ToolId) ? ICONS[model.tool as ToolId] : IconDots}
         pressed={SELDOM.includes(model.tool as ToolId)}
-        choices={SELDOM.map((id) => ({ words: t(`viewing.tool.${id}`), keys: hintOf(TOOLS[id].key), on: model.tool === id, run: () => viewing.take(id), icon: ICONS[id] }))}
+        choices={SELDOM.map((id) => ({ words: t(`viewing.tool.${id}`), keys: hintOf(TOOLS[id].key), on: model.tool === id, disabled: cut && !onPlanes(id), run: () => viewing.take(id), icon: ICONS[id] }))}
       />
       <span className={classes.part} />
       {(stack?.imageIds.length ?? 0) > 1 && !model.volume && (
@@ -221,24 +228,26 @@ interface ChoicesProps {
   label: string
   icon: Icon
   pressed?: boolean
-  choices: { words: string; keys: string; run: () => void; on?: boolean; icon?: Icon }[]
+  disabled?: boolean
+  choices: { words: string; keys: string; run: () => void; on?: boolean; disabled?: boolean; icon?: Icon }[]
 }
 
 /** Several things behind one button. */
-function Choices({ label, icon: Drawn, pressed, choices }: ChoicesProps) {
+function Choices({ label, icon: Drawn, pressed, disabled, choices }: ChoicesProps) {
   return (
     <Menu position="bottom-start" shadow="md">
       <Menu.Target>
-        <ActionIcon variant={pressed ? 'light' : 'subtle'} color={pressed ? undefined : 'gray'} size={32} aria-label={label} title={label} style={{ flex: 'none' }}>
+        <ActionIcon variant={pressed ? 'light' : 'subtle'} color={pressed ? undefined : 'gray'} size={32} disabled={disabled} aria-label={label} title={label} style={{ flex: 'none' }}>
           <Drawn size={18} stroke={1.6} />
         </ActionIcon>
       </Menu.Target>
       <Menu.Dropdown>
-        {choices.map(({ words, keys, run, on, icon: Shown }) => (
+        {choices.map(({ words, keys, run, on, disabled: off, icon: Shown }) => (
           <Menu.Item
             key={words}
             role={on === undefined ? 'menuitem' : 'menuitemcheckbox'}
             aria-checked={on}
+            disabled={off}
             leftSection={on ? <IconCheck size={14} /> : Shown ? <Shown size={14} stroke={1.6} /> : <span style={{ display: 'inline-block', width: 14 }} />}
             rightSection={keys}
             onClick={run}

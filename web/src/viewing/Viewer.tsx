@@ -72,7 +72,7 @@ export function OneStudy({ study, beside = false }: { study: string; beside?: bo
   const patients = new Set(model.panes.flatMap((pane) => (pane.stack ? [patientOf(pane.stack)] : [])))
   return (
     <div className={classes.page} data-study={study}>
-      <Toolbar viewing={viewing} model={model} stacks={stacks} study={study} hanging={hanging} around={around} />
+      <Toolbar viewing={viewing} volume={volume} model={model} stacks={stacks} study={study} hanging={hanging} around={around} />
       <nav className={classes.series} aria-label={t('viewing.seriesList')}>
         <Heading study={details.data!} />
         {content.map((one, at) => (
@@ -90,7 +90,7 @@ export function OneStudy({ study, beside = false }: { study: string; beside?: bo
           <OtherStudy key={one} study={one} at={at + 1} viewing={viewing} wanted={wanted} wants={wants} shown={shownIds} />
         ))}
       </nav>
-      {model.volume && <VolumePanes key={model.volume.id} stack={model.volume} opened={setVolume} close={() => viewing.cut(null)} />}
+      {model.volume && <VolumePanes key={model.volume.id} stack={model.volume} viewing={viewing} opened={setVolume} />}
       {!model.volume && <main
         className={classes.panes}
         style={

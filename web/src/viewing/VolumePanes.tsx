@@ -7,13 +7,15 @@ import { Corners, EdgeLetters, Scale } from './Corners'
 import type { Stack } from './engine/series'
 import { LINES } from './engine/tools'
 import { NoGraphics, PLANES, presetsOf, VolumeView, type Blend, type Plane } from './engine/volume'
+import type { Viewing } from './model'
 import classes from './Viewer.module.css'
 
 /** A volume in three planes, thin or as slabs, and rendered as a whole. */
-export function VolumePanes({ stack, opened, close }: { stack: Stack; opened: (view: VolumeView | null) => void; close: () => void }) {
+export function VolumePanes({ stack, viewing, opened }: { stack: Stack; viewing: Viewing; opened: (view: VolumeView | null) => void }) {
   const { t } = useTranslation()
   const elements = useRef<Partial<Record<Plane, HTMLDivElement>>>({})
   const space = useRef<HTMLDivElement>(null)
+  const panes = useRef<HTMLDivElement>(null)
   const [view, setView] = useState<VolumeView | null>(null)
   const [failed, setFailed] = useState<'noVolume' | 'noGraphics' | null>(null)
   const [part, setPart] = useState(0)
@@ -34,6 +36,7 @@ export function VolumePanes({ stack, opened, close }: { stack: Stack; opened: (v
       .then((found) => {
         if (gone) return found.close()
         made = found
+        viewing.cutting = found
         setView(found)
         opened(found)
       })
@@ -48,9 +51,23 @@ export function VolumePanes({ stack, opened, close }: { stack: Stack; opened: (v
       cancelAnimationFrame(due)
       observer.disconnect()
       made?.close()
+      if (viewing.cutting === made) viewing.cutting = null
       opened(null)
     }
-  }, [stack, opened])
+  }, [stack, opened, viewing])
+
+  // nothing is measured before all of it is here, nor where the planes are not what they seem
+  useEffect(() => {
+    const around = panes.current
+    const drawing = (event: Event) => {
+      if (!viewing.measures() || !view?.unmeasured()) return
+      event.stopPropagation()
+      redraw()
+    }
+    const kinds = ['mousedown', 'touchstart', 'pointerdown', 'dblclick']
+    for (const kind of kinds) around?.addEventListener(kind, drawing, true)
+    return () => kinds.forEach((kind) => around?.removeEventListener(kind, drawing, true))
+  }, [view, viewing])
 
   useEffect(() => view?.slab(thickness, blend), [view, thickness, blend])
   useEffect(() => {
@@ -58,6 +75,7 @@ export function VolumePanes({ stack, opened, close }: { stack: Stack; opened: (v
   }, [view, preset])
 
   const complete = part >= 1
+  const unmeasured = view?.unmeasured() ?? null
   return (
     <div className={classes.volume}>
       <div className={classes.volumeTools} role="toolbar" aria-label={t('viewing.volume')}>
@@ -106,11 +124,16 @@ export function VolumePanes({ stack, opened, close }: { stack: Stack; opened: (v
             {t('viewing.incomplete')}
           </Text>
         )}
-        <ActionIcon ml="auto" variant="subtle" color="gray" aria-label={t('viewing.backToStack')} title={t('viewing.backToStack')} onClick={close}>
+        {unmeasured && unmeasured !== 'awaited' && unmeasured !== 'incomplete' && (
+          <Text size="xs" c="orange" role="status" data-unmeasured={unmeasured}>
+            {t(`viewing.unmeasured.${unmeasured}`)}
+          </Text>
+        )}
+        <ActionIcon ml="auto" variant="subtle" color="gray" aria-label={t('viewing.backToStack')} title={t('viewing.backToStack')} onClick={() => viewing.cut(null)}>
           <IconX size={16} />
         </ActionIcon>
       </div>
-      <div className={classes.planes} data-four={preset ? true : undefined}>
+      <div ref={panes} className={classes.planes} data-unmeasured={unmeasured ?? undefined} data-four={preset ? true : undefined}>
         {PLANES.map((plane) => {
           const shown = view?.shown(plane) ?? null
           return (
@@ -122,15 +145,16 @@ export function VolumePanes({ stack, opened, close }: { stack: Stack; opened: (v
                 className={classes.image}
                 data-plane={plane}
                 data-ready={shown && complete ? true : undefined}
+                data-normal={shown?.normal.map((value) => value.toFixed(3)).join()}
                 onContextMenu={(event) => event.preventDefault()}
               />
               <div className={classes.corners} aria-hidden>
                 <Corners.Patient json={stack.instances[0]!.json} />
                 <div className={classes.bottomLeft}>
                   <b style={{ color: LINES[`plane-${plane}`] }}>{t(`viewing.plane.${plane}`)}</b>
-                  {thickness > 0 && (
+                  {shown && shown.slab > 0 && shown.blend && (
                     <span>
-                      {t(`viewing.blend.${blend}`)} {thickness} mm
+                      {t(`viewing.blend.${shown.blend}`)} {shown.slab} mm
                     </span>
                   )}
                 </div>
@@ -142,7 +166,7 @@ export function VolumePanes({ stack, opened, close }: { stack: Stack; opened: (v
                   </div>
                 )}
                 {shown?.edges && <EdgeLetters edges={shown.edges} />}
-                {shown && <Scale mm={shown.mmPerPixel} source="patient" />}
+                {shown && shown.mmPerPixel !== null && <Scale mm={shown.mmPerPixel} source="patient" />}
               </div>
               {!shown && !failed && (
                 <div className={classes.centre}>

@@ -3,8 +3,9 @@ import { useSyncExternalStore } from 'react'
 
 import { NOTHING_OVER, type Over } from './engine/presenting'
 import type { Stack } from './engine/series'
-import { MEASURE, type ToolId } from './engine/tools'
+import { MEASURE, onPlanes, type ToolId } from './engine/tools'
 import type { StackView } from './engine/viewport'
+import type { VolumeView } from './engine/volume'
 import type { Known } from './hanging/choose'
 import { follow } from './together'
 
@@ -71,6 +72,8 @@ export class Viewing {
   private readonly listeners = new Set<() => void>()
   /** Open viewports by pane. */
   readonly views = new Map<string, StackView>()
+  /** The planes through a volume that are open. */
+  cutting: VolumeView | null = null
   /** Whether the person has laid something out: then nothing is put anywhere by itself any more. */
   touched = false
 
@@ -165,6 +168,7 @@ export class Viewing {
   }
 
   take(tool: ToolId | 'crosshairs'): void {
+    if (this.state.volume && !onPlanes(tool)) return
     this.set({ tool, spot: tool === 'cursor' ? this.state.spot : null })
   }
 

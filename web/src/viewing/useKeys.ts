@@ -66,7 +66,7 @@ export function useKeys({ viewing, model, stacks, volume, hanging, around }: Wis
         if (mm) view()?.trueSize(mm)
       },
     },
-    { keys: '0', words: t('viewing.reset'), run: () => view()?.reset() },
+    { keys: '0', words: t('viewing.reset'), run: () => (volume ?? view())?.reset() },
     ...CT_PRESETS.slice(0, 9).map((preset, at) => ({
       keys: String(at + 1),
       words: `${t('viewing.window')}: ${t(`viewing.preset.${preset.id}`)}`,

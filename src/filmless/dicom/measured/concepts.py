@@ -95,8 +95,22 @@ SPACINGS: Final[dict[str, Code]] = {
         "magnification": "Corrected for magnification",
         "detector": "At the detector",
         "scanned": "Of the scanned film",
+        "reformatted": "Reformatted plane, in the patient",
         "none": "Unknown",
     }.items()
+}
+
+#: of what was drawn on a plane through a volume: three points, which are its origin and the same so far to the right
+#: and downwards; how thick it is; and how what lies in it is shown
+PLANE: Final = Code("plane", OURS, "Plane")
+PLANE_ARM: Final = 100.0
+SLAB: Final = Code("slab", OURS, "Thickness of the slab")
+REFORMATTING: Final = Code("reformatting", OURS, "Reformatting")
+BLENDS: Final[dict[str, Code]] = {
+    "": Code("113072", "DCM", "Multiplanar reformatting"),
+    "max": Code("113078", "DCM", "Maximum intensity projection"),
+    "min": Code("113079", "DCM", "Minimum intensity projection"),
+    "mean": Code("slab-mean", OURS, "Mean intensity projection"),
 }
 
 _NAME_OF: Final = {

@@ -12,7 +12,19 @@ from typing import Any, Final
 from pydicom.dataset import Dataset
 
 from filmless.dicom.measured import Json
-from filmless.dicom.measured.concepts import OURS, POINTS, SPACING, SPACINGS, name_of, unit_of
+from filmless.dicom.measured.concepts import (
+    BLENDS,
+    OURS,
+    PLANE,
+    POINTS,
+    REFORMATTING,
+    SLAB,
+    SPACING,
+    SPACINGS,
+    name_of,
+    unit_of,
+)
+from filmless.dicom.measured.planes import on_plane, plane_of, thickness
 
 #: of one report; coordinates of one annotation; nesting
 MOST: Final = 2000
@@ -26,6 +38,10 @@ _SITE: Final = (("363698007", "SCT"), ("G-C0E3", "SRT"))
 _METHOD: Final = (("370129005", "SCT"), ("G-C036", "SRT"))
 _COMMENT: Final = ("121106", "DCM")
 _SPACING: Final = (SPACING.value, OURS)
+_PLANE: Final = (PLANE.value, OURS)
+_SLAB: Final = (SLAB.value, OURS)
+_REFORMATTING: Final = (REFORMATTING.value, OURS)
+_BLEND_OF: Final = {(code.value, code.scheme_designator): blend for blend, code in BLENDS.items()}
 _SPACING_OF: Final = {code.value: source for source, code in SPACINGS.items()}
 _DERIVATION: Final = ("121401", "DCM")
 _OBSERVER: Final = ("121008", "DCM")
@@ -82,6 +98,8 @@ def _group(group: Dataset) -> list[Json]:
     values: list[Json] = []
     regions: list[tuple[str, str, list[float], Json]] = []
     image: Json = {}
+    plane: Json | None = None
+    slab, blend = 0.0, ""
     for child in _children(group):
         name, kind = _name(child), child.get("ValueType")
         if kind == "UIDREF" and name == _TRACKING_UID:
@@ -100,19 +118,34 @@ def _group(group: Dataset) -> list[Json]:
             code = child.ConceptCodeSequence[0]
             if code.get("CodingSchemeDesignator") == OURS:
                 said["method"] = str(code.CodeValue)
+        elif kind == "CODE" and name == _REFORMATTING:
+            blend = _BLEND_OF.get(_code(child.ConceptCodeSequence[0]), "")
+        elif kind == "NUM" and name == _SLAB:
+            slab = thickness(child.MeasuredValueSequence[0].NumericValue)
+        elif kind == "SCOORD3D" and name == _PLANE:
+            plane = plane_of(*_space(child))
         elif kind == "NUM":
             value = _value(child)
             if value:
                 values.append(value)
             regions.extend(_regions(child, value["name"] if value else ""))
-        elif kind == "SCOORD":
+        elif kind in ("SCOORD", "SCOORD3D"):
             regions.extend(_region(child, ""))
         elif kind == "IMAGE":
             image = image or _image(child)
     method = said.pop("method")
     if not said["label"] and tracking != method:
         said["label"] = "" if ":" in tracking and " " not in tracking else tracking[:256]
-    images = [where for *_, where in regions if where] or ([image] if image else [])
+    references = [str(where["reference"]) for *_, where in regions if "reference" in where]
+    if references:
+        plane, regions = _flattened(plane, references[0], regions)
+        if plane and slab and blend:
+            plane = {**plane, "slab": slab, "blend": blend}
+        # in the patient, whether an image is named or not
+        images = [image or {"sop": "", "frame": 1}]
+    else:
+        plane = None
+        images = [where for *_, where in regions if where] or ([image] if image else [])
     if not images:
         return []
     tool, points = _drawn(method, regions)
@@ -122,10 +155,28 @@ def _group(group: Dataset) -> list[Json]:
             **images[0],
             "tool": tool,
             "points": points,
+            "plane": plane,
             "values": values,
             "colour": "",
         }
     ]
+
+
+_Regions = list[tuple[str, str, list[float], Json]]
+
+
+def _flattened(plane: Json | None, reference: str, regions: _Regions) -> tuple[Json | None, _Regions]:
+    """(the plane that regions in the patient lie on, the regions on it); (None, none) where there is no one plane."""
+    solid = [one for one in regions if one[2] and one[3].get("reference") == reference]
+    for _, _, flat, _ in solid:
+        plane = plane or plane_of(reference, [flat[at : at + 3] for at in range(0, len(flat) - 2, 3)])
+    found: _Regions = []
+    for kind, name, flat, where in solid:
+        points = on_plane(plane, flat) if plane and plane["reference"] == reference else None
+        if points is None:
+            return None, []
+        found.append(("POLYLINE" if kind == "POLYGON" else kind, name, points, where))
+    return plane, found
 
 
 def _identity(uid: str) -> str:
@@ -206,7 +257,7 @@ def _value(item: Dataset) -> Json | None:
 def _regions(item: Dataset, name: str) -> list[tuple[str, str, list[float], Json]]:
     found: list[tuple[str, str, list[float], Json]] = []
     for child in _children(item):
-        if child.get("ValueType") == "SCOORD":
+        if child.get("ValueType") in ("SCOORD", "SCOORD3D"):
             found.extend(_region(child, name))
         elif child.get("ValueType") == "IMAGE":
             found.append(("", name, [], _image(child)))
@@ -218,10 +269,20 @@ def _region(item: Dataset, name: str) -> list[tuple[str, str, list[float], Json]
     # one pair comes as a list of two; more than is sensible is left out
     points = [float(one) for one in flat][:_MOST_POINTS] if flat is not None else []
     where: Json = {}
-    for child in _children(item):
-        if child.get("ValueType") == "IMAGE":
-            where = where or _image(child)
+    if item.get("ValueType") == "SCOORD3D":
+        where = {"reference": str(item.get("ReferencedFrameOfReferenceUID", "") or "")}
+    else:
+        for child in _children(item):
+            if child.get("ValueType") == "IMAGE":
+                where = where or _image(child)
     return [(str(item.get("GraphicType", "")), name, points, where)]
+
+
+def _space(item: Dataset) -> tuple[str, list[list[float]]]:
+    """(Frame of Reference UID, points) of coordinates in the patient."""
+    flat = [float(one) for one in item.GraphicData][:_MOST_POINTS]
+    points = [flat[at : at + 3] for at in range(0, len(flat) - 2, 3)]
+    return str(item.get("ReferencedFrameOfReferenceUID", "") or ""), points
 
 
 def _image(item: Dataset) -> Json:

@@ -1,4 +1,5 @@
-"""Measurement reports (PS3.16 TID 1500, in Comprehensive SR) and key object selections (TID 2010), by highdicom."""
+"""Measurement reports (PS3.16 TID 1500, in Comprehensive SR or, of planes, Comprehensive 3D SR) and key object
+selections (TID 2010), by highdicom."""
 
 import uuid
 from collections.abc import Mapping, Sequence
@@ -13,7 +14,21 @@ from pydicom.sr.codedict import codes
 from pydicom.sr.coding import Code
 
 from filmless.dicom.measured import Json
-from filmless.dicom.measured.concepts import CLOSED, METHODS, OURS, SPACING, SPACINGS, UNITS, quantity
+from filmless.dicom.measured.concepts import (
+    BLENDS,
+    CLOSED,
+    METHODS,
+    OURS,
+    PLANE,
+    PLANE_ARM,
+    REFORMATTING,
+    SLAB,
+    SPACING,
+    SPACINGS,
+    UNITS,
+    quantity,
+)
+from filmless.dicom.measured.planes import arms, in_patient
 from filmless.dicom.measured.source import evidence, set_version, take_over
 
 _IMAGE_REGION = Code("111030", "DCM", "Image Region")
@@ -63,7 +78,9 @@ def measurement_report(
     )
     used = {one["sop"]: images[one["sop"]] for one in annotations}
     first = next(iter(used.values()))
-    made = sr.ComprehensiveSR(
+    # coordinates in the patient need the class that has them (PS3.3 A.35.13)
+    kind = sr.Comprehensive3DSR if any(one.get("plane") for one in annotations) else sr.ComprehensiveSR
+    made = kind(
         evidence=[evidence(one) for one in used.values()],
         content=content[0],
         series_instance_uid=wish["report_series"],
@@ -94,12 +111,9 @@ def _group(one: Json, image: Dataset) -> Any:
     method = METHODS.get(one["tool"])
     modality = str(image.get("Modality", ""))
     if one["tool"] in CLOSED:
-        kind, points = _outline(one, image)
         group: Any = sr.PlanarROIMeasurementsAndQualitativeEvaluations(
             tracking_identifier=tracking,
-            referenced_region=sr.ImageRegion(
-                graphic_type=kind, graphic_data=points, source_image=_source(one, image)
-            ),
+            referenced_region=_region(one, image),
             method=method,
             measurements=[_measurement(value, one, modality) for value in one["values"]],
         )
@@ -119,14 +133,11 @@ def _group(one: Json, image: Dataset) -> Any:
         )
         if not one["values"]:
             for region in _coordinates("", one, image):
-                drawn = sr.ScoordContentItem(
-                    name=_IMAGE_REGION,
-                    graphic_type=region.graphic_type,
-                    graphic_data=region.value,
-                    relationship_type=sr.RelationshipTypeValues.CONTAINS,
-                )
-                drawn.ContentSequence = region.ContentSequence
-                group[0].ContentSequence.append(drawn)
+                region.ConceptNameCodeSequence[0] = sr.CodedConcept.from_code(_IMAGE_REGION)
+                region.RelationshipType = sr.RelationshipTypeValues.CONTAINS.value
+                group[0].ContentSequence.append(region)
+    if one.get("plane"):
+        group[0].ContentSequence.extend(_plane(one, image))
     if source := SPACINGS.get(one.get("spacing", "")):
         group[0].ContentSequence.append(
             sr.CodeContentItem(
@@ -154,8 +165,39 @@ def _measurement(value: Json, one: Json, modality: str, where: Sequence[Any] = (
     )
 
 
+def _plane(one: Json, image: Dataset) -> list[Any]:
+    """Where the plane of an annotation is, what it shows, and the image that is nearest."""
+    contains = sr.RelationshipTypeValues.CONTAINS
+    plane = one["plane"]
+    items: list[Any] = [
+        sr.Scoord3DContentItem(
+            name=PLANE,
+            graphic_type=sr.GraphicTypeValues3D.POLYLINE,
+            graphic_data=arms(one, PLANE_ARM),
+            frame_of_reference_uid=plane["reference"],
+            relationship_type=contains,
+        ),
+        sr.CodeContentItem(name=REFORMATTING, value=BLENDS[plane["blend"]], relationship_type=contains),
+    ]
+    if plane["slab"]:
+        items.append(
+            sr.NumContentItem(
+                name=SLAB, value=float(plane["slab"]), unit=UNITS["mm"], relationship_type=contains
+            )
+        )
+    if one["tool"] in CLOSED:
+        # the other groups name it already
+        items.append(
+            sr.SourceImageForMeasurementGroup(
+                str(image.SOPClassUID), str(image.SOPInstanceUID), _frames(one, image)
+            )
+        )
+    return items
+
+
 def _coordinates(name: str, one: Json, image: Dataset) -> list[Any]:
-    points = clipped(one["points"], image)
+    plane = one.get("plane")
+    points = in_patient(one) if plane else clipped(one["points"], image)
     lines = _LINES.get(one["tool"])
     if lines is None:
         parts = [points]
@@ -164,6 +206,16 @@ def _coordinates(name: str, one: Json, image: Dataset) -> list[Any]:
         parts = [points[first : last + 1]]
     else:
         parts = [points[first : last + 1] for first, last in lines]
+    if plane:
+        kinds = sr.GraphicTypeValues3D
+        return [
+            sr.CoordinatesForMeasurement3D(
+                graphic_type=kinds.POINT if len(part) == 1 else kinds.POLYLINE,
+                graphic_data=part,
+                frame_of_reference_uid=plane["reference"],
+            )
+            for part in parts
+        ]
     return [
         sr.CoordinatesForMeasurement(
             graphic_type=sr.GraphicTypeValues.POINT if len(part) == 1 else sr.GraphicTypeValues.POLYLINE,
@@ -174,16 +226,30 @@ def _coordinates(name: str, one: Json, image: Dataset) -> list[Any]:
     ]
 
 
-def _outline(one: Json, image: Dataset) -> tuple[Any, Any]:
-    """(graphic type, points) of a closed region: a closed polyline begins and ends at one point, an ellipse begins
-    with its major axis (PS3.3 C.18.6.1.2)."""
-    points = clipped(one["points"], image)
+def _region(one: Json, image: Dataset) -> Any:
+    """A closed region: an outline begins and ends at one point, an ellipse begins with its major axis (PS3.3
+    C.18.6.1.2, C.18.9.1.2)."""
+    plane = one.get("plane")
+    points = in_patient(one) if plane else clipped(one["points"], image)
     if one["tool"] == "ellipse":
         first, second = np.linalg.norm(points[1] - points[0]), np.linalg.norm(points[3] - points[2])
         if second > first:
             points = points[[2, 3, 0, 1]]
-        return sr.GraphicTypeValues.ELLIPSE, points
-    return sr.GraphicTypeValues.POLYLINE, np.vstack([points, points[:1]])
+    else:
+        points = np.vstack([points, points[:1]])
+    ellipse = one["tool"] == "ellipse"
+    if plane:
+        kinds = sr.GraphicTypeValues3D
+        return sr.ImageRegion3D(
+            graphic_type=kinds.ELLIPSE if ellipse else kinds.POLYGON,
+            graphic_data=points,
+            frame_of_reference_uid=plane["reference"],
+        )
+    return sr.ImageRegion(
+        graphic_type=sr.GraphicTypeValues.ELLIPSE if ellipse else sr.GraphicTypeValues.POLYLINE,
+        graphic_data=points,
+        source_image=_source(one, image),
+    )
 
 
 def clipped(points: Sequence[Sequence[float]], image: Dataset) -> Any:

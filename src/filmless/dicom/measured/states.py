@@ -19,9 +19,11 @@ MOST = 20
 
 def groups(annotations: Sequence[Json], images: Mapping[str, Dataset]) -> list[list[Json]]:
     """Annotations by the state in which they go: of one series, one size and one modality transformation. Images in
-    colour have none: their state needs a colour profile that nobody gave."""
+    colour have none: their state needs a colour profile that nobody gave. What is on a plane is on no image."""
     found: dict[Any, list[Json]] = {}
     for one in annotations:
+        if one.get("plane"):
+            continue
         image = images[one["sop"]]
         if int(image.get("SamplesPerPixel", 1) or 1) == 1 and image.get("PhotometricInterpretation") in (
             "MONOCHROME1",

@@ -24,7 +24,9 @@ Tool = Literal[
     "calibration",
 ]
 #: how it is known how large a pixel is
-Spacing = Literal["", "calibrated", "region", "patient", "magnification", "detector", "scanned", "none"]
+Spacing = Literal[
+    "", "calibrated", "region", "patient", "magnification", "detector", "scanned", "reformatted", "none"
+]
 Name = Literal[
     "length", "angle", "long", "short", "area", "perimeter", "ratio", "mean", "std", "min", "max", "value"
 ]
@@ -79,18 +81,41 @@ class Value(In):
     unit: Unit
 
 
+class Plane(In):
+    """A plane through a volume, in the coordinates of the patient (PS3.3 C.7.6.2.1.1); mm."""
+
+    reference: Uid = Field(description="Frame of Reference UID.")
+    origin: Place
+    row: Place = Field(description="A unit vector: to the right.")
+    column: Place = Field(description="A unit vector, perpendicular to the row: downwards.")
+    slab: Annotated[float, Field(ge=0, le=1000)] = Field(0.0, description="How thick it is; 0: thin.")
+    blend: Literal["", "max", "min", "mean"] = Field("", description="How what lies in a slab is shown.")
+
+    @model_validator(mode="after")
+    def _perpendicular(self) -> Self:
+        lengths = [math.hypot(*self.row), math.hypot(*self.column)]
+        across = sum(a * b for a, b in zip(self.row, self.column, strict=True))
+        if any(abs(length - 1) > 1e-3 for length in lengths) or abs(across) > 1e-3:
+            raise ValueError("two perpendicular unit vectors are needed")
+        if bool(self.slab) != bool(self.blend):
+            raise ValueError("a slab says how it is shown, and only a slab")
+        return self
+
+
 class Annotation(In):
-    """Something drawn on an image."""
+    """Something drawn on an image, or on a plane through the volume that images make."""
 
     id: UUID = Field(description="The same as long as it is the same thing: later its Tracking UID.")
     tool: Tool
-    sop: Uid = Field(description="SOP Instance UID of the image.")
+    sop: Uid = Field(description="SOP Instance UID of the image; of a plane that of the nearest one.")
     frame: int = Field(1, ge=1, le=1_000_000)
     points: list[Point] = Field(
         min_length=1,
         max_length=5000,
-        description="Column and row in pixels, from the upper left corner of the upper left pixel.",
+        description="Column and row in pixels, from the upper left corner of the upper left pixel; on a plane in mm "
+        "from its origin.",
     )
+    plane: Plane | None = Field(None, description="Where it is not on the image itself.")
     world: list[Place] = Field(
         default_factory=list,
         max_length=100,
@@ -106,6 +131,8 @@ class Annotation(In):
         wanted = _POINTS.get(self.tool)
         if len(self.points) != wanted if wanted else len(self.points) < 3:
             raise ValueError(f"{self.tool} has {wanted or 'three or more'} points")
+        if self.plane and self.tool == "calibration":
+            raise ValueError("only an image is calibrated")
         return self
 
 
@@ -163,14 +190,26 @@ class MeasuredValue(BaseModel):
     unit: str
 
 
+class MeasuredPlane(BaseModel):
+    """The plane of something measured; as Plane."""
+
+    reference: str
+    origin: list[float]
+    row: list[float]
+    column: list[float]
+    slab: float
+    blend: str
+
+
 class Measured(BaseModel):
     """Something measured, as a report has it."""
 
     id: str
     tool: str = Field(description="One of ours, or other.")
-    sop: str
+    sop: str = Field(description='"" where it is in the patient and no image is named.')
     frame: int
     points: list[list[float]]
+    plane: MeasuredPlane | None
     values: list[MeasuredValue]
     spacing: str
     label: str

@@ -77,7 +77,12 @@ export const viewing = {
   slab: 'Slab',
   blendName: 'How a slab is put together',
   rendering: 'Volume rendering',
-  incomplete: 'Slices are missing in this volume.',
+  incomplete: 'Slices are missing in this volume: nothing is measured on its planes.',
+  unmeasured: {
+    uneven: 'The slices are shifted against each other (tilted gantry) or unevenly far apart: planes are distorted, nothing is measured on them.',
+    unplaced: 'The images do not say how large they are or where in the patient they lie: nothing is measured on planes.',
+    recalibrated: 'An image of this series was calibrated by hand: nothing is measured on planes.',
+  },
   backToStack: 'Back to the stack',
   noGraphics: 'This browser draws without a graphics processor (WebGL): images one by one, no planes through a volume.',
   noVolume: 'No volume can be made of this series.',
@@ -110,6 +115,7 @@ export const viewing = {
     magnification: 'corrected for magnification',
     detector: 'at the detector',
     scanned: 'of the scanned film',
+    reformatted: 'MPR plane',
     none: 'unknown',
   },
   preset: {

@@ -80,7 +80,12 @@ export const viewing: Words<typeof english> = {
   slab: '层厚',
   blendName: '层块投影方式',
   rendering: '容积再现',
-  incomplete: '该容积数据缺少层面。',
+  incomplete: '该容积数据缺少层面，重建面上不能测量。',
+  unmeasured: {
+    uneven: '层面之间有错位（机架倾斜）或层距不等：重建面有变形，不能测量。',
+    unplaced: '图像未给出像素大小或在患者体内的位置：重建面上不能测量。',
+    recalibrated: '该序列中有图像经人工校准：重建面上不能测量。',
+  },
   backToStack: '返回序列浏览',
   noGraphics: '此浏览器未启用图形加速（WebGL）：只能逐幅阅片，无法进行多平面重建和容积重建。',
   noVolume: '该序列无法进行容积重建。',
@@ -113,6 +118,7 @@ export const viewing: Words<typeof english> = {
     magnification: '已按放大率校正',
     detector: '探测器平面',
     scanned: '扫描胶片',
+    reformatted: 'MPR 重建面',
     none: '未知',
   },
   preset: {

@@ -1,14 +1,14 @@
 /**
  * The one place that decides how large a pixel is, and how that is known. Everything that shows millimetres asks
- * scaleAt; spacingAt is what the object itself says, by which images are drawn.
+ * scaleAt, of planes through a volume planeScale; spacingAt is what the object itself says, by which images are drawn.
  *
  * In order: what a person calibrated; the ultrasound region under the place; Pixel Spacing, which is in the patient
  * (PS3.3 C.7.6.2.1.1) unless the object says otherwise; Imager Pixel Spacing, divided by the magnification where it is
  * given (C.8.7.10); Nominal Scanned Pixel Spacing of scanned film. Where none is there it is pixels, never false mm.
  */
-import { items, numbers, text, type DicomJson } from './series'
+import { items, numbers, text, type DicomJson, type Instance } from './series'
 
-export type Source = 'calibrated' | 'region' | 'patient' | 'magnification' | 'detector' | 'scanned' | 'none'
+export type Source = 'calibrated' | 'region' | 'patient' | 'magnification' | 'detector' | 'scanned' | 'reformatted' | 'none'
 
 export interface Spacing {
   /** Millimetres from one row to the next, and from one column to the next; 1 and 1 where unknown. */
@@ -28,6 +28,9 @@ export interface Calibration {
 
 /** SOP Instance UID -> its calibration. */
 let calibrated: ReadonlyMap<string, Calibration> = new Map()
+
+/** The calibrations that hold; another object where they are others. */
+export const calibrations = (): object => calibrated
 
 /** Takes these calibrations and no others. */
 export function calibrate(all: ReadonlyMap<string, Calibration>): void {
@@ -106,4 +109,44 @@ function byRegion(regions: DicomJson[], x?: number, y?: number): Spacing {
 function isSpatial(region: DicomJson): boolean {
   // 3 is centimetres (PS3.3 C.8.5.5.1.15)
   return numbers(region, '00186024')[0] === 3 && numbers(region, '00186026')[0] === 3
+}
+
+/**
+ * Why nothing is measured on planes through a volume: images are on their way or missing, do not say where in the
+ * patient they are, are shifted against each other or unevenly far apart, or somebody says that they are of another size.
+ */
+export type Unmeasured = 'awaited' | 'incomplete' | 'unplaced' | 'uneven' | 'recalibrated'
+
+/**
+ * The scale of planes through the volume of these slices: millimetres in the patient, whichever way they are tilted -
+ * if the grid that is drawn is where the slices say that they are (PS3.3 C.7.6.2.1.1). `drawn`: mm from column to
+ * column, from row to row, from slice to slice of that grid.
+ */
+export function planeScale(slices: Instance[], drawn: [number, number, number]): Spacing | Unmeasured {
+  const [first] = slices
+  const cosines = first ? numbers(first.json, '00200037') : []
+  const reference = first ? text(first.json, '00200052') : ''
+  if (!first || slices.length < 2 || cosines.length !== 6 || !reference) return 'unplaced'
+  const size = spacingAt(first.json)
+  const close = (a: number, b: number, within: number) => Math.abs(a - b) <= within * Math.abs(b)
+  for (const { json } of slices) {
+    const said = spacingAt(json)
+    if (said.source !== 'patient' || text(json, '00200052') !== reference) return 'unplaced'
+    if (!close(said.row, size.row, 1e-4) || !close(said.column, size.column, 1e-4)) return 'uneven'
+    if (scaleAt(json).source !== 'patient') return 'recalibrated'
+  }
+  const [a, b, c, d, e, f] = cosines as [number, number, number, number, number, number]
+  const normal = [b * f - c * e, c * d - a * f, a * e - b * d]
+  const start = numbers(first.json, '00200032')
+  const from = slices.map(({ json }) => numbers(json, '00200032').map((value, axis) => value - start[axis]!))
+  const along = from.map((way) => way.reduce((sum, value, axis) => sum + value * normal[axis]!, 0))
+  const gap = along.at(-1)! / (slices.length - 1)
+  const straight = from.every((way, at) => {
+    const aside = way.map((value, axis) => value - along[at]! * normal[axis]!)
+    // half a pixel, and a quarter of a slice, are what rounding and couches do
+    return Math.hypot(...aside) <= Math.min(size.row, size.column) / 2 && Math.abs(along[at]! - at * gap) <= Math.abs(gap) / 4
+  })
+  const same = close(drawn[0], size.column, 1e-3) && close(drawn[1], size.row, 1e-3) && close(drawn[2], Math.abs(gap), 1e-3)
+  if (!straight || !same || !Number.isFinite(gap) || gap === 0) return 'uneven'
+  return { row: 1, column: 1, source: 'reformatted' }
 }

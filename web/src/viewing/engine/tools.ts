@@ -23,6 +23,7 @@ import {
 } from '@cornerstonejs/tools'
 
 import { CalibrationTool, CursorTool, LinesTool, RatioTool, RegionTool } from './kinds'
+import { onlyWhereTheyAre } from './planes'
 
 /** What the left button does. */
 export const TOOLS = {
@@ -49,6 +50,10 @@ export const TOOLS = {
 export type ToolId = keyof typeof TOOLS
 export const MANIPULATE: ToolId[] = ['window', 'scroll', 'zoom', 'pan', 'region', 'magnify', 'cursor']
 export const MEASURE: ToolId[] = ['length', 'angle', 'cobb', 'bidirectional', 'ellipse', 'rectangle', 'freehand', 'probe', 'arrow', 'ratio', 'calibration']
+
+/** What is of one image, and means nothing on a plane through many. */
+const OF_IMAGES: ToolId[] = ['region', 'magnify', 'cursor', 'calibration']
+export const onPlanes = (tool: ToolId | 'crosshairs'): boolean => !(OF_IMAGES as string[]).includes(tool)
 
 export const STACKS = 'stacks'
 export const VOLUMES = 'volumes'
@@ -85,20 +90,24 @@ function group(id: string): Group {
     made.setToolActive(ZoomTool.toolName, { bindings: [{ mouseButton: Secondary }, { mouseButton: Wheel }] })
     return made
   }
-  for (const tool of Object.values(TOOLS)) {
+  for (const [name, tool] of Object.entries(TOOLS)) {
     made.addTool(tool.class.toolName, {
       // a line that is let go of closes: an outline that is none would not be kept
       ...(tool === TOOLS.freehand ? { allowOpenContours: false } : {}),
       getTextCallback: (done: (words: string) => void) => asked.words('', done),
       changeTextCallback: (said: Said, _event: unknown, done: (words: string) => void) => asked.words(said.data?.label ?? '', done),
     })
-    const { configuration } = made.getToolInstance(tool.class.toolName) as { configuration: { getTextLines?: (...all: unknown[]) => string[] | undefined } }
+    const instance: unknown = made.getToolInstance(tool.class.toolName)
+    if ((MEASURE as string[]).includes(name)) onlyWhereTheyAre(instance, id === VOLUMES)
+    const { configuration } = instance as { configuration: { getTextLines?: (...all: unknown[]) => string[] | undefined } }
     const own = configuration.getTextLines
     if (own) configuration.getTextLines = (data: unknown, target: unknown) => asked.lines(data) ?? own(data, target)
   }
   if (id === VOLUMES) {
     made.addTool(CrosshairsTool.toolName, {
       getReferenceLineColor: (id: string) => LINES[id] ?? '#4db8c8',
+      // how thick planes are is set, and said, in one place
+      getReferenceLineSlabThicknessControlsOn: () => false,
     })
   } else {
     made.addTool(ReferenceLinesTool.toolName)
@@ -127,8 +136,9 @@ export function referenceLines(source: string | null): void {
 }
 
 /** Puts a tool on the left button; pan, zoom and scroll stay on the others. */
-export function chooseTool(tool: ToolId | 'crosshairs'): void {
+export function chooseTool(chosen: ToolId | 'crosshairs'): void {
   for (const id of [STACKS, VOLUMES]) {
+    const tool = id === VOLUMES && !onPlanes(chosen) ? 'window' : chosen
     const made = toolGroup(id)
     for (const one of Object.values(TOOLS)) made.setToolPassive(one.class.toolName, { removeAllBindings: true })
     const bind = (name: string, ...buttons: Types.IToolBinding[]) => made.setToolActive(name, { bindings: buttons })

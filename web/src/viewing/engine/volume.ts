@@ -1,10 +1,13 @@
 /** A series as a volume: three planes that can be tilted, slabs, and volume rendering. */
-import { Enums, setVolumesForViewports, volumeLoader, type Types } from '@cornerstonejs/core'
+import { Enums, eventTarget, setVolumesForViewports, volumeLoader, type Types } from '@cornerstonejs/core'
+import { Enums as ToolEnums } from '@cornerstonejs/tools'
 
 import { byCpu } from './cpu'
 import { failureOf } from './loader'
 import { directions, type Edges } from './orientation'
-import type { Stack } from './series'
+import { dot, isWhole, learn, less, normalOf, scaleOf, thicknessOf, type Plane as Place, type Vector, type Volume } from './planes'
+import { text, type Stack } from './series'
+import type { Unmeasured } from './spacing'
 import { start } from './start'
 import { SPACE, toolGroup, VOLUMES } from './tools'
 import { ENGINE, engine } from './viewport'
@@ -39,17 +42,33 @@ export class NoGraphics extends Error {
   }
 }
 
+const BLEND_OF = new Map<unknown, Blend>(Object.entries(BLEND).map(([blend, mode]) => [mode, blend as Blend]))
+
 export interface PlaneShown {
   edges: Edges | null
   center: number | null
   width: number | null
-  mmPerPixel: number
+  /** Null where that is not known. */
+  mmPerPixel: number | null
+  /** Towards the one who looks. */
+  normal: Vector
+  /** In mm; 0: thin. */
+  slab: number
+  blend: Blend | ''
+}
+
+/** What a mark that was begun on a plane is told of it. */
+interface Begun {
+  metadata?: { filmless?: { plane?: Place; image?: string } }
 }
 
 export class VolumeView {
   private space: { id: string; element: HTMLDivElement } | null = null
   private listeners: (() => void)[] = []
   private closed = false
+  private volume: Volume | null = null
+  /** The window with which it began. */
+  private first: { center: number; width: number } | null = null
   private constructor(
     readonly stack: Stack,
     private readonly volumeId: string,
@@ -80,10 +99,12 @@ export class VolumeView {
       }
     }
     try {
-      const volume = (await volumeLoader.createAndCacheVolume(volumeId, { imageIds: stack.imageIds })) as unknown as {
+      const volume = (await volumeLoader.createAndCacheVolume(volumeId, { imageIds: stack.imageIds })) as unknown as Omit<Types.IImageVolume, 'load'> & {
         load(told: (event: { framesProcessed?: number; framesLoaded?: number; totalNumFrames?: number }) => void): void
       }
       if (made.closed) return made
+      made.volume = learn(stack, volume as Types.IImageVolume)
+      made.follow()
       volume.load((event) => {
         const done = event.framesProcessed ?? event.framesLoaded ?? 0
         progress(Math.min(1, done / stack.imageIds.length))
@@ -95,11 +116,82 @@ export class VolumeView {
     }
     const frame = frameOf(stack.imageIds[Math.floor(stack.imageIds.length / 2)]!)
     if (frame) {
-      const { center, width } = windowsOf(frame)
-      made.window(center, width)
+      made.first = windowsOf(frame)
+      made.window(made.first.center, made.first.width)
     }
     rendering.renderViewports(Object.values(ids))
     return made
+  }
+
+  /** Tells marks that are begun, or changed, on a plane which plane it is. */
+  private follow(): void {
+    const told = (event: Event) => {
+      const { annotation, viewportId, changeType } = (event as CustomEvent<{ annotation: Begun; viewportId?: string; changeType?: string }>).detail
+      const view = this.planes().find((one) => one.id === viewportId)
+      const metadata = annotation.metadata
+      if (!view || !metadata || !this.volume) return
+      const now = this.place(view)
+      if (event.type === ToolEnums.Events.ANNOTATION_ADDED) {
+        // what was kept says so itself
+        if (!metadata.filmless) metadata.filmless = { plane: now, image: this.volume.imageIds[0] }
+      } else if (changeType === ToolEnums.ChangeTypes.HandlesUpdated && metadata.filmless?.plane) {
+        // it is of what is seen while it is moved
+        metadata.filmless.plane = { ...metadata.filmless.plane, slab: now.slab, blend: now.blend }
+      }
+    }
+    for (const name of [ToolEnums.Events.ANNOTATION_ADDED, ToolEnums.Events.ANNOTATION_MODIFIED]) {
+      eventTarget.addEventListener(name, told)
+      this.listeners.push(() => eventTarget.removeEventListener(name, told))
+    }
+  }
+
+  /** The plane that a viewport shows, with the middle of the view as its origin. */
+  private place(view: Types.IVolumeViewport): Place {
+    const { focalPoint, viewUp } = view.getCamera() as { focalPoint: Vector; viewUp: Vector }
+    const [corner, right] = [view.canvasToWorld([0, 0]), view.canvasToWorld([100, 0])] as [Vector, Vector]
+    const unit = (way: Vector) => way.map((value) => value / Math.hypot(...way)) as Vector
+    const row = unit(less(right, corner))
+    const column = unit([-viewUp[0], -viewUp[1], -viewUp[2]])
+    const round = (value: number) => Math.round(value * 1e7) / 1e7
+    const slab = thicknessOf(view)
+    return {
+      reference: text(this.stack.instances[0]!.json, '00200052'),
+      origin: focalPoint.map((value) => Math.round(value * 1e4) / 1e4) as Vector,
+      row: row.map(round) as Vector,
+      column: column.map(round) as Vector,
+      slab,
+      blend: slab ? this.blendOf(view) : '',
+    }
+  }
+
+  private blendOf(view: Types.IVolumeViewport): Blend {
+    return BLEND_OF.get((view as unknown as { getBlendMode(): unknown }).getBlendMode()) ?? 'mean'
+  }
+
+  /** Why nothing is measured on the planes now; null where one can. */
+  unmeasured(): Unmeasured | null {
+    if (!this.volume) return 'awaited'
+    const scale = scaleOf(this.volume)
+    if (typeof scale === 'string') return scale
+    if (this.incomplete()) return 'incomplete'
+    return isWhole(this.volume) ? null : 'awaited'
+  }
+
+  /** Shows a plane, in the viewport that looks most like it, with this place in the middle. */
+  go(plane: Place, middle: Vector): void {
+    const normal = normalOf(plane)
+    const likeness = (view: Types.IVolumeViewport) => Math.abs(dot(normal, view.getCamera().viewPlaneNormal as Vector))
+    const [view] = this.planes().sort((a, b) => likeness(b) - likeness(a))
+    if (!view) return
+    const { focalPoint, position } = view.getCamera() as { focalPoint: Vector; position: Vector }
+    const far = Math.hypot(...less(position, focalPoint))
+    view.setCamera({
+      viewPlaneNormal: normal,
+      viewUp: [-plane.column[0], -plane.column[1], -plane.column[2]],
+      focalPoint: [...middle],
+      position: middle.map((value, axis) => value + normal[axis]! * far) as Vector,
+    })
+    view.render()
   }
 
   /** Whether slices are missing: then planes would show what is not there. */
@@ -118,7 +210,17 @@ export class VolumeView {
     const [center, width] = window ? windowOf(window) : [null, null]
     const a = view.canvasToWorld([0, 0])
     const b = view.canvasToWorld([1, 0])
-    return { edges: directions(view as never), center, width, mmPerPixel: Math.hypot(b[0] - a[0], b[1] - a[1], b[2] - a[2]) }
+    const known = this.volume && typeof scaleOf(this.volume) !== 'string'
+    const slab = thicknessOf(view)
+    return {
+      edges: directions(view as never),
+      center,
+      width,
+      mmPerPixel: known ? Math.hypot(b[0] - a[0], b[1] - a[1], b[2] - a[2]) : null,
+      normal: view.getCamera().viewPlaneNormal as Vector,
+      slab,
+      blend: slab ? this.blendOf(view) : '',
+    }
   }
 
   window(center: number, width: number): void {
@@ -133,7 +235,8 @@ export class VolumeView {
     for (const view of this.planes()) {
       if (thickness > 0) {
         view.setBlendMode(BLEND[blend])
-        view.setSlabThickness(thickness)
+        // the engine takes it to either side of the middle
+        view.setSlabThickness(thickness / 2)
       } else {
         view.setBlendMode(Enums.BlendModes.COMPOSITE)
         view.resetSlabThickness()
@@ -143,6 +246,7 @@ export class VolumeView {
   }
 
   reset(): void {
+    if (this.first) this.window(this.first.center, this.first.width)
     for (const view of this.planes()) {
       view.resetCamera({ resetPan: true, resetZoom: true, resetToCenter: true, resetOrientation: true } as never)
       view.render()

@@ -4,11 +4,12 @@ import { useState } from 'react'
 import { useTranslation } from 'react-i18next'
 
 import { Histogram } from './Histogram'
+import type { Plane } from '../engine/planes'
 import type { Drawing } from './drawing'
 import classes from './Measurements.module.css'
 import type { Annotation, Measured } from './shapes'
 import { usePhrases } from './phrases'
-import { figure, nameOf, sourceOf } from './words'
+import { figure, nameOf, planeWords, sourceOf } from './words'
 
 interface EntryProps {
   one: Annotation | Measured
@@ -58,12 +59,12 @@ export function Entry({ one, number, image, go, drawing }: EntryProps) {
           }}
         />
       ) : (
-        <UnstyledButton className={classes.go} onClick={go} title={t('measuring.go')} disabled={!number}>
+        <UnstyledButton className={classes.go} onClick={go} title={t(one.plane ? 'measuring.goPlane' : 'measuring.go')} disabled={!number}>
           <Text size="xs" fw={550} truncate>
             {one.label || words}
           </Text>
           <Text size="xs" c="dimmed" truncate>
-            {[one.label && words, number > 0 && t('measuring.image', { number }), sourceOf(one as Annotation), 'finding' in one && one.finding].filter(Boolean).join(' · ')}
+            {[one.label && words, one.plane ? planeWords(one.plane as Plane) : number > 0 && t('measuring.image', { number }), sourceOf(one as Annotation), 'finding' in one && one.finding].filter(Boolean).join(' · ')}
           </Text>
           <span className={classes.values}>
             {values.map((value) => {

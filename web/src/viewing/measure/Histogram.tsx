@@ -3,9 +3,10 @@ import { useTranslation } from 'react-i18next'
 
 import { frameOf } from '../engine/frames'
 import { rescaleUnit } from '../engine/modules'
+import type { Plane } from '../engine/planes'
 import classes from './Measurements.module.css'
 import type { Annotation, Measured } from './shapes'
-import { histogram, samplesIn, statistics } from './values'
+import { histogram, samplesIn, samplesOnPlane, statistics } from './values'
 
 const BINS = 48
 
@@ -13,12 +14,13 @@ const BINS = 48
 export function Histogram({ one, image }: { one: Annotation | Measured; image: string }) {
   const { t } = useTranslation()
   const frame = frameOf(image)
-  const samples = samplesIn(one.tool as Annotation['tool'], one.points, image)
+  const tool = one.tool as Annotation['tool']
+  const samples = one.plane ? samplesOnPlane(tool, one.points, one.plane as Plane, image) : samplesIn(tool, one.points, image)
   const found = samples && statistics(samples)
   if (!samples || !found || !frame) {
     return (
       <Text size="xs" c="dimmed" className={classes.chart}>
-        {t('measuring.noValues')}
+        {t(one.plane ? 'measuring.noPlaneValues' : 'measuring.noValues')}
       </Text>
     )
   }
@@ -34,7 +36,7 @@ export function Histogram({ one, image }: { one: Annotation | Measured; image: s
       </svg>
       <figcaption>
         <span>{found.min.toFixed(Number.isInteger(found.min) ? 0 : 1)}</span>
-        <span>{t('measuring.pixels', { count: found.count })}</span>
+        <span>{t(one.plane ? 'measuring.samples' : 'measuring.pixels', { count: found.count })}</span>
         <span>
           {found.max.toFixed(Number.isInteger(found.max) ? 0 : 1)}
           {unit}

@@ -8,13 +8,14 @@ import { useTranslation } from 'react-i18next'
 import { useMay } from '../../access/session'
 import { ErrorNote, showError } from '../../app/errors'
 import { usePreference } from '../../app/preferences'
+import type { Plane } from '../engine/planes'
 import type { Stack } from '../engine/series'
 import type { Viewing } from '../model'
 import { Drawing, type State } from './drawing'
 import { Entry } from './Entry'
 import classes from './Measurements.module.css'
 import { Questions } from './Questions'
-import type { Annotation, Measured } from './shapes'
+import { middleOf, type Annotation, type Measured } from './shapes'
 
 interface Props {
   /** Beside a report, which needs the room. */
@@ -77,8 +78,9 @@ function OneStudy({ study, title, stacks, viewing, open, several }: Props['studi
   const entry = (one: Annotation | Measured, own: boolean) => {
     const image = drawing.imageOf(one)
     const stack = stacks.find((each) => image !== undefined && each.imageIds.includes(image))
-    const number = stack && image ? stack.imageIds.indexOf(image) + 1 : 0
-    const go = () => stack && void show(viewing, stack, number)
+    // of no volume, no plane can be shown
+    const number = stack && image && (!one.plane || stack.volume) ? stack.imageIds.indexOf(image) + 1 : 0
+    const go = () => stack && void (one.plane ? cut(viewing, stack, one) : show(viewing, stack, number))
     return <Entry key={one.id} one={one} drawing={own ? drawing : undefined} go={go} number={number} image={image} />
   }
   if (!open) {
@@ -246,3 +248,14 @@ async function show(viewing: Viewing, stack: Stack, image: number): Promise<void
   }
 }
 
+
+/** Shows the plane on which something is. */
+async function cut(viewing: Viewing, stack: Stack, one: Annotation | Measured): Promise<void> {
+  const plane = one.plane as Plane
+  if (viewing.get().volume?.id !== stack.id) viewing.cut(stack)
+  for (let tries = 0; tries < 100; tries += 1) {
+    const view = viewing.cutting
+    if (view?.stack.id === stack.id) return view.go(plane, middleOf(one as Annotation, plane))
+    await new Promise((done) => setTimeout(done, 100))
+  }
+}

@@ -8,6 +8,7 @@ import { annotation as annotations, Enums } from '@cornerstonejs/tools'
 import { api, data } from '../../api/client'
 import { Problem } from '../../api/problem'
 import { frameOf } from '../engine/frames'
+import { text as said } from '../engine/series'
 import { start } from '../engine/start'
 import { TOOLS } from '../engine/tools'
 import { asking } from './asking'
@@ -151,8 +152,10 @@ export class Drawing {
     this.place()
   }
 
-  imageOf(one: { sop: string; frame: number }): string | undefined {
-    return this.images.get(`${one.sop}/${one.frame}`)
+  /** The image it is on; of a plane, for which no image is named, one with the same coordinates. */
+  imageOf(one: Pick<Measured, 'sop' | 'frame' | 'plane'> | Annotation): string | undefined {
+    if (one.sop || !one.plane) return this.images.get(`${one.sop}/${one.frame}`)
+    return [...this.images.values()].find((id) => referenceOf(id) === one.plane!.reference)
   }
 
   /** Puts onto the images what is known of them. */
@@ -345,7 +348,8 @@ export class Drawing {
         body: {
           save,
           annotations: own,
-          key_images: keyImages ? [...new Set(own.map((one) => one.sop))].slice(0, 200) : [],
+          // a plane through many images has none
+          key_images: keyImages ? [...new Set(own.flatMap((one) => (one.plane ? [] : one.sop)))].slice(0, 200) : [],
           previous: this.state.previous,
           draft: this.version,
         },
@@ -361,6 +365,10 @@ export class Drawing {
     this.refresh()
     this.set({ status: 'empty' })
   }
+}
+
+function referenceOf(imageId: string): string {
+  return said(frameOf(imageId)?.instance.json ?? {}, '00200052')
 }
 
 function text(own: Annotation[], previous: string[]): string {

@@ -4,8 +4,11 @@ import type { Types } from '@cornerstonejs/tools'
 
 import type { components } from '../../api/schema'
 import { frameOf } from '../engine/frames'
+import { nearest, normalOf, volumeOf, type Plane } from '../engine/planes'
 import { TOOLS } from '../engine/tools'
-import { numbersOf, pixelsOf, type Numbers } from './values'
+import { pixelsOf } from './pixels'
+import { samplesOn } from './reformat'
+import { numbersOf, numbersOn, type Numbers } from './values'
 
 export type Annotation = components['schemas']['Annotation']
 export type Measured = components['schemas']['Measured']
@@ -27,17 +30,24 @@ const COUNTS: Partial<Record<Tool, number>> = {
 /** An outline keeps so many points at the most; the server takes no more. */
 const MOST_POINTS = 5000
 
-interface Plane {
+/** Coordinates on an image or on a plane, and where they are in the patient. */
+interface Ground {
   origin: Vector
   row: Vector
   column: Vector
-  /** From one column to the next, and from one row to the next. */
+  /** Mm for one, to the right and downwards. */
   across: number
   down: number
+  /** Coordinates of the origin: an image has its own in the middle of its first pixel. */
+  first: number
   frameOfReference: string
 }
 
-function planeOf(imageId: string): Plane {
+/** Coordinates on a plane are mm from its origin, wherever its images are. */
+const groundOf = (imageId: string, plane?: Plane | null): Ground =>
+  plane ? { ...plane, across: 1, down: 1, first: 0, frameOfReference: plane.reference } : pixelsGround(imageId)
+
+function pixelsGround(imageId: string): Ground {
   const found = (metaData.get('imagePlaneModule', imageId) ?? {}) as Record<string, unknown>
   return {
     origin: (found.imagePositionPatient as Vector | undefined) ?? [0, 0, 0],
@@ -45,6 +55,7 @@ function planeOf(imageId: string): Plane {
     column: (found.columnCosines as Vector | undefined) ?? [0, 1, 0],
     across: (found.columnPixelSpacing as number | undefined) || 1,
     down: (found.rowPixelSpacing as number | undefined) || 1,
+    first: 0.5,
     frameOfReference: String(found.frameOfReferenceUID ?? ''),
   }
 }
@@ -52,15 +63,21 @@ function planeOf(imageId: string): Plane {
 const dot = (a: Vector, b: Vector) => a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
 const round = (value: number) => Math.round(value * 1e4) / 1e4
 
-function toPixel(plane: Plane, point: Vector): [number, number] {
-  const from: Vector = [point[0] - plane.origin[0], point[1] - plane.origin[1], point[2] - plane.origin[2]]
-  return [round(dot(from, plane.row) / plane.across + 0.5), round(dot(from, plane.column) / plane.down + 0.5)]
+function toGround({ origin, row, column, across, down, first }: Ground, point: Vector): [number, number] {
+  const from: Vector = [point[0] - origin[0], point[1] - origin[1], point[2] - origin[2]]
+  return [round(dot(from, row) / across + first), round(dot(from, column) / down + first)]
 }
 
-function toWorld(plane: Plane, [x, y]: number[]): Vector {
-  const right = (x! - 0.5) * plane.across
-  const down = (y! - 0.5) * plane.down
-  return [0, 1, 2].map((axis) => plane.origin[axis]! + plane.row[axis]! * right + plane.column[axis]! * down) as Vector
+export function toWorld({ origin, row, column, across, down, first }: Ground, [x, y]: number[]): Vector {
+  const right = (x! - first) * across
+  const low = (y! - first) * down
+  return [0, 1, 2].map((axis) => origin[axis]! + row[axis]! * right + column[axis]! * low) as Vector
+}
+
+/** The middle of what is drawn, in the patient. */
+export function middleOf(one: Pick<Annotation, 'points'>, plane: Plane): Vector {
+  const mean = (axis: 0 | 1) => one.points.reduce((sum, point) => sum + point[axis]!, 0) / (one.points.length || 1)
+  return toWorld(groundOf('', plane), [mean(0), mean(1)])
 }
 
 interface Data {
@@ -77,15 +94,21 @@ export interface Mark {
   spacing?: Annotation['spacing']
   /** Of a calibration: how many mm its line is long. */
   known?: number
+  /** Where it is on a plane through a volume: which, and an image of that volume. */
+  plane?: Plane
+  image?: string
+  /** Where its points were when these numbers were made. */
+  of?: number[][]
 }
 
 export function markOf(drawn: Drawn): Mark {
   return ((drawn.metadata as { filmless?: Mark }).filmless ??= {})
 }
 
-/** The image an annotation is on; undefined where it is on none of ours, or not done yet. */
+/** The image an annotation is on, or of a plane one of its volume; undefined where it is on none of ours, or not done yet. */
 export function imageOf(drawn: Drawn): string | undefined {
-  const id = drawn.metadata.referencedImageId
+  const { plane, image } = (drawn.metadata as { filmless?: Mark }).filmless ?? {}
+  const id = plane ? image : drawn.metadata.referencedImageId
   return id && frameOf(id) ? id : undefined
 }
 
@@ -100,11 +123,11 @@ export function isNothing(drawn: Drawn): boolean {
 /** As the server has it; null where it is none that is kept, or not done yet. */
 export function plainOf(drawn: Drawn): Annotation | null {
   const tool = TOOL_OF.get(drawn.metadata.toolName)
-  const imageId = imageOf(drawn)
-  if (!tool || !imageId || !drawn.annotationUID || (tool === 'calibration' && !markOf(drawn).known)) return null
-  const { instance, frame } = frameOf(imageId)!
+  const known = imageOf(drawn)
+  const mark = markOf(drawn)
+  if (!tool || !known || !drawn.annotationUID || (tool === 'calibration' && !mark.known)) return null
   const data = drawn.data as Data
-  const plane = planeOf(imageId)
+  const ground = groundOf(known, mark.plane)
   let world = tool === 'freehand' ? (data.contour?.polyline ?? []) : (data.handles?.points ?? [])
   if (tool === 'freehand') {
     if (!data.contour?.closed || world.length < 3) return null
@@ -115,13 +138,17 @@ export function plainOf(drawn: Drawn): Annotation | null {
   if (tool === 'bidirectional' && far(world[2]!, world[3]!) > far(world[0]!, world[1]!)) {
     world = [world[2]!, world[3]!, world[0]!, world[1]!]
   }
-  const points = world.map((point) => toPixel(plane, point))
+  const points = world.map((point) => toGround(ground, point))
+  const volume = mark.plane && volumeOf(known)
+  const imageId = volume ? nearest(volume, middleOf({ points }, mark.plane!)) : known
+  const { instance, frame } = frameOf(imageId)!
   return {
     id: drawn.annotationUID,
     tool,
     sop: instance.sop,
     frame,
     points,
+    ...(mark.plane ? { plane: mark.plane } : {}),
     world: [],
     ...measured(tool, points, drawn, imageId),
     label: (data.label ?? '').trim().slice(0, 256),
@@ -131,15 +158,25 @@ export function plainOf(drawn: Drawn): Annotation | null {
 
 const far = (a: Vector, b: Vector) => Math.hypot(a[0] - b[0], a[1] - b[1], a[2] - b[2])
 
-/** Of reports what they say, of what waits for its image what was kept, of all else what it is now. */
+/** Of reports what they say; of all else what it is now, with what only pixels tell from when these were last here. */
 function measured(tool: Tool, points: number[][], drawn: Drawn, imageId: string): Numbers {
-  const { report, values = [], spacing = '', known } = markOf(drawn)
+  const mark = markOf(drawn)
+  const { report, values = [], spacing = '', known, plane, of } = mark
   if (report) return { values, spacing }
   if (tool === 'calibration') return { values: known ? [{ name: 'length', value: known, unit: 'mm' }] : [], spacing: '' }
-  const made = numbersOf(tool, points, frameOf(imageId)!)
-  // without its pixels less is known than was kept
-  return made.values.length >= values.length || pixelsOf(imageId) ? made : { values, spacing }
+  const there = of?.length === points.length && of.every(([x, y], at) => Math.hypot(x! - points[at]![0]!, y! - points[at]![1]!) < 0.01)
+  const made = plane ? numbersOn(tool, points, plane, frameOf(imageId)!) : numbersOf(tool, points, frameOf(imageId)!)
+  // where its volume is not open
+  if (!made) return there ? { values, spacing } : { values: [], spacing: '' }
+  if (plane ? samplesOn(plane, imageId) : pixelsOf(imageId)) {
+    Object.assign(mark, { values: made.values, spacing: made.spacing, of: points })
+    return made
+  }
+  const grey = there ? values.filter((one) => GREYS.includes(one.name) && !made.values.some((other) => other.name === one.name)) : []
+  return { values: [...made.values, ...grey], spacing: made.spacing }
 }
+
+const GREYS: Value['name'][] = ['mean', 'std', 'min', 'max', 'value']
 
 /** For Cornerstone, on the image of this id; null where no tool of ours draws it. `report`: where it was read from. */
 export function drawnOf(one: Annotation | Measured, imageId: string, report?: string): Drawn | null {
@@ -147,14 +184,14 @@ export function drawnOf(one: Annotation | Measured, imageId: string, report?: st
   const toolName = NAMES[tool]
   const count = COUNTS[tool]
   if (!toolName || (count !== undefined ? one.points.length !== count : one.points.length < 3)) return null
-  const plane = planeOf(imageId)
+  const plane = (one.plane ?? undefined) as Plane | undefined
+  const ground = groundOf(imageId, plane)
   let points = one.points
   if (tool === 'rectangle') points = [points[0]!, points[1]!, points[3]!, points[2]!]
   if (tool === 'ellipse') points = upright(points)
-  const world = points.map((point) => toWorld(plane, point))
-  const [a, b] = [plane.row, plane.column]
-  const normal: Vector = [-(a[1] * b[2] - a[2] * b[1]), -(a[2] * b[0] - a[0] * b[2]), -(a[0] * b[1] - a[1] * b[0])]
-  const mark: Mark = { report, values: (one.values ?? []) as Value[], spacing: one.spacing as Mark['spacing'] }
+  const world = points.map((point) => toWorld(ground, point))
+  const b = ground.column
+  const mark: Mark = { report, values: (one.values ?? []) as Value[], spacing: one.spacing as Mark['spacing'], of: tool === 'ellipse' ? points : one.points, ...(plane ? { plane, image: imageId } : {}) }
   if (tool === 'calibration') mark.known = mark.values?.find((value) => value.name === 'length')?.value
   return {
     annotationUID: report ? `${report}/${one.id}` : one.id,
@@ -165,9 +202,9 @@ export function drawnOf(one: Annotation | Measured, imageId: string, report?: st
     isVisible: true,
     metadata: {
       toolName,
-      referencedImageId: imageId,
-      FrameOfReferenceUID: plane.frameOfReference,
-      viewPlaneNormal: normal,
+      ...(plane ? {} : { referencedImageId: imageId }),
+      FrameOfReferenceUID: ground.frameOfReference,
+      viewPlaneNormal: normalOf(ground),
       viewUp: [-b[0], -b[1], -b[2]],
       filmless: mark,
     },

@@ -1,38 +1,24 @@
 /**
- * Every number that is measured on an image, from points in its pixels: one place for all tools. Coordinates are
- * (column, row) from the upper left corner of the upper left pixel (PS3.3 C.18.6.1.1), a pixel's centre is at a half.
- * Millimetres are those of scaleAt; statistics are of the pixels whose centres are inside the outline.
+ * Every number that is measured: one place for all tools. On an image, coordinates are (column, row) from the upper
+ * left corner of the upper left pixel (PS3.3 C.18.6.1.1), a pixel's centre is at a half, and millimetres are those of
+ * scaleAt. On a plane through a volume, coordinates are mm from its origin, if planeScale says that there are such.
+ * Statistics are of the pixels, or of the plane's samples, whose centres are inside the outline.
  */
-import { cache } from '@cornerstonejs/core'
-
 import type { Frame } from '../engine/frames'
-import { isPicture, type Covers } from '../engine/loader'
 import { rescaleOf, rescaleUnit } from '../engine/modules'
+import { scaleOf as scaleOfVolume, volumeOf, type Plane } from '../engine/planes'
 import { scaleAt, type Spacing } from '../engine/spacing'
+import { pixelsOf } from './pixels'
+import { samplesOn, type Box } from './reformat'
 import type { Annotation, Value } from './shapes'
 
 type Point = [number, number]
 type Tool = Annotation['tool']
 
-/** The values of an image as they are measured, its padding aside. */
-export interface Pixels {
-  values: ArrayLike<number>
-  padding: Uint8Array | null
-  columns: number
-  rows: number
-}
-
 export interface Numbers {
   values: Value[]
   /** How the size of a pixel is known, where something is in millimetres; "" where nothing is. */
   spacing: NonNullable<Annotation['spacing']>
-}
-
-/** Null where the image is not here, is in colour, or is only the server's picture of it. */
-export function pixelsOf(imageId: string): Pixels | null {
-  const image = cache.getImage(imageId) as (ReturnType<typeof cache.getImage> & { covers?: Covers }) | undefined
-  if (!image || image.color || isPicture(imageId)) return null
-  return { values: image.getPixelData(), padding: image.covers?.padding ?? null, columns: image.columns, rows: image.rows }
 }
 
 /** What was measured last: an outline is asked for its numbers each time it is drawn. */
@@ -48,18 +34,52 @@ export function numbersOf(tool: Tool, points: number[][], frame: Frame): Numbers
   const key = `${tool} ${frame.id} ${points.join(' ')}`
   const found = lately.get(key)
   if (found) return found
-  const made = count(tool, points, frame)
+  const made = count(tool, points, {
+    scale: scaleOf(points as Point[], frame),
+    grey: rescaleUnit(frame) === 'HU' ? 'HU' : 'raw',
+    inside: () => samplesIn(tool, points, frame.id) ?? [],
+    probe: (at, put) => probed(at, frame, put),
+  })
   if (pixelsOf(frame.id)) lately.set(key, made)
   if (lately.size > 500) lately.delete(lately.keys().next().value!)
   return made
 }
 
-function count(tool: Tool, points: number[][], frame: Frame): Numbers {
+/** The same on a plane through the volume of which the frame is a part; null where that was not opened yet. */
+export function numbersOn(tool: Tool, points: number[][], plane: Plane, frame: Frame): Numbers | null {
+  const volume = volumeOf(frame.id)
+  if (!volume) return null
+  const scale = scaleOfVolume(volume)
+  if (typeof scale === 'string') return { values: [], spacing: '' }
+  const key = `${tool} ${volume.stack.id} ${JSON.stringify(plane)} ${points.join(' ')}`
+  const found = lately.get(key)
+  if (found) return found
+  const made = count(tool, points, {
+    scale,
+    grey: rescaleUnit(frame) === 'HU' ? 'HU' : 'raw',
+    inside: () => samplesOnPlane(tool, points, plane, frame.id) ?? [],
+    probe: ([x, y], put) => put('value', samplesOn(plane, frame.id)?.at(x, y) ?? null, rescaleUnit(frame) === 'HU' ? 'HU' : 'raw'),
+  })
+  if (samplesOn(plane, frame.id)) lately.set(key, made)
+  return made
+}
+
+type Put = (name: Value['name'], value: number | null, unit: Value['unit']) => void
+
+/** What is drawn on. */
+interface Ground {
+  scale: Spacing
+  grey: 'HU' | 'raw'
+  /** What is inside a closed outline. */
+  inside: () => ArrayLike<number>
+  probe: (at: Point, put: Put) => void
+}
+
+function count(tool: Tool, points: number[][], { scale, grey, inside, probe }: Ground): Numbers {
   const at = points as Point[]
-  const scale = scaleOf(at, frame)
   const known = scale.source !== 'none'
   const values: Value[] = []
-  const put = (name: Value['name'], value: number | null, unit: Value['unit']) => {
+  const put: Put = (name, value, unit) => {
     if (value !== null && Number.isFinite(value)) values.push({ name, value, unit })
   }
   const far = (a: Point, b: Point) => Math.hypot((b[0] - a[0]) * scale.column, (b[1] - a[1]) * scale.row)
@@ -73,13 +93,12 @@ function count(tool: Tool, points: number[][], frame: Frame): Numbers {
   } else if (tool === 'ratio') {
     const [less, more] = [far(at[0]!, at[1]!), far(at[2]!, at[3]!)].sort((a, b) => a - b) as Point
     put('ratio', more > 0 ? less / more : null, 'ratio')
-  } else if (tool === 'probe') probe(at[0]!, frame, put)
+  } else if (tool === 'probe') probe(at[0]!, put)
   else if (tool === 'ellipse' || tool === 'rectangle' || tool === 'freehand') {
     const outline = outlineOf(tool, at).map(([x, y]) => [x * scale.column, y * scale.row] as Point)
     put('area', tool === 'ellipse' ? ellipseArea(at, scale) : polygonArea(outline), known ? 'mm2' : 'px2')
     put('perimeter', perimeter(outline), along)
-    const found = statistics(samplesIn(tool, points, frame.id) ?? [])
-    const grey = rescaleUnit(frame) === 'HU' ? 'HU' : 'raw'
+    const found = statistics(inside())
     if (found) for (const name of ['mean', 'std', 'min', 'max'] as const) put(name, found[name], grey)
   }
   return { values, spacing: values.some((one) => one.unit.startsWith('mm')) ? scale.source : '' }
@@ -102,7 +121,7 @@ function angle(a: Point, b: Point, c: Point, d: Point, { column, row }: Spacing)
 /** From left to right: which end of an endplate was drawn first says nothing. */
 const level = (a: Point, b: Point): [Point, Point] => (b[0] < a[0] ? [b, a] : [a, b])
 
-function probe([x, y]: Point, frame: Frame, put: (name: 'value', value: number | null, unit: Value['unit']) => void): void {
+function probed([x, y]: Point, frame: Frame, put: Put): void {
   const pixels = pixelsOf(frame.id)
   const [column, row] = [Math.floor(x), Math.floor(y)]
   if (!pixels || column < 0 || row < 0 || column >= pixels.columns || row >= pixels.rows) return
@@ -160,21 +179,40 @@ export function samplesIn(tool: Tool, points: number[][], imageId: string): Floa
   const pixels = pixelsOf(imageId)
   if (!pixels) return null
   const found: number[] = []
-  const spans = tool === 'ellipse' ? ellipseSpans(points as Point[]) : polygonSpans(points as Point[])
-  const ys = points.map((point) => point[1]!)
+  each(tool, points as Point[], [0, 0, pixels.columns, pixels.rows], (column, row) => {
+    const at = row * pixels.columns + column
+    if (!pixels.padding?.[at]) found.push(pixels.values[at]!)
+  })
+  return Float64Array.from(found)
+}
+
+/** The samples inside a closed outline on a plane; null where there are none to be had. */
+export function samplesOnPlane(tool: Tool, points: number[][], plane: Plane, imageId: string): Float64Array | null {
+  const samples = samplesOn(plane, imageId)
+  if (!samples) return null
+  const { step, at, bounds } = samples
+  const cells = points.map(([x, y]) => [x! / step, y! / step] as Point)
+  const found: number[] = []
+  each(tool, cells, bounds, (column, row) => {
+    const value = at((column + 0.5) * step, (row + 0.5) * step)
+    if (value !== null) found.push(value)
+  })
+  return Float64Array.from(found)
+}
+
+/** All cells of a grid of which the centres are inside a closed outline; of columns and rows from the first up to the last. */
+function each(tool: Tool, points: Point[], [left, top, right, bottom]: Box, take: (column: number, row: number) => void): void {
+  const spans = tool === 'ellipse' ? ellipseSpans(points) : polygonSpans(points)
+  const ys = points.map((point) => point[1])
   // an ellipse can reach beyond the ends of tilted axes
   const reach = tool === 'ellipse' ? Math.max(...ys) - Math.min(...ys) : 0
-  const last = Math.min(pixels.rows - 1, Math.ceil(Math.max(...ys) + reach))
-  for (let row = Math.max(0, Math.floor(Math.min(...ys) - reach)); row <= last; row += 1) {
+  const last = Math.min(bottom - 1, Math.ceil(Math.max(...ys) + reach))
+  for (let row = Math.max(top, Math.floor(Math.min(...ys) - reach)); row <= last; row += 1) {
     for (const [from, to] of spans(row + 0.5)) {
-      const end = Math.min(pixels.columns - 1, Math.floor(to - 0.5))
-      for (let column = Math.max(0, Math.ceil(from - 0.5)); column <= end; column += 1) {
-        const at = row * pixels.columns + column
-        if (!pixels.padding?.[at]) found.push(pixels.values[at]!)
-      }
+      const end = Math.min(right - 1, Math.floor(to - 0.5))
+      for (let column = Math.max(left, Math.ceil(from - 0.5)); column <= end; column += 1) take(column, row)
     }
   }
-  return Float64Array.from(found)
 }
 
 type Spans = (y: number) => [number, number][]

@@ -3,6 +3,7 @@ import { annotation as annotations } from '@cornerstonejs/tools'
 
 import i18n from 'i18next'
 import { frameOf } from '../engine/frames'
+import { lieOf, type Plane } from '../engine/planes'
 import { scaleAt } from '../engine/spacing'
 import { markOf, plainOf, type Annotation, type Drawn, type Measured } from './shapes'
 
@@ -28,16 +29,28 @@ export function sourceOf(one: Pick<Annotation, 'spacing'>): string {
   return spacing && spacing !== 'patient' && spacing !== 'none' ? i18n.t(`viewing.spacing.${spacing}`) : ''
 }
 
+/** Of a mark on a plane: which plane, and what it shows where it is thick. */
+export function planeWords(plane: Pick<Plane, 'slab' | 'blend'> & { row: number[]; column: number[] }): string {
+  return [i18n.t(`measuring.plane.${lieOf(plane as Plane)}`), slabWords(plane)].filter(Boolean).join(' · ')
+}
+
+function slabWords({ slab, blend }: Pick<Plane, 'slab' | 'blend'>): string {
+  return slab && blend ? `${i18n.t(`viewing.blend.${blend}`)} ${slab % 1 ? slab.toFixed(1) : slab} mm` : ''
+}
+
 /** The lines beside what is drawn on an image; undefined for what is none of ours. */
 export function linesOf(data: unknown): string[] | undefined {
   const drawn = annotations.state.getAllAnnotations().find((one) => one.data === data) as Drawn | undefined
   const plain = drawn && plainOf(drawn)
+  // the engine's own numbers on a plane are those of no image
+  if (drawn && !plain && markOf(drawn).plane) return []
   if (!drawn || !plain) return undefined
   const values = plain.values ?? []
   const lines = values.map((one) => [nameOf(one, values.length === 1), figure(one)].filter(Boolean).join(' '))
   if (plain.tool === 'ratio') lines.push(...widths(plain, drawn))
   if (plain.tool === 'calibration') lines.unshift(i18n.t('viewing.tool.calibration'))
-  const source = sourceOf(plain)
+  const slab = plain.plane ? slabWords(plain.plane as Plane) : ''
+  const source = [slab, sourceOf(plain) || (plain.plane ? i18n.t('viewing.spacing.reformatted') : '')].filter(Boolean).join(', ')
   return [plain.label ?? '', ...lines, source && `(${source})`].filter(Boolean)
 }
 
