@@ -28,7 +28,7 @@ class Side:
 
 DURABILITY = {
     "Filmless": "file, directory and index on disk before the answer",
-    "Orthanc": "SyncStorageArea on: fsync of the file; index as Orthanc keeps it",
+    "Orthanc": "SyncStorageArea on: fdatasync of the file; neither its directory nor the index (traced)",
     "pynetdicom": "none: file written, no fsync, no index",
     "dcmtk storescp": "none: file written (+B), no fsync, no index",
 }
