@@ -8054,6 +8054,11 @@ export interface components {
             received_at: string;
             /** Referring Physician */
             referring_physician: string;
+            /**
+             * Row
+             * @description Ours: where a study is under several patients, each is a row.
+             */
+            row: number;
             /** Sensitive */
             sensitive: boolean;
             /** Series */
@@ -10462,6 +10467,11 @@ export interface components {
             received_at: string;
             /** Referring Physician */
             referring_physician: string;
+            /**
+             * Row
+             * @description Ours: where a study is under several patients, each is a row.
+             */
+            row: number;
             /** Sensitive */
             sensitive: boolean;
             /** Series */
@@ -10477,6 +10487,11 @@ export interface components {
              * @description HHMMSS; may be empty.
              */
             time: string;
+            /**
+             * Under
+             * @description Where there are such: the row of each patient, this one too.
+             */
+            under: components["schemas"]["StudyRow"][];
         };
         /**
          * StudyReport
@@ -10539,6 +10554,11 @@ export interface components {
             received_at: string;
             /** Referring Physician */
             referring_physician: string;
+            /**
+             * Row
+             * @description Ours: where a study is under several patients, each is a row.
+             */
+            row: number;
             /** Sensitive */
             sensitive: boolean;
             /** Series */
@@ -29260,7 +29280,10 @@ export interface operations {
     };
     study_details: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Which row, where there are several. */
+                row?: number | null;
+            };
             header?: never;
             path: {
                 /** @description Study Instance UID. */
@@ -29954,6 +29977,8 @@ export interface operations {
         parameters: {
             query?: {
                 limit?: number;
+                /** @description Which row, where there are several. */
+                row?: number | null;
             };
             header?: never;
             path: {

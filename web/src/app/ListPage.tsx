@@ -41,7 +41,7 @@ export function ListPage<Row>(props: Props<Row>) {
   useShortcuts(
     props.title,
     [{ keys: 'Escape', words: t('admin.closeDetails'), run: () => choose(null) }],
-    shown && !narrow,
+    shown,
   )
 
   const head = (
@@ -87,7 +87,7 @@ export function ListPage<Row>(props: Props<Row>) {
         </aside>
       )}
       {narrow && (
-        <Drawer opened={shown} onClose={() => choose(null)} position="right" size="100%" title={t('admin.details')}>
+        <Drawer opened={shown} closeOnEscape={false} onClose={() => choose(null)} position="right" size="100%" title={t('admin.details')}>
           {head}
           {props.details}
         </Drawer>

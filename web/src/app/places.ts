@@ -16,7 +16,7 @@ export interface Place {
 
 export const places: Place[] = [
   { path: '/registration', word: 'registration', icon: IconClipboardPlus, needs: ['register'] },
-  { path: '/booking', word: 'booking', icon: IconCalendarEvent, needs: ['book'] },
+  { path: '/booking', word: 'booking', icon: IconCalendarEvent, needs: ['register'] },
   { path: '/studies', word: 'studies', icon: IconListSearch, needs: ['search'] },
   { path: '/queue', word: 'queue', icon: IconUsersGroup, needs: ['queue'] },
   { path: '/work', word: 'work', icon: IconHeartRateMonitor, needs: ['perform'] },
@@ -25,6 +25,8 @@ export const places: Place[] = [
   { path: '/inbox', word: 'inbox', icon: IconInbox, needs: ['answer-critical'] },
   // what was asked for and what came of it, for those who are not at the desk
   { path: '/exams', word: 'exams', icon: IconClipboardList, needs: ['order', 'vet', 'send-back', 'hand-out', 'void'], unless: 'register' },
+  // those who ask for exams begin with what came of them
+  { path: '/booking', word: 'booking', icon: IconCalendarEvent, needs: ['book'], unless: 'register' },
   {
     path: '/tasks',
     word: 'tasks',

@@ -44,6 +44,9 @@ function inText(target: EventTarget | null): boolean {
   return target instanceof HTMLElement && (target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName))
 }
 
+/** What is over a page takes its keys: a window that asks, a menu. Details in a drawer are the page itself. */
+const COVERS = '[role="dialog"][aria-modal="true"]:not(.mantine-Drawer-content), [role="menu"]'
+
 export function ShortcutProvider({ children }: { children: ReactNode }) {
   const sections = useRef(new Map<symbol, Section>())
   const [shown, setShown] = useState<Section[] | null>(null)
@@ -59,7 +62,11 @@ export function ShortcutProvider({ children }: { children: ReactNode }) {
   )
 
   useEffect(() => {
+    // asked before the window that is over the page hears of the key and closes
+    let covered = false
+    const look = () => (covered = document.querySelector(COVERS) !== null)
     const listen = (event: KeyboardEvent) => {
+      if (covered) return
       // an image takes every key for its tools as soon as something was drawn on it: there they are still ours
       const onImage = event.target instanceof Element && event.target.closest('[data-viewport-uid]') !== null
       if (event.isComposing || (event.defaultPrevented && !onImage)) return
@@ -75,8 +82,12 @@ export function ShortcutProvider({ children }: { children: ReactNode }) {
         }
       }
     }
+    window.addEventListener('keydown', look, { capture: true })
     window.addEventListener('keydown', listen)
-    return () => window.removeEventListener('keydown', listen)
+    return () => {
+      window.removeEventListener('keydown', look, { capture: true })
+      window.removeEventListener('keydown', listen)
+    }
   }, [])
 
   return (

@@ -34,7 +34,7 @@ export function Earlier({ found, despite, set }: { found: Listed[]; despite: boo
     <Alert color="yellow" variant="light" p="xs" title={t('department.earlier.title')}>
       {found.slice(0, 5).map(({ exam }) => (
         <div key={exam.id} style={{ display: 'flex', flexWrap: 'wrap', gap: '0.25rem 0.75rem' }}>
-          <Anchor component={Link} href={`/exams/${exam.id}`} size="sm">
+          <Anchor component={Link} href={`/exams/${exam.id}`} size="sm" c="inherit" underline="always">
             {exam.number || t('department.noNumber')}
           </Anchor>
           <span>

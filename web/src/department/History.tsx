@@ -29,7 +29,7 @@ export function History({ entries }: { entries: Entry[] }) {
             )}
             <br />
             <span className={classes.dim}>
-              {[called(one.by), t(`department.sources.${one.source as 'screen'}`), told(one)].filter(Boolean).join(' · ')}
+              {[called(one.by), t(`department.sources.${one.source as 'screen'}`), told(one), again(t, one)].filter(Boolean).join(' · ')}
             </span>
             {one.reason && (
               <>
@@ -51,4 +51,10 @@ function told(entry: Entry): string {
   const to = said('to') || said('station') || said('number')
   const from = said('from') || said('before')
   return from && to ? `${from} → ${to}` : to
+}
+
+/** That the same was ordered a few days before. */
+function again(t: ReturnType<typeof useTranslation>['t'], entry: Entry): string {
+  const { earlier } = entry.detail as Record<string, unknown>
+  return Array.isArray(earlier) ? t('department.earlier.again', { numbers: earlier.join(', ') }) : ''
 }

@@ -151,6 +151,7 @@ function Questions({ exam, page: now, close, done }: Props) {
           <div key={one.code} className={classes.question}>
             <Text size="sm">{t(`safety.questions.${one.code as Code}`)}</Text>
             <SegmentedControl
+              className={classes.answers}
               aria-label={t(`safety.questions.${one.code as Code}`)}
               data={(['no', 'yes', 'unknown'] as const).map((answer) => ({ value: answer as string, label: t(`safety.answers.${answer}`) }))}
               value={answers[one.code] ?? ''}

@@ -129,6 +129,7 @@ export const problems: Record<string, string> = {
   'no-folder': '文件夹不存在。',
   'no-frame': '该图像没有此帧。',
   'no-home': '数据文件夹无法创建。',
+  'several-patients': '这些图像属于不同的患者。',
   'no-image': '所标注的对象不是图像。',
   'no-images': '尚未收到图像。',
   'no-index': '索引文件缺失,请联系工程师。',

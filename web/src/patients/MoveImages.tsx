@@ -91,7 +91,7 @@ export function MoveImages({ exam, study, to, close, done }: Props) {
       {page && series.length === 0 && <Text size="sm">{t('patients.move.nothing')}</Text>}
       {series.length > 0 && (
         <Stack gap={4} role="group" aria-label={t('patients.move.series')}>
-          <Text size="xs" fw={500}>
+          <Text size="sm" fw={500}>
             {t('patients.move.series')}
           </Text>
           <Stack gap={4} mah={150} style={{ overflow: 'auto' }}>

@@ -196,7 +196,7 @@ function Record({ page: now, close, done }: Props) {
           </Button>
         </Group>
       )}
-      <Text size="xs" fw={500}>
+      <Text size="sm" fw={500}>
         {t('work.dose')}
       </Text>
       <SimpleGrid cols={{ base: 2, xs: 4 }} spacing={6} verticalSpacing={6}>

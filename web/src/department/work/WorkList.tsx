@@ -188,7 +188,7 @@ export default function WorkList() {
         </aside>
       )}
       {narrow && (
-        <Drawer opened={chosen !== null} onClose={() => choose(null)} position="right" size="100%" title={t('admin.details')}>
+        <Drawer opened={chosen !== null} closeOnEscape={false} onClose={() => choose(null)} position="right" size="100%" title={t('admin.details')}>
           {panel}
         </Drawer>
       )}

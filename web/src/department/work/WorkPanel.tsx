@@ -85,7 +85,7 @@ export function WorkPanel({ exam, close }: { exam: number; close?: () => void })
       <Unchecked page={page} />
       <div className={classes.actions}>
         {deeds.map((what, at) => (
-          <Button key={what} variant={at === 0 ? 'filled' : 'default'} onClick={() => setDeed({ what })}>
+          <Button key={what} variant={at === 0 && what !== 'sendBack' ? 'filled' : 'default'} onClick={() => setDeed({ what })}>
             {t(`work.${what}`)}
           </Button>
         ))}

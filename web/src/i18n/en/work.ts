@@ -96,7 +96,7 @@ export const work = {
   toldByDevice: 'told by the device',
   medium: 'Contrast medium',
   mediumMissing: 'Which medium? Or delete the line.',
-  addMedium: 'Another contrast medium',
+  addMedium: 'Add a contrast medium',
   lotNumber: 'Lot',
   lot: 'lot {{lot}}',
   ml: 'Volume, ml',
