@@ -194,8 +194,8 @@ def test_a_taken_port_refuses_to_start_and_is_named(which: str, tmp_path: Path) 
     assert "Traceback" not in done.output
 
 
-def workers(process: psutil.Process, module: str = "filmless.app.worker") -> list[psutil.Process]:
-    return [child for child in process.children() if module in child.cmdline()]
+def workers(process: psutil.Process, name: str = "filmless-worker") -> list[psutil.Process]:
+    return [child for child in process.children() if child.name() == name]
 
 
 def test_the_worker_comes_back_and_goes_with_the_server(tmp_path: Path) -> None:
@@ -203,12 +203,14 @@ def test_the_worker_comes_back_and_goes_with_the_server(tmp_path: Path) -> None:
         eventually(lambda: health(server)["status"] == "ok", "it is healthy")
         process = psutil.Process(server.running.pid)
         (worker,) = workers(process)
+        assert worker.cmdline() == process.cmdline(), "it was forked: memory is shared"
         worker.kill()
         eventually(lambda: health(server)["worker"]["restarts"] == 1, "the death is noticed")
         eventually(lambda: health(server)["worker"]["ok"], "the worker is back")
-        (second,) = workers(process)
+        (second,) = eventually(lambda: workers(process), "it has its name")
+        assert second.cmdline() != process.cmdline(), "a process with threads is not forked"
         assert second.pid != worker.pid
-        (index,) = workers(process, "filmless.archive.index_process")
+        (index,) = workers(process, "filmless-index")
         process.kill()
         for other in (second, index):
             eventually(

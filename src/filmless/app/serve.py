@@ -12,15 +12,17 @@ import os
 import resource
 import shutil
 import signal
+import socket
 import sys
 import time
 from collections import Counter
 from collections.abc import Callable
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, ExitStack
+from functools import partial
 
 from filmless import __version__
 from filmless.access.first import first_account
-from filmless.app import dicom, logs, supervise
+from filmless.app import crew, dicom, logs, supervise
 from filmless.app.control import ControlServer
 from filmless.app.index import make_home
 from filmless.app.running import Running, aborter, lister, teller
@@ -34,6 +36,7 @@ from filmless.db import migrate
 from filmless.db.engine import grow_log, open_engine
 from filmless.department.master.first import first_words
 from filmless.devices.model import DeviceSettings
+from filmless.kit import allocator, forks
 from filmless.kit.errors import Refused
 from filmless.net.server import Server
 
@@ -51,11 +54,6 @@ def run(settings: Settings, say: Callable[[str], None]) -> None:
     """
     import uvloop
 
-    uvloop.run(_serve(settings, say))
-
-
-async def _serve(settings: Settings, say: Callable[[str], None]) -> None:
-    stopping = _stop_signals()
     if settings.access.demonstration and settings.server.bind not in _THIS_MACHINE:
         raise Refused(
             "A demonstration tells its passwords: it is served on this machine alone (--bind 127.0.0.1).",
@@ -63,19 +61,39 @@ async def _serve(settings: Settings, say: Callable[[str], None]) -> None:
         )
     # what is kept here is about patients: nobody but our own user and group may read it
     os.umask(0o027)
-    async with AsyncExitStack() as stack:
+    _raise_file_limit()
+    allocator.frugal()
+    with ExitStack() as stack:
+        # before anything is open, and before there is a thread
+        parked = crew.fork(settings)
+        stack.callback(parked.close)
         make_home(settings)
         lock = supervise.HomeLock(settings.home)
         lock.take()
         stack.callback(lock.give_back)
         logs.start(settings, "serve")
-        _raise_file_limit()
         http_socket = supervise.listen(settings.server.bind, settings.server.http_port, "HTTP", "--http-port")
         stack.callback(http_socket.close)
+        # Alembic and what it leaves behind are gone with the process that needed it
+        forks.aside(partial(_bring_up_to_date, settings.index_url))
+        uvloop.run(_serve(settings, say, parked, http_socket))
 
+
+def _bring_up_to_date(url: str) -> None:
+    engine = open_engine(url)
+    try:
+        migrate.upgrade(engine)
+    finally:
+        engine.dispose()
+
+
+async def _serve(
+    settings: Settings, say: Callable[[str], None], parked: crew.Crew, http_socket: socket.socket
+) -> None:
+    stopping = _stop_signals()
+    async with AsyncExitStack() as stack:
         engine = open_engine(settings.index_url)
         stack.callback(engine.dispose)
-        await asyncio.to_thread(migrate.upgrade, engine)
         await asyncio.to_thread(grow_log, engine)
         trail = stack.enter_context(open_trail(settings, engine, "serve"))
         await asyncio.to_thread(began, trail, engine, settings)
@@ -91,7 +109,7 @@ async def _serve(settings: Settings, say: Callable[[str], None]) -> None:
             await asyncio.to_thread(first_words, engine)
         codecs = Codecs(settings.home / "scratch", settings.codecs)
         stack.callback(codecs.close)
-        index = IndexProcess(engine, settings.store, settings.archive)
+        index = IndexProcess(engine, settings.store, settings.archive, parked.index)
         stack.callback(index.close)
         archive = Archive(engine, settings.store, settings.archive, codecs, index)
         await asyncio.to_thread(index.start)
@@ -109,8 +127,8 @@ async def _serve(settings: Settings, say: Callable[[str], None]) -> None:
         if len(servers) > 1:
             tls_port = await _listen(servers[1], settings.server.bind, settings.tls.port, stack, settings)
 
-        worker = supervise.Child(settings, "worker")
-        web = supervise.Child(settings, "web", sockets=[http_socket])
+        worker = supervise.Child(settings, "worker", parked=parked.worker)
+        web = supervise.Child(settings, "web", sockets=[http_socket], parked=parked.web)
         http_port = http_socket.getsockname()[1]
         running = Running(
             settings, engine, archive, worker, web, servers, dicom_port, http_port, tls_port, received

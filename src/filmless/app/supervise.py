@@ -15,6 +15,7 @@ from typing import IO
 
 from filmless.app.settings import Settings
 from filmless.kit.errors import Conflict, Refused
+from filmless.kit.forks import Forked, Parked
 
 log = logging.getLogger(__name__)
 
@@ -68,16 +69,19 @@ class Child:
         name: str,
         command: Sequence[str] = (),
         sockets: Sequence[socket.socket] = (),
+        parked: Parked | None = None,
     ) -> None:
         """`name`: of its module in app/, unless `command` says otherwise. `sockets` are its own too; their numbers
-        are its arguments."""
+        are its arguments. `parked` is the first one; those after it are programs of their own, as it is itself where
+        there is none parked."""
         numbers = tuple(str(one.fileno()) for one in sockets)
         self.name = name
         self._command = tuple(command) or (sys.executable, "-m", f"filmless.app.{name}", *numbers)
         self._environment = os.environ | settings.environment()
         self._sockets = tuple(sockets)
         self._task: asyncio.Task[None] | None = None
-        self._process: asyncio.subprocess.Process | None = None
+        self._parked = parked
+        self._process: asyncio.subprocess.Process | Forked | None = None
         self._stopping = asyncio.Event()
         #: times it ended by itself
         self.deaths = 0
@@ -98,20 +102,7 @@ class Child:
         while not self._stopping.is_set():
             began = time.monotonic()
             try:
-                # its standard input ends when we end, so that it can end too if we are killed
-                ours, theirs = _pipe()
-                with ours:
-                    with theirs:
-                        self._process = await asyncio.create_subprocess_exec(
-                            *self._command,
-                            stdin=theirs,
-                            env=self._environment,
-                            pass_fds=[one.fileno() for one in self._sockets],
-                        )
-                    if self._stopping.is_set():
-                        # told to stop while the process was being made: `stop` has not seen it
-                        self._process.terminate()
-                    code: int | str = await self._process.wait()
+                code: int | str = await self._live()
             except OSError as why:
                 code = why.strerror or "it cannot be started"
             if self._stopping.is_set():
@@ -123,6 +114,29 @@ class Child:
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), delay)
             delay = min(delay * 2, _LONGEST_DELAY)
+
+    async def _live(self) -> int:
+        """The exit code of one process, at its end. Its standard input ends when we end, so that it can end too if we
+        are killed."""
+        parked, self._parked = self._parked, None
+        if parked is not None and parked.waits:
+            self._process = process = parked.begin(sockets=self._sockets)
+            assert process.stdin is not None
+            with process.stdin:
+                return await _end_of(process)
+        ours, theirs = _pipe()
+        with ours:
+            with theirs:
+                self._process = await asyncio.create_subprocess_exec(
+                    *self._command,
+                    stdin=theirs,
+                    env=self._environment,
+                    pass_fds=[one.fileno() for one in self._sockets],
+                )
+            if self._stopping.is_set():
+                # told to stop while the process was being made: `stop` has not seen it
+                self._process.terminate()
+            return await self._process.wait()
 
     async def stop(self, grace: float) -> None:
         """SIGTERM, and SIGKILL after `grace` seconds."""
@@ -140,6 +154,20 @@ class Child:
                 with contextlib.suppress(ProcessLookupError):
                     process.kill()
         await self._task
+
+
+async def _end_of(process: Forked) -> int:
+    loop = asyncio.get_running_loop()
+    ended = asyncio.Event()
+    handle = os.pidfd_open(process.pid)
+    loop.add_reader(handle, ended.set)
+    try:
+        while (code := process.poll()) is None:
+            await ended.wait()
+    finally:
+        loop.remove_reader(handle)
+        os.close(handle)
+    return code
 
 
 def _pipe() -> tuple[IO[bytes], IO[bytes]]:

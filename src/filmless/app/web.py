@@ -20,7 +20,9 @@ from pathlib import Path
 from filmless.app import logs
 from filmless.app.settings import Settings, load
 from filmless.app.site import Site, open_site
+from filmless.kit.allocator import frugal
 from filmless.kit.errors import FilmlessError
+from filmless.kit.forks import name_this
 from filmless.net import tls
 from filmless.net.http.server import HttpServer
 
@@ -65,6 +67,8 @@ def main(arguments: list[str]) -> int:
     """Entry point; returns the exit code."""
     import uvloop
 
+    name_this("filmless-web")
+    frugal()
     os.umask(0o027)
     try:
         settings = load()

@@ -4,9 +4,9 @@
 
 It runs the durable jobs (sends, notifications, results of commitments); hands the event log to them; settles
 series; asks devices whether they answer; tells those in charge of alarms; anchors the audit trail and tells its
-collector. `filmless serve` starts it
-and starts it again when it ends. It may be killed at any moment: all that it has to remember is in the databases. It
-ends by itself at the end of its standard input, where that is a pipe: then the server that started it is gone.
+collector. `filmless serve` starts it and starts it again when it ends. It may be killed at any moment: all that it has
+to remember is in the databases. It ends by itself at the end of its standard input, where that is a pipe: then the
+server that started it is gone.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ import stat
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 from functools import partial
@@ -55,7 +55,9 @@ from filmless.devices.assigning import Assigner
 from filmless.exchange import journal
 from filmless.exchange.jobs import ExchangeJobs, Wish, of_event
 from filmless.kit import clock
+from filmless.kit.allocator import frugal
 from filmless.kit.errors import Conflict, FilmlessError
+from filmless.kit.forks import name_this
 from filmless.reporting.documents import Documents
 from filmless.reporting.following import Follower as ReportFollower
 from filmless.reporting.press.service import Shelf
@@ -370,8 +372,10 @@ def work(settings: Settings, stop: threading.Event, *, poll: float = 1.0) -> Non
     log.info("the worker has ended")
 
 
-def main() -> int:
+def main(_arguments: Sequence[str] = ()) -> int:
     """Entry point; returns the exit code."""
+    name_this("filmless-worker")
+    frugal()
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())

@@ -18,6 +18,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -26,20 +27,28 @@ from sqlalchemy import Engine, make_url
 from filmless.archive.model import ArchiveSettings
 from filmless.archive.publish import Item, NotDurable, Publisher, Result
 from filmless.db.engine import open_engine
+from filmless.kit.allocator import frugal
 from filmless.kit.errors import Unavailable
+from filmless.kit.forks import Forked, Parked, name_this
 
 log = logging.getLogger(__name__)
 
 _STARTS = 3
 _STOP_SECONDS = 10
 
+_Child = subprocess.Popen[bytes] | Forked
+
 
 class IndexProcess:
     """Publishes as a Publisher does, in a child process. One thread at a time; started at the first use."""
 
-    def __init__(self, engine: Engine, root: Path, settings: ArchiveSettings) -> None:
+    def __init__(
+        self, engine: Engine, root: Path, settings: ArchiveSettings, parked: Parked | None = None
+    ) -> None:
+        """`parked`: the first child, made with `park`."""
         self._setup = (engine.url.render_as_string(hide_password=False), root, settings)
-        self._child: subprocess.Popen[bytes] | None = None
+        self._parked = parked
+        self._child: _Child | None = None
         self._lock = threading.Lock()
 
     @property
@@ -80,15 +89,18 @@ class IndexProcess:
         # nobody knows what was committed: the files stay for the next start to look at
         return [Result(error=error) for _ in items]
 
-    def _running(self) -> "subprocess.Popen[bytes]":
+    def _running(self) -> _Child:
         if self._child is None or self._child.poll() is not None:
-            self._child = subprocess.Popen(
-                [sys.executable, "-m", __name__],
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                # Ctrl-C in a terminal goes to the whole group: the child ends when its input does
-                start_new_session=True,
-            )
+            parked, self._parked = self._parked, None
+            if parked is not None and parked.waits:
+                self._child = parked.begin(answers=True)
+            else:
+                self._child = subprocess.Popen(
+                    [sys.executable, "-m", __name__],
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    start_new_session=True,
+                )
             _send(self._child.stdin, self._setup)
         return self._child
 
@@ -106,7 +118,7 @@ class IndexProcess:
 
     def _ask(
         self,
-        child: "subprocess.Popen[bytes]",
+        child: _Child,
         items: Sequence[Item],
         before_commit: Callable[[], None] | None,
     ) -> list[Result]:
@@ -122,7 +134,7 @@ class IndexProcess:
         results: list[Result] = self._answer(child)[1]
         return results
 
-    def _answer(self, child: "subprocess.Popen[bytes]") -> Any:
+    def _answer(self, child: _Child) -> Any:
         while True:
             message = _receive(child.stdout)
             if message[0] != "log":
@@ -154,10 +166,15 @@ class _ToParent(logging.Handler):
         _send(self._pipe, ("log", record.levelno, record.name, record.getMessage()))
 
 
-def main() -> None:
+def main(_arguments: Sequence[str] = ()) -> None:
     """The child: publishes what it is told until its input ends."""
+    name_this("filmless-index")
+    frugal()
     # told to stop together with the parent: the parent finishes first, and then closes our input
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    with suppress(PermissionError):
+        # Ctrl-C in a terminal goes to the whole group; where we were started as a program, we have our own already
+        os.setsid()
     # nothing else may write into the pipe of answers
     answers = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)

@@ -9,6 +9,8 @@ from typing import Any
 
 from sqlalchemy import Engine, create_engine, event, make_url
 
+_HEAP_BYTES = 32 << 20
+
 
 def _dumps(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
@@ -29,6 +31,8 @@ def open_engine(url: str, *, pool_size: int = 8) -> Engine:
             hide_parameters=True,
             pool_size=pool_size,
             max_overflow=8,
+            # the one that was used last: its cache and its statements are warm, and the others need not have any
+            pool_use_lifo=True,
             connect_args={"timeout": 30, "check_same_thread": False, "cached_statements": 256},
         )
 
@@ -42,6 +46,8 @@ def open_engine(url: str, *, pool_size: int = 8) -> Engine:
                 "synchronous=FULL",
                 "foreign_keys=ON",
                 "cache_size=-16000",
+                # of all connections of the process together: from there on their caches give up pages
+                f"soft_heap_limit={_HEAP_BYTES}",
                 "temp_store=MEMORY",
                 # checkpoints of 16 MB: ingest rewrites the same pages many times before they need to move
                 "wal_autocheckpoint=4000",
@@ -60,6 +66,7 @@ def open_engine(url: str, *, pool_size: int = 8) -> Engine:
         hide_parameters=True,
         pool_size=pool_size,
         max_overflow=8,
+        pool_use_lifo=True,
         pool_pre_ping=True,
     )
 
