@@ -1,6 +1,7 @@
 """HTTP connections that ask for nothing, or take their time over it."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -72,3 +73,16 @@ async def test_a_crowd_of_idle_connections_does_not_grow() -> None:
                 assert (await reader.readline()).startswith(b"HTTP/1.1 200")
             writer.close()
         one_more.close()
+
+
+@pytest.mark.parametrize(
+    "said", [b"\x16\x03\x01\x02\x00", b"GET /health?" + b"x" * 70_000 + b" HTTP/1.1\r\nHost: here\r\n\r\n"]
+)
+async def test_what_is_no_request_is_told_so_as_any_other_error(said: bytes) -> None:
+    async with serving(5) as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(said)
+        head, _, body = (await closed(reader)).partition(b"\r\n\r\n")
+        assert head.startswith(b"HTTP/1.1 400 ") and b"\r\ncontent-type: application/problem+json" in head
+        assert json.loads(body)["code"] == "not-http"
+        writer.close()

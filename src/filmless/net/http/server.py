@@ -12,11 +12,13 @@ from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from filmless.net.http.model import HttpSettings
+from filmless.net.http.problems import problem
 
 #: the request line and the headers together, bytes
 MOST_HEAD: Final = 64 << 10
 #: more than the connections of all processes that call at the same moment
 _BACKLOG: Final = 512
+_UNREADABLE: Final = "This is no HTTP request that can be read, or its address is far too long."
 
 
 class _Protocol(HttpToolsProtocol):
@@ -45,6 +47,15 @@ class _Protocol(HttpToolsProtocol):
             self._head += len(data)
         super().data_received(data)
         self._wait_for_request()
+
+    def send_400_response(self, msg: str) -> None:
+        """What is no request is told so as any other error, in place of the library's plain text."""
+        answer = problem(400, detail=_UNREADABLE, code="not-http")
+        head = b"".join(name + b": " + value + b"\r\n" for name, value in answer.raw_headers)
+        self.transport.write(
+            b"HTTP/1.1 400 Bad Request\r\n" + head + b"Connection: close\r\n\r\n" + answer.body
+        )
+        self.transport.close()
 
     def on_response_complete(self) -> None:
         super().on_response_complete()
