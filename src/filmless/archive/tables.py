@@ -18,6 +18,8 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    column,
+    table,
     text,
 )
 
@@ -64,6 +66,17 @@ studies = Table(
     Index("ix_studies_created_at", "created_at"),
     # a number is never used again: what a process remembers of a purged row must not come to mean another
     sqlite_autoincrement=True,
+)
+
+#: the family names of each study's patient, one row for each that its component groups have, in the order in which
+#: studies are listed: the newest of thousands of one name are found without reading them all. The database fills it by
+#: itself (triggers of migration 0014), whoever writes studies and patients
+study_families = table(
+    "study_families",
+    column("family", Text),
+    column("study_date", Text),
+    column("study_time", Text),
+    column("study", Id),
 )
 
 series = Table(

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 import httpx
 import pytest
 from pydicom.dataset import Dataset
-from sqlalchemy import Engine
+from sqlalchemy import Engine, insert
 from tests.archive.query import objects, oracle
 from tests.archive.query.conftest import filled  # noqa: F401
 from tests.archive.query.test_against_oracle import QUERIES
@@ -17,9 +17,14 @@ from tests.archive.web.asked import Kept, context, signed_in, site
 
 from filmless.access.audit.model import Kind
 from filmless.access.model import ENGINEER, Grant, Principal, Role, account_principal
+from filmless.archive import searchable
 from filmless.archive.model import ArchiveSettings
-from filmless.archive.web import qido
+from filmless.archive.tables import studies
+from filmless.archive.web import qido, searching
+from filmless.db.work import writing
+from filmless.kit import clock
 from filmless.net.http.model import HttpSettings
+from filmless.patients.tables import patients
 
 HOSPITAL = objects.hospital()
 DOCTOR = account_principal("doctor", 1, [Grant(Role.ATT)])
@@ -34,7 +39,8 @@ class Client:
     def __init__(self, engine: Engine, folder: Path, who: Principal | None = DOCTOR, **more: Any) -> None:
         self.trail = Kept()
         self.who = who
-        self.app = site(qido.routes(context(engine, folder, self.trail, **more)))
+        self.service = qido.Service(context(engine, folder, self.trail, **more))
+        self.app = site(self.service.routes())
 
     async def get(
         self, path: str, query: dict[str, str] | str = "", accept: str = "", **headers: str
@@ -521,3 +527,89 @@ async def test_a_search_that_takes_too_long_is_given_up(
     assert unavailable.value.code == "index-busy"
     # its thread and its connection serve others at once
     assert await searcher.run(lambda connection: connection.scalar(sql("SELECT 1"))) == 1
+
+
+async def test_at_once_or_by_a_thread_it_is_the_same(
+    client: Client,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Whatever the way: the same answer, the same entry in the trail, and what has just been changed."""
+    service = client.service
+    if not service._at_once.possible:
+        pytest.skip("PostgreSQL is asked by threads")
+    threads: list[int] = []
+    run = service._searcher.run
+
+    async def counted(work: Any) -> Any:
+        threads.append(1)
+        return await run(work)
+
+    monkeypatch.setattr(service._searcher, "run", counted)
+    monkeypatch.setattr(searchable, "_FRESH", 3600.0)
+    query = {"PatientName": f"{HOSPITAL[0][0x00100010][:1]}*", "limit": "3"}
+    first = await client.get("/studies", query)
+    assert len(threads) == 1
+    at_once = await client.get("/studies", query)
+    assert len(threads) == 1
+    # nothing may be done at once: it is interrupted at its first instructions
+    monkeypatch.setattr(searching, "AT_ONCE", -1)
+    monkeypatch.setattr(searching, "_INSTRUCTIONS", 1)
+    service._at_once._connection = None
+    by_thread = await client.get("/studies", query)
+    assert len(threads) == 2
+    assert first.json() == at_once.json() == by_thread.json() != []
+    assert first.headers == at_once.headers == by_thread.headers
+    entries = client.trail.entries
+    assert len(entries) == 3
+    assert entries[0] == entries[1] == entries[2]
+
+
+async def test_at_once_each_sees_what_is_his(filled: Engine, tmp_path: Path) -> None:  # noqa: F811
+    """Those who ask the same in turn are answered by what each of them may see."""
+    client = Client(filled, tmp_path)
+    nobody = account_principal("nobody", 2, [Grant(Role.CLI)])
+    for _ in range(3):
+        client.who = DOCTOR
+        assert await client.uids("STUDY", "/studies", "limit=5")
+        client.who = nobody
+        assert await client.uids("STUDY", "/studies", "limit=5") == []
+
+
+async def test_a_letter_is_never_taken_for_another(engine: Engine, tmp_path: Path) -> None:
+    """Values that look like JSON, as received and in their columns."""
+    odd = ['A"]},"00100020', "a\\nb", "\\u0041", '"', "\\\\", "{}", "a\tb"]
+    with writing(engine) as connection:
+        for number, value in enumerate(odd, 1):
+            row = {"id": number, "created_at": clock.now(), "attributes": {}, "other_ids": []}
+            connection.execute(insert(patients).values(patient_id=value, issuer="", name=value, **row))
+            told = {
+                "00200010": {"vr": "SH", "Value": [value]},
+                "00080050": {"vr": "SH", "Value": value.split("\\")},
+            }
+            more = {
+                "sop_classes": [],
+                "instance_count": 1,
+                "changed_at": clock.now(),
+                "created_at": clock.now(),
+            }
+            connection.execute(
+                insert(studies).values(
+                    id=number,
+                    patient=number,
+                    study_uid=f"1.{number}",
+                    study_id=value,
+                    accession_number=value,
+                    attributes=told,
+                    **more,
+                )
+            )
+    client = Client(engine, tmp_path)
+    for _ in range(2):
+        answers = (await client.get("/studies", "orderby=StudyInstanceUID")).json()
+        for answer, value in zip(answers, odd, strict=True):
+            # a backslash parts values, whatever was received
+            values = [one or None for one in value.split("\\")]
+            assert answer["00100020"]["Value"] == values
+            assert answer["00080050"]["Value"] == values
+            assert answer["00200010"]["Value"] == values
+            assert [name["Alphabetic"] if name else None for name in answer["00100010"]["Value"]] == values

@@ -4,7 +4,7 @@ from filmless.archive.query.instances import StoredInstance, instances_of
 from filmless.archive.query.keys import KEYS, LEVELS, Level
 from filmless.archive.query.matching import BadKey, Options
 from filmless.archive.query.order import BadOrder
-from filmless.archive.query.paging import Page, count, page
+from filmless.archive.query.paging import Page, count, page, page_if_known
 from filmless.archive.query.request import ARRIVAL, Asked, BadRequest, Order, Query, Understood, understand
 from filmless.archive.query.search import Found, search
 from filmless.archive.query.visibility import visible, visible_at
@@ -28,6 +28,7 @@ __all__ = [
     "count",
     "instances_of",
     "page",
+    "page_if_known",
     "search",
     "understand",
     "visible",

@@ -6,19 +6,21 @@ stand-ins for its values; the next of that shape puts its own values there. Ever
 """
 
 import json
+import time
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from threading import Lock
 from typing import Any, Final
 
 from sqlalchemy import Connection, func, select
+from sqlalchemy.exc import OperationalError
 
 from filmless.access.model import Action, Principal
+from filmless.archive.query import families
 from filmless.archive.query.conditions import LAST
-from filmless.archive.query.keys import DATE_AND_TIME, KEYS
+from filmless.archive.query.keys import DATE_AND_TIME, KEYS, PATIENT_NAME
 from filmless.archive.query.matching import Match, Name, Range, Single, Wildcard
-from filmless.archive.query.received import Raw
 from filmless.archive.query.request import Query
 from filmless.archive.query.search import Reader, Selection
 from filmless.db.prepared import Prepared
@@ -27,6 +29,8 @@ from filmless.db.prepared import Prepared
 _MARK: Final = "\ue100"
 #: shapes that are kept
 _MOST: Final = 512
+#: seconds for which a statement that was interrupted is not tried again where it must be over soon
+_PAUSE: Final = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +43,8 @@ class Page:
     last: tuple[str | int, ...]
     #: answers behind it that were counted
     behind: int
+    #: what an edge makes of the readers, to have it again with the next page that is read with the same ones
+    made: dict[str, Any] = field(default_factory=dict)
 
     @property
     def more(self) -> bool:
@@ -52,18 +58,39 @@ def page(connection: Connection, principal: Principal, query: Query, *, beyond: 
     Answers behind them are counted up to `beyond`, at least one.
     """
     # one answer is read anyway, with the number of those that there are
-    wanted = replace(query, limit=max(query.limit, 1))
-    plan, values = _plan(connection, principal, wanted, beyond)
-    if plan is not None:
-        selection, rows = plan.selection, plan.run(connection, values)
-    else:
-        selection = Selection(connection.dialect.name, principal, wanted, beyond=beyond)
-        rows = connection.execute(selection.statement()).fetchall()
-        selection.look_up(connection, rows)
+    wanted = query if query.limit else replace(query, limit=1)
+    shape = _shape(connection, principal, wanted, beyond)
+    plan = None
+    if shape is not None:
+        plan = _known(shape.key)
+        if plan is None and shape.key not in _plans:
+            plan = _keep(shape.key, _made(connection, principal, wanted, beyond, shape))
+    if shape is not None and plan is not None:
+        return plan.page(connection, shape.values, query.limit)
+    selection = Selection(connection.dialect.name, principal, wanted, beyond=beyond)
+    rows = connection.execute(selection.statement()).fetchall()
+    selection.look_up(connection, rows)
+    return _page(selection, rows, query.limit, {})
+
+
+def page_if_known(connection: Connection, principal: Principal, query: Query, *, beyond: int) -> Page | None:
+    """The same where a search of this shape was made before, and its statement has not lately been interrupted."""
+    shape = _shape(connection, principal, query, beyond) if query.limit else None
+    plan = _known(shape.key) if shape is not None else None
+    if shape is None or plan is None or plan.interrupted > time.monotonic():
+        return None
+    try:
+        return plan.page(connection, shape.values, query.limit)
+    except OperationalError:
+        plan.interrupted = time.monotonic() + _PAUSE
+        raise
+
+
+def _page(selection: Selection, rows: Sequence[Any], limit: int, made: dict[str, Any]) -> Page:
     counted = rows[0][selection.counted_place] if rows else 0
-    rows = rows[: query.limit]
-    last = tuple(rows[-1][at] for at in selection.order_places) if rows else ()
-    return Page(rows, selection.readers, last, counted - len(rows))
+    rows = rows[:limit]
+    last = tuple([rows[-1][at] for at in selection.order_places]) if rows else ()
+    return Page(rows, selection.readers, last, counted - len(rows), made)
 
 
 def count(connection: Connection, principal: Principal, query: Query, *, most: int = 0) -> int:
@@ -77,52 +104,86 @@ def count(connection: Connection, principal: Principal, query: Query, *, most: i
     return connection.scalar(select(func.count()).select_from(inside)) or 0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Plan:
     """A statement with stand-ins, and where each value goes: name of a parameter -> (number of the value, suffix)."""
 
     selection: Selection
     prepared: Prepared
     places: Mapping[str, tuple[int, str]]
-    #: where in a row other JSON is
-    others: tuple[int, ...]
+    #: where in a row JSON is that the driver may leave as text
+    json: tuple[int, ...]
+    #: until when it is not to be tried where it must be over soon (time.monotonic)
+    interrupted: float = 0.0
+    #: see Page
+    made: dict[str, Any] = field(default_factory=dict)
 
-    def run(self, connection: Connection, values: Sequence[str]) -> Sequence[Any]:
+    def page(self, connection: Connection, values: Sequence[str], limit: int) -> Page:
         given = {name: values[number] + suffix for name, (number, suffix) in self.places.items()}
         rows = self.prepared.all(connection, given)
-        raw, read = self.selection.raw_places, self.others
-        if not raw and not read:
-            return rows
-        found = [list(row) for row in rows]
-        for row in found:
-            for at in raw:
-                row[at] = Raw(row[at])
-            for at in read:
-                # where the driver leaves that to us
-                row[at] = json.loads(row[at]) if isinstance(row[at], str) else row[at]
-        return found
+        if self.json:
+            rows = [list(row) for row in rows]
+            for row in rows:
+                for at in self.json:
+                    row[at] = json.loads(row[at]) if isinstance(row[at], str) else row[at]
+        return _page(self.selection, rows, limit, self.made)
 
 
 _plans: OrderedDict[Any, _Plan | None] = OrderedDict()
 _lock = Lock()
 
 
-def _plan(
-    connection: Connection, principal: Principal, query: Query, beyond: int
-) -> tuple[_Plan | None, Sequence[str]]:
-    """The plan for the shape of a query, and its values; None where it has to be made by itself."""
+def _known(key: Any) -> _Plan | None:
+    with _lock:
+        if key not in _plans:
+            return None
+        _plans.move_to_end(key)
+        return _plans[key]
+
+
+def _keep(key: Any, plan: _Plan | None) -> _Plan | None:
+    with _lock:
+        _plans[key] = plan
+        if len(_plans) > _MOST:
+            _plans.popitem(last=False)
+    return plan
+
+
+@dataclass(frozen=True, slots=True)
+class _Shape:
+    """What searches that differ in their values only have in common, and the values of this one."""
+
+    #: what the plan is kept under
+    key: Any
+    #: keys with stand-ins for the values
+    keys: tuple[tuple[int, Match], ...]
+    #: stand-ins for family names, in place of a key of the name
+    of_families: tuple[str, ...]
+    values: Sequence[str]
+
+
+def _shape(connection: Connection, principal: Principal, query: Query, beyond: int) -> _Shape | None:
+    """None for what has to be made by itself."""
     if query.after or query.offset or query.items or query.extras.keys:
-        return None, ()
-    stand_ins: list[tuple[int, Match]] = []
+        return None
+    keys: list[tuple[int, Match]] = []
+    of_families: tuple[str, ...] = ()
     values: list[str] = []
     shape: list[Any] = []
     for tag, match in query.keys:
+        if tag == PATIENT_NAME and (start := families.beginning(query, match)):
+            names = families.names(connection, start)
+            if 0 < len(names) <= families.MOST:
+                of_families = tuple(_mark(len(values) + number) for number in range(len(names)))
+                shape.append((tag, len(names)))
+                values += names
+                continue
         found = _stand_in(tag, match, len(values))
         if found is None:
-            return None, ()
+            return None
         kind, stand_in, own = found
         shape.append((tag, kind))
-        stand_ins.append((tag, stand_in))
+        keys.append((tag, stand_in))
         values += own
     key = (
         connection.dialect.name,
@@ -137,16 +198,12 @@ def _plan(
         # what is granted ends by itself
         principal.granting(Action.SEARCH),
     )
-    with _lock:
-        if key in _plans:
-            _plans.move_to_end(key)
-            return _plans[key], values
-    made = _made(connection, principal, replace(query, keys=tuple(stand_ins)), beyond, len(values))
-    with _lock:
-        _plans[key] = made
-        if len(_plans) > _MOST:
-            _plans.popitem(last=False)
-    return made, values
+    return _Shape(key, tuple(keys), of_families, values)
+
+
+def _mark(number: int) -> str:
+    """The stand-in for a value."""
+    return f"{_MARK}{number}{_MARK}"
 
 
 def _stand_in(tag: int, match: Match, number: int) -> tuple[str, Match, list[str]] | None:
@@ -154,13 +211,13 @@ def _stand_in(tag: int, match: Match, number: int) -> tuple[str, Match, list[str
     key = KEYS.get(tag)
     if key is None or tag in DATE_AND_TIME.values():
         return None
-    mark = f"{_MARK}{number}{_MARK}"
+    mark = _mark(number)
     if key.kind == "text" and key.vr != "IS":
         match match:
             case Single(value) if _MARK not in value:
                 return "one", Single(mark), [value]
             case Range(first, last):
-                other = f"{_MARK}{number + bool(first)}{_MARK}"
+                other = _mark(number + bool(first))
                 kind = f"range {bool(first)} {bool(last)}"
                 ends = [end for end in (first, last) if end]
                 return kind, Range(mark if first else "", other if last else ""), ends
@@ -186,10 +243,13 @@ def _beginning(pattern: str) -> str | None:
 
 
 def _made(
-    connection: Connection, principal: Principal, query: Query, beyond: int, number: int
+    connection: Connection, principal: Principal, query: Query, beyond: int, shape: _Shape
 ) -> _Plan | None:
-    """The plan of a query whose values are stand-ins; None where they cannot all be found again."""
-    selection = Selection(connection.dialect.name, principal, query, raw=True, beyond=beyond)
+    """The plan of queries of a shape; None where their values cannot all be put where they belong."""
+    stands = replace(query, keys=shape.keys)
+    selection = Selection(
+        connection.dialect.name, principal, stands, raw=True, beyond=beyond, of_families=shape.of_families
+    )
     prepared = Prepared(selection.statement())
     places: dict[str, tuple[int, str]] = {}
     for name, value in prepared.constants(connection).items():
@@ -200,6 +260,6 @@ def _made(
         if inner[:1] != _MARK or inner[-1:] != _MARK or not digits.isdigit():
             return None
         places[name] = (int(digits), LAST if inner != value else "")
-    if {at for at, _ in places.values()} != set(range(number)) or selection.looks_up:
+    if {at for at, _ in places.values()} != set(range(len(shape.values))) or selection.looks_up:
         return None
     return _Plan(selection, prepared, places, selection.json_places)

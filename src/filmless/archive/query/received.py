@@ -1,53 +1,90 @@
-"""Values as they were received: what a level's `attributes` (DICOM JSON) say besides its columns."""
+"""What a row of the index says of an attribute: its column, or a level's `attributes` (DICOM JSON) as it was received.
+
+A reader is called with a row and gives the attribute's text. Those that most answers are made of are classes, so that
+an edge that writes many answers can look at the row itself (archive/web/qido_json.py).
+"""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, Final
 
-_DECODE: Final[Callable[[str], tuple[Any, int]]] = json.JSONDecoder().raw_decode
+_DECODER: Final = json.JSONDecoder()
 
 
-class Raw:
-    """DICOM JSON that is read only where a value cannot be told without: most often its columns say it all."""
-
-    __slots__ = ("_read", "text")
-
-    def __init__(self, text: str) -> None:
-        self.text = text
-        self._read: Mapping[str, Any] | None = None
-
-    def get(self, name: str) -> Any:
-        """The element of a tag (GGGGEEEE), None where there is none."""
-        if self._read is None:
-            found = _DECODE(self.text)[0]
-            self._read = found if isinstance(found, dict) else {}
-        return self._read.get(name)
+@lru_cache(64)
+def _decoded(text: str) -> Mapping[str, Any]:
+    """DICOM JSON that came as text. Kept for a moment: the next attribute of the same row asks for the same."""
+    found = _DECODER.raw_decode(text)[0]
+    return found if isinstance(found, dict) else {}
 
 
-def reader(attributes: int, name: str, vr: str, column: int) -> Callable[[Any], str]:
-    """Reads the value of an attribute from a row: as received, else what its column holds (`column` -1: nothing).
+def element_of(held: Any, name: str) -> Any:
+    """An element of DICOM JSON, read or as text, by its tag (GGGGEEEE); None where there is none."""
+    return (_decoded(held) if type(held) is str else held).get(name)
 
-    Columns hold times completed, and texts cut to fit; `attributes` is the place of the level's DICOM JSON.
+
+class Plain:
+    """A text column as it is."""
+
+    __slots__ = ("at",)
+
+    def __init__(self, at: int) -> None:
+        self.at = at
+
+    def __call__(self, row: Any) -> str:
+        value: str = row[self.at]
+        return value
+
+
+class Number:
+    """A number, as text."""
+
+    __slots__ = ("at",)
+
+    def __init__(self, at: int) -> None:
+        self.at = at
+
+    def __call__(self, row: Any) -> str:
+        value = row[self.at]
+        return "" if value is None else str(value)
+
+
+class AsReceived:
+    """The value as received, else what its column holds (`column` -1: nothing).
+
+    Columns hold times completed, and texts cut to fit. `attributes` is the place of the level's DICOM JSON: as text,
+    which is read only where a value cannot be told without, or read already.
     """
-    head = f'"{name}":{{"vr":"{vr}","Value":["'
-    mention = f'"{name}"'
-    whole_seconds = vr == "TM"
 
-    def read(row: Any) -> str:
-        held = row[attributes]
-        value: str = row[column] if column >= 0 else ""
-        if type(held) is Raw:
-            text = held.text
-            if mention not in text:
-                return value
-            if value:
-                # the end of an element of one value: the same value, wherever in the JSON it stands
-                plain = value[:6] if whole_seconds and value.endswith(".000000") else value
-                if f'{head}{plain}"]}}' in text:
-                    return plain
-        return element_text(held.get(name)) or value
+    __slots__ = ("attributes", "column", "head", "mention", "name", "whole_seconds")
 
-    return read
+    def __init__(self, attributes: int, name: str, vr: str, column: int) -> None:
+        self.attributes = attributes
+        self.name = name
+        self.column = column
+        #: what stands before the one value of the element
+        self.head = f'"{name}":{{"vr":"{vr}","Value":["'
+        self.mention = f'"{name}"'
+        self.whole_seconds = vr == "TM"
+
+    def __call__(self, row: Any) -> str:
+        held = row[self.attributes]
+        value: str = row[self.column] if self.column >= 0 else ""
+        if type(held) is not str:
+            return element_text(held.get(self.name)) or value
+        if self.mention not in held:
+            return value
+        if value:
+            plain = self.received(value)
+            # the end of an element of one value: the same value, wherever in the JSON it stands
+            if f'{self.head}{plain}"]}}' in held:
+                return plain
+        return element_text(element_of(held, self.name)) or value
+
+    def received(self, value: str) -> str:
+        """How the value of the column was most probably received."""
+        return value[:6] if self.whole_seconds and value.endswith(".000000") else value
 
 
 def element_text(element: Mapping[str, Any] | None) -> str:

@@ -8,29 +8,30 @@ import json
 from typing import Any, Final
 
 from sqlalchemy import (
+    Boolean,
     ColumnElement,
     FromClause,
     Text,
     case,
     cast,
     distinct,
-    exists,
     func,
-    literal_column,
     select,
 )
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
 
 from filmless.access.model import Action, Principal
 from filmless.archive.model import QUALITY_CODE
 from filmless.archive.query import keys as known
-from filmless.archive.query.keys import Key
+from filmless.archive.query.keys import Key, Level
 from filmless.archive.query.visibility import in_force, seen
 from filmless.archive.tables import instances, series, studies
 from filmless.patients.tables import patients
 
 #: made once, because making an alias copies its columns
 _STUDY, _SERIES, _INSTANCE = studies.alias(), series.alias(), instances.alias()
-_REJECTED_IN, _REJECTED = series.alias("rejected_series"), instances.alias("rejected_instance")
 _KEPT: Final[dict[int, ColumnElement[Any]]] = {
     known.MODALITIES_IN_STUDY: studies.c.modalities,
     known.SOP_CLASSES_IN_STUDY: cast(studies.c.sop_classes, Text),
@@ -41,15 +42,27 @@ _KEPT: Final[dict[int, ColumnElement[Any]]] = {
 LISTS: Final = frozenset({known.MODALITIES_IN_STUDY, known.SOP_CLASSES_IN_STUDY})
 
 
-def expression(key: Key, principal: Principal, dialect: str) -> ColumnElement[Any]:
-    """The number, or the list as text (for `listed`), in a SELECT from the key's level."""
+def expression(
+    key: Key, principal: Principal, dialect: str, flag: ColumnElement[bool] | None = None
+) -> ColumnElement[Any]:
+    """The number, or the list as text (for `listed`), in a SELECT from the key's level.
+
+    `flag`: what `with_rejected` says of the row, where it was asked already.
+    """
     kept = _KEPT.get(key.tag)
     if kept is None:
         return _live_count(key, principal) if principal.quality_control else _kept_count(key, principal)
     if not principal.quality_control:
         return kept
     live = _live_list(key, principal, dialect) if key.tag in LISTS else _live_count(key, principal)
-    return case((_with_rejected(key), live), else_=kept)
+    if flag is None:
+        flag = with_rejected(key.level, (series if key.level == "SERIES" else studies).c.id)
+    return case((flag, live), else_=kept)
+
+
+def is_kept(key: Key, principal: Principal) -> bool:
+    """Whether `with_rejected` decides what is told to this principal."""
+    return principal.quality_control and key.tag in _KEPT
 
 
 def listed(text: str | None) -> str:
@@ -63,15 +76,45 @@ def listed(text: str | None) -> str:
     return "\\".join(sorted(filter(None, text.split(","))))
 
 
-def _with_rejected(key: Key) -> ColumnElement[bool]:
-    """The study or series has something that only quality control sees."""
-    one, instance = _REJECTED_IN, _REJECTED
-    # said twice, because the index of the few is found by these words
-    few = literal_column("rejected_instance.rejected") != literal_column("''")
-    inside = select(instance.c.id).where(few, instance.c.rejected == QUALITY_CODE)
-    if key.level == "SERIES":
-        return exists(inside.where(instance.c.series == series.c.id))
-    return exists(inside.where(instance.c.series == one.c.id, one.c.study == studies.c.id))
+def with_rejected(level: Level, number: ColumnElement[Any]) -> ColumnElement[bool]:
+    """The study or series of this number has something that only quality control sees."""
+    return _SeriesWithRejected(number) if level == "SERIES" else _StudyWithRejected(number)
+
+
+class _WithRejected(FunctionElement[bool]):
+    """Looked up in the index of the few rejected instances: SQLite, which knows nothing of an index that is empty or
+    was when it last counted, would open an instance of each series."""
+
+    type = Boolean()
+    inherit_cache = True
+
+
+class _StudyWithRejected(_WithRejected):
+    name = "study_with_rejected"
+    inherit_cache = True
+
+
+class _SeriesWithRejected(_WithRejected):
+    name = "series_with_rejected"
+    inherit_cache = True
+
+
+@compiles(_WithRejected)
+def _with_rejected(element: Any, compiler: SQLCompiler, **given: Any) -> str:
+    (clause,) = element.clauses
+    number = compiler.process(clause, **given)
+    sqlite = compiler.dialect.name == "sqlite"
+    instance = "instances AS rejected_instance" + (
+        " INDEXED BY ix_instances_rejected_series" if sqlite else ""
+    )
+    # said twice, because the index is found by these words
+    few = f"rejected_instance.rejected <> '' AND rejected_instance.rejected = '{QUALITY_CODE}'"
+    if isinstance(element, _SeriesWithRejected):
+        return f"EXISTS (SELECT 1 FROM {instance} WHERE {few} AND rejected_instance.series = {number})"
+    return (
+        f"EXISTS (SELECT 1 FROM series AS rejected_series CROSS JOIN {instance} WHERE {few}"
+        f" AND rejected_instance.series = rejected_series.id AND rejected_series.study = {number})"
+    )
 
 
 def _live_list(key: Key, principal: Principal, dialect: str) -> ColumnElement[Any]:

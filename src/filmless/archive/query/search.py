@@ -19,8 +19,8 @@ from sqlalchemy import (
 )
 
 from filmless.access.model import Action, Principal
+from filmless.archive.query import families, received, related
 from filmless.archive.query import order as ordering
-from filmless.archive.query import received, related
 from filmless.archive.query.conditions import Condition, Conditions
 from filmless.archive.query.keys import DATE_AND_TIME, KEYS, LEVELS, TABLES, Key, Level, key_of
 from filmless.archive.query.matching import Item, Match, Range, holds
@@ -76,8 +76,9 @@ def prepare(dialect: str, principal: Principal, query: Query) -> tuple[Select[An
 class Selection:
     """A query as a SELECT, and how its rows are read.
 
-    `counting`: only which rows there are matters. `raw`: DICOM JSON comes as text, and is to be put into received.Raw.
+    `counting`: only which rows there are matters. `raw`: DICOM JSON comes as text.
     `beyond`: the rows of one page of `query.limit` answers are read, and counted is up to so many answers behind it.
+    `of_families`: of such a page, only studies of these family names (archive/query/families.py).
     """
 
     def __init__(
@@ -89,6 +90,7 @@ class Selection:
         counting: bool = False,
         raw: bool = False,
         beyond: int = 0,
+        of_families: Sequence[str] = (),
     ) -> None:
         self._dialect = dialect
         self._principal = principal
@@ -96,17 +98,18 @@ class Selection:
         self._counting = counting
         self._raw = raw
         self._beyond = beyond
+        self._families = of_families
         self._conditions = Conditions(dialect, principal, query.extras)
         self._columns: list[ColumnElement[Any]] = []
         self._places: dict[str, int] = {}
         self._matches = dict(query.keys)
         self.readers: list[tuple[int, Reader]] = []
-        #: where in a row DICOM JSON is as text, for received.Raw
-        self.raw_places: list[int] = []
         #: where in a row the values are that it is ordered by
         self.order_places: list[int] = []
         #: where in a row the number of answers is, those behind the page included
         self.counted_place = -1
+        #: of a page's row: there is something in it that only quality control sees
+        self._with_rejected: ColumnElement[bool] | None = None
         #: (level, place of the row's number) of extra keys that are returned, with their paths
         self._looked_up: dict[tuple[str, int], set[str]] = {}
         #: (level, owner) -> rows of attribute_values, of the rows that are read at the moment
@@ -137,10 +140,14 @@ class Selection:
         """
         number_of = TABLES[self._query.level].c.id
         keys = [one.expression.label(f"order_{number}") for number, one in enumerate(given)]
-        inside = select(number_of.label("found_id"), *keys).select_from(self._source(used)).where(*own)
         limit = self._query.limit + self._beyond
-        found = self._ordered(inside, given, limit).cte("found").prefix_with("MATERIALIZED")
-        part = self._ordered_as(select(found), found, given).limit(self._query.limit).subquery("part")
+        if self._families:
+            inside = families.in_order(self._source(used), own, self._families, limit)
+        else:
+            plain = select(number_of.label("found_id"), *keys).select_from(self._source(used)).where(*own)
+            inside = self._ordered(plain, given, limit)
+        found = inside.cte("found").prefix_with("MATERIALIZED")
+        part = self._told_apart(self._ordered_as(select(found), found, given).limit(self._query.limit))
         source = self._source(self._read())
         self.order_places = [
             self._place(f"order_{number}", part.c[f"order_{number}"]) for number in range(len(given))
@@ -149,6 +156,18 @@ class Selection:
         self.counted_place = self._place("found_in_all", counted)
         statement = select(*self._columns).select_from(part.join(source, number_of == part.c.found_id))
         return self._ordered_as(statement, part, given)
+
+    def _told_apart(self, page: Select[Any]) -> FromClause:
+        """The page, and once for each of its rows whether it has what only quality control sees."""
+        level = self._query.level
+        keys = [self._key(tag) for tag in self._query.returned]
+        if not any(key.level == level and related.is_kept(key, self._principal) for key in keys):
+            return page.subquery("part")
+        part = page.cte("part").prefix_with("MATERIALIZED")
+        apart = related.with_rejected(level, part.c.found_id).label("with_rejected")
+        told = select(part, apart).cte("told").prefix_with("MATERIALIZED")
+        self._with_rejected = told.c.with_rejected
+        return told
 
     def _ordered(
         self, statement: Select[Any], given: Sequence[ordering.Criterion], limit: int = 0
@@ -215,10 +234,7 @@ class Selection:
         column: ColumnElement[Any] = TABLES[level].c.attributes
         if self._raw:
             column = cast(column, Text) if self._dialect != "sqlite" else type_coerce(column, Text)
-        at = self._place(f"attributes_{level.lower()}", column)
-        if self._raw and at not in self.raw_places:
-            self.raw_places.append(at)
-        return at
+        return self._place(f"attributes_{level.lower()}", column)
 
     @property
     def looks_up(self) -> bool:
@@ -316,13 +332,11 @@ class Selection:
             wanted = dict(self._query.items).get(key.tag, ())
             return _items_reader(attributes, name, self._matches.get(key.tag), wanted)
         if key.column is None:
-            return received.reader(attributes, name, key.vr, -1)
+            return received.AsReceived(attributes, name, key.vr, -1)
         column = self._place(key.column.name, key.column)
         if key.as_received:
-            return received.reader(attributes, name, key.vr, column)
-        if key.kind == "number":
-            return lambda row: "" if row[column] is None else str(row[column])
-        return lambda row: row[column]
+            return received.AsReceived(attributes, name, key.vr, column)
+        return received.Number(column) if key.kind == "number" else received.Plain(column)
 
     def _extra(self, key: Key) -> Reader:
         assert key.extra is not None
@@ -349,10 +363,11 @@ class Selection:
         return at
 
     def _computed(self, key: Key) -> Reader:
-        at = self._place(key.keyword, related.expression(key, self._principal, self._dialect))
+        flag = self._with_rejected if key.level == self._query.level else None
+        at = self._place(key.keyword, related.expression(key, self._principal, self._dialect, flag))
         if key.tag in related.LISTS:
             return lambda row: related.listed(row[at])
-        return lambda row: str(row[at])
+        return received.Number(at)
 
 
 def _items_reader(at: int, name: str, match: Match | None, wanted: tuple[int, ...]) -> Reader:
@@ -361,7 +376,8 @@ def _items_reader(at: int, name: str, match: Match | None, wanted: tuple[int, ..
     tags = {f"{tag:08X}" for tag in wanted}
 
     def read(row: Any) -> list[dict[str, Any]]:
-        items = [item for item in (row[at].get(name) or {}).get("Value") or () if isinstance(item, dict)]
+        element = received.element_of(row[at], name) or {}
+        items = [item for item in element.get("Value") or () if isinstance(item, dict)]
         if conditions:
             items = [
                 item

@@ -16,16 +16,16 @@ from starlette.routing import Route
 from filmless.access.audit.model import Entry, Kind
 from filmless.access.model import Action, Principal, permit
 from filmless.archive import searchable
-from filmless.archive.query import Level, Page, count, page
+from filmless.archive.query import Level, Page, Query, count, page, page_if_known
 from filmless.archive.query import order as ordering
 from filmless.archive.query.words import patients_in
 from filmless.archive.web.context import ArchiveWeb, principal_of
 from filmless.archive.web.qido_json import Writer
 from filmless.archive.web.qido_request import Resource, SearchRequest, read_request, uid_in_path
-from filmless.archive.web.searching import Searcher
+from filmless.archive.web.searching import AtOnce, Searcher
 from filmless.dicom.web import accept, multipart, xml_model
 from filmless.dicom.web.media_types import DICOM_JSON, DICOM_XML
-from filmless.kit.errors import FilmlessError
+from filmless.kit.errors import FilmlessError, Unavailable
 from filmless.net.http.origin import base_url, client_host
 from filmless.net.http.streams import Segments
 
@@ -50,8 +50,7 @@ _RESOURCES: Final[tuple[tuple[str, Level], ...]] = (
 
 def routes(context: ArchiveWeb) -> list[Route]:
     """The six resources of a search."""
-    service = _Service(context)
-    return [Route(path, service.endpoint(level), methods=["GET"]) for path, level in _RESOURCES]
+    return Service(context).routes()
 
 
 @dataclass(slots=True)
@@ -99,12 +98,19 @@ class _Places:
             self._kept.popitem(last=False)
 
 
-class _Service:
+class Service:
+    """Answers searches. One for a process."""
+
     def __init__(self, context: ArchiveWeb) -> None:
         self._context = context
         self._searcher = Searcher(context.engine)
+        self._at_once = AtOnce(context.engine)
         self._keys = searchable.Known(context.engine)
         self._places = _Places()
+
+    def routes(self) -> list[Route]:
+        """The six resources."""
+        return [Route(path, self.endpoint(level), methods=["GET"]) for path, level in _RESOURCES]
 
     def endpoint(self, level: Level) -> Any:
         async def search(request: Request) -> Response:
@@ -130,43 +136,94 @@ class _Service:
         service = base_url(request, self._context.http) + request.scope.get("root_path", "")
 
         def work(connection: Connection) -> _Begun:
-            begun = self._begin(connection, permitted, resource, query, service)
-            self._audit(request, principal, "success", patients=patients_in(begun.asked.asked))
+            asked = self._asked(connection, resource, query)
+            begun = self._begin(connection, permitted, resource, asked, service)
+            self._audit(request, principal, "success", patients=patients_in(asked.asked))
             return begun
 
-        begun = await self._searcher.run(work)
+        def at_once(connection: Connection) -> _Begun | None:
+            if self._keys.stale:
+                return None
+            asked = self._asked(connection, resource, query)
+            begun = self._begin_at_once(connection, permitted, resource, asked, service)
+            if begun is not None:
+                try:
+                    self._audit(request, principal, "success", patients=patients_in(asked.asked))
+                except Unavailable:
+                    # a thread waits for room in the trail
+                    return None
+            return begun
+
+        begun = self._at_once.run(at_once)
+        if begun is None:
+            begun = await self._searcher.run(work)
         headers = self._headers(request, begun, service)
         if not begun.remaining:
             return _whole(begun.texts, form[0], headers)
         return _streamed(self._batches(permitted, begun, service), form[0], headers)
 
-    def _begin(
-        self, connection: Connection, principal: Principal, resource: Resource, query: str, service: str
-    ) -> _Begun:
-        asked = read_request(
+    def _asked(self, connection: Connection, resource: Resource, query: str) -> SearchRequest:
+        return read_request(
             resource, query, self._keys.now(connection), self._context.settings.search_maximum
         )
-        key = (principal.kind, principal.name, resource, asked.parameters)
-        after = asked.after or (self._places.find(key, asked.offset) if asked.offset else ())
+
+    def _start(self, principal: Principal, resource: Resource, asked: SearchRequest) -> tuple[Query, int]:
+        """The query of the first page, and how many answers behind it are to be counted."""
+        after = asked.after
+        if asked.offset and not after:
+            after = self._places.find(_place_key(principal, resource, asked), asked.offset)
         size = min(asked.limit, _PAGE)
-        start = replace(
-            asked.query, limit=size, after=after, offset=0 if after and not asked.after else asked.offset
-        )
-        beyond = asked.limit - size + COUNTED
+        offset = 0 if after and not asked.after else asked.offset
+        return replace(asked.query, limit=size, after=after, offset=offset), asked.limit - size + COUNTED
+
+    def _begin_at_once(
+        self,
+        connection: Connection,
+        principal: Principal,
+        resource: Resource,
+        asked: SearchRequest,
+        service: str,
+    ) -> _Begun | None:
+        if asked.count or not asked.limit:
+            return None
+        start, beyond = self._start(principal, resource, asked)
+        first = page_if_known(connection, principal, start, beyond=beyond)
+        return None if first is None else self._begun(principal, resource, asked, first, None, service)
+
+    def _begin(
+        self,
+        connection: Connection,
+        principal: Principal,
+        resource: Resource,
+        asked: SearchRequest,
+        service: str,
+    ) -> _Begun:
+        start, beyond = self._start(principal, resource, asked)
         first = (
             page(connection, principal, start, beyond=beyond)
-            if size
+            if asked.limit
             else _nothing(connection, principal, start)
         )
         total = count(connection, principal, asked.query) if asked.count else None
-        remaining, left = 0, ""
+        return self._begun(principal, resource, asked, first, total, service)
+
+    def _begun(
+        self,
+        principal: Principal,
+        resource: Resource,
+        asked: SearchRequest,
+        first: Page,
+        total: int | None,
+        service: str,
+    ) -> _Begun:
+        size, remaining, left = min(asked.limit, _PAGE), 0, ""
         if first.more and size:
             wanted, found = asked.limit - size, first.behind
             remaining = min(wanted, found)
             if found > wanted:
                 left = f"at least {COUNTED}" if found == wanted + COUNTED else str(found - wanted)
             if not wanted and not asked.after:
-                self._places.keep(key, asked.offset, size, first.last)
+                self._places.keep(_place_key(principal, resource, asked), asked.offset, size, first.last)
         return _Begun(asked, first, _texts(asked, first, service), remaining, total, left)
 
     async def _batches(self, principal: Principal, begun: _Begun, service: str) -> AsyncIterator[list[str]]:
@@ -227,10 +284,18 @@ class _Service:
         self._context.trail.record(entry)
 
 
+def _place_key(principal: Principal, resource: Resource, asked: SearchRequest) -> Any:
+    return (principal.kind, principal.name, resource, asked.parameters)
+
+
 def _texts(asked: SearchRequest, found: Page, service: str) -> list[str]:
     """The answers of a page as JSON."""
-    writer = Writer(asked.query.level, found.readers, asked.vrs, service)
-    return [writer.write(row) for row in found.rows]
+    # the readers of one shape are those of one query's tags: so are their VRs
+    writer = found.made.get("qido")
+    if writer is None:
+        writer = found.made["qido"] = Writer(asked.query.level, found.readers, asked.vrs)
+    texts: list[str] = writer.texts(found.rows, service)
+    return texts
 
 
 def _nothing(connection: Connection, principal: Principal, query: Any) -> Page:

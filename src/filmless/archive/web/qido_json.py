@@ -1,15 +1,17 @@
 """Answers of a search as DICOM JSON (PS3.18 annex F), written by hand: the hot path of a search by patient.
 
-What is the same in all answers is made once; a value costs one call.
+What is the same in all answers is made once; a value costs one call. What most values are is looked for in the row
+itself, and what is not so goes the general way.
 """
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from json.encoder import encode_basestring as quoted
 from typing import Any
 
 from filmless.archive.query import keys as known
 from filmless.archive.query.keys import Level
+from filmless.archive.query.received import AsReceived, Number, Plain
 from filmless.archive.query.search import Reader
 
 RETRIEVE_URL = 0x00081190
@@ -31,22 +33,31 @@ _PATH: dict[Level, tuple[tuple[str, int], ...]] = {
 
 
 class Writer:
-    """Writes the rows of one search. `service` is the address of the DICOMweb service as the client sees it."""
+    """Writes the answers of searches whose rows are read by the same readers."""
 
-    def __init__(
-        self, level: Level, readers: Sequence[tuple[int, Reader]], vrs: dict[int, str], service: str
-    ) -> None:
+    def __init__(self, level: Level, readers: Sequence[tuple[int, Reader]], vrs: Mapping[int, str]) -> None:
         by_tag = dict(readers)
         parts: dict[int, Part] = {tag: _part(tag, vrs[tag], read) for tag, read in by_tag.items()}
         # a device asks for a stored object, and it is here
         online = f'"{known.INSTANCE_AVAILABILITY:08X}":{{"vr":"CS","Value":["ONLINE"]}}'
         parts[known.INSTANCE_AVAILABILITY] = lambda _row: online
-        parts[RETRIEVE_URL] = _address(level, by_tag, service)
-        self._parts = [part for _, part in sorted(parts.items())]
+        self._before = [part for tag, part in sorted(parts.items()) if tag < RETRIEVE_URL]
+        self._behind = [part for tag, part in sorted(parts.items()) if tag > RETRIEVE_URL]
+        self._path = [(words, by_tag[tag]) for words, tag in _PATH[level]]
 
-    def write(self, row: Any) -> str:
-        """One answer."""
-        return "{" + ",".join([text for part in self._parts if (text := part(row))]) + "}"
+    def texts(self, rows: Sequence[Any], service: str) -> list[str]:
+        """An answer for each row. `service` is the address of the DICOMweb service as the client sees it."""
+        parts = [*self._before, self._address(service), *self._behind]
+        return ["{" + ",".join([text for part in parts if (text := part(row))]) + "}" for row in rows]
+
+    def _address(self, service: str) -> Part:
+        head = f'"{RETRIEVE_URL:08X}":{{"vr":"UR","Value":['
+        path = self._path
+        if len(path) == 1:
+            ((words, uid),) = path
+            before = service + words
+            return lambda row: f"{head}{quoted(before + uid(row))}]}}"
+        return lambda row: f"{head}{quoted(service + ''.join([words + uid(row) for words, uid in path]))}]}}"
 
 
 def _part(tag: int, vr: str, read: Reader) -> Part:
@@ -67,7 +78,46 @@ def _part(tag: int, vr: str, read: Reader) -> Part:
             return f"{filled}{words}]}}"
         return f"{filled}{one(value)}]}}"
 
+    match read:
+        case AsReceived() if one is quoted and several:
+            return _received(read, empty, part)
+        case Plain(at=at) if one is quoted and several:
+            return _plain(at, filled, empty, part)
+        case Number(at=at) if vr == "IS":
+            return lambda row: f"{filled}{value}]}}" if type(value := row[at]) is int else part(row)
     return part
+
+
+def _plain(at: int, filled: str, empty: str, part: Part) -> Part:
+    """`part` where most values are one text in a column."""
+
+    def plain(row: Any) -> str:
+        value = row[at]
+        if not value:
+            return empty
+        return part(row) if "\\" in value else f"{filled}{quoted(value)}]}}"
+
+    return plain
+
+
+def _received(read: AsReceived, empty: str, part: Part) -> Part:
+    """`part` where the element as it was received is often the answer's, letter by letter."""
+    held_at, column, mention, head = read.attributes, read.column, read.mention, read.head
+    seconds = read.whole_seconds
+
+    def received(row: Any) -> str:
+        held = row[held_at]
+        if type(held) is not str:
+            return part(row)
+        value = row[column] if column >= 0 else ""
+        if not value:
+            return part(row) if mention in held else empty
+        element = f'{head}{read.received(value) if seconds else value}"]}}'
+        # with these, the letters could mean something else there
+        plain = element in held and '"' not in value and "\\" not in value
+        return element if plain else part(row)
+
+    return received
 
 
 def _items(filled: str, empty: str, items: Sequence[Any]) -> str:
@@ -98,9 +148,3 @@ def _number(value: str) -> str:
     if number - number != 0 or "_" in text:
         return quoted(value)
     return repr(number)
-
-
-def _address(level: Level, readers: dict[int, Reader], service: str) -> Part:
-    head = f'"{RETRIEVE_URL:08X}":{{"vr":"UR","Value":['
-    path = [(words, readers[tag]) for words, tag in _PATH[level]]
-    return lambda row: f"{head}{quoted(service + ''.join([words + read(row) for words, read in path]))}]}}"

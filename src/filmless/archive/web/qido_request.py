@@ -5,7 +5,7 @@ Extensions of ours, documented in docs/conformance: `orderby`, `after` and `coun
 """
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Final
@@ -22,28 +22,12 @@ from filmless.archive.query import (
     Query,
     understand,
 )
-from filmless.archive.query import keys as known
 from filmless.archive.query import order as ordering
 from filmless.archive.query.keys import key_of
 from filmless.archive.searchable import SearchKeys
+from filmless.archive.web.qido_answers import answered, vr_of, vrs_of
 from filmless.dicom.attributes import BY_TAG, TAG
-from filmless.dicom.vr import dictionary_vr
 from filmless.kit.errors import Refused
-
-#: attributes that answers always have (tables 10.6.3-3 to 10.6.3-5), and the unique keys of the levels above
-_STUDY: Final = (
-    0x00080020, 0x00080030, 0x00080050, 0x00080061, 0x00080090, 0x00080201, 0x00100010, 0x00100020, 0x00100030,
-    0x00100040, 0x0020000D, 0x00200010, 0x00201206, 0x00201208,
-)  # fmt: skip
-_SERIES: Final = (
-    0x00080060, 0x00080201, 0x0008103E, 0x0020000D, 0x0020000E, 0x00200011, 0x00201209, 0x00400244, 0x00400245,
-    0x00400275,
-)  # fmt: skip
-_INSTANCE: Final = (
-    0x00080016, 0x00080018, 0x00080201, 0x0020000D, 0x0020000E, 0x00200013, 0x00280008, 0x00280010, 0x00280011,
-    0x00280100,
-)  # fmt: skip
-_RETURNED: Final[dict[Level, tuple[int, ...]]] = {"STUDY": _STUDY, "SERIES": _SERIES, "IMAGE": _INSTANCE}
 
 #: of all studies the newest first; of one study's series and instances, in the sequence in which they came
 NEWEST: Final = (
@@ -99,7 +83,7 @@ class SearchRequest:
     warnings: tuple[str, ...]
     #: the parameters as sent, without those that only choose a page
     parameters: tuple[tuple[str, str], ...]
-    vrs: dict[int, str]
+    vrs: Mapping[int, str]
 
 
 def uid_in_path(text: str) -> str:
@@ -118,26 +102,33 @@ def read_request(resource: Resource, query: str, extras: SearchKeys, maximum: in
         given.within(0x0020000D, resource.study)
     if resource.series:
         given.within(0x0020000E, resource.series)
-    returned = _returned(resource, given)
     matched = given.asked()
-    asked = [*matched, *(Asked(tag, "") for tag in returned if tag not in given.matched)]
-    understood = understand(resource.level, LEVELS[1:], asked, given.options, extras)
+    understood = understand(resource.level, LEVELS[1:], matched, given.options, extras)
+    wanted, unknown = answered(
+        resource.level,
+        not resource.study,
+        not resource.series,
+        given.all_included,
+        tuple(given.included),
+        extras,
+    )
     order = given.order or default_order(resource)
     # refused now, with the request, and not when the answer has begun
-    criteria = ordering.criteria(order, resource.level)
+    criteria = _criteria(order, resource.level)
     after = ordering.place_of(order, given.after) if given.after else ()
     if after:
         ordering.behind(criteria, after)
     warnings = []
-    missing = [*(_word(tag, extras) for tag in understood.unsupported), *given.unsupported]
+    missing = [*(_word(tag, extras) for tag in (*understood.unsupported, *unknown)), *given.unsupported]
     if missing:
         names = ", ".join(dict.fromkeys(missing))
         warnings.append(f"The following query attributes were not supported and were ignored: {names}")
     if given.ignored:
         names = ", ".join(dict.fromkeys(given.ignored))
         warnings.append(f"The following query parameters were not supported and were ignored: {names}")
-    final = replace(understood.query, order=order)
-    vrs = {tag: _vr(tag, extras) for tag in final.returned}
+    returned = tuple(sorted({*understood.query.returned, *wanted}))
+    final = replace(understood.query, returned=returned, order=order)
+    vrs = vrs_of(returned, extras)
     limit = maximum if given.limit is None else min(given.limit, maximum)
     return SearchRequest(
         final,
@@ -265,7 +256,7 @@ class _Given:
             # a sequence by itself: whatever its items are
             self._keys.setdefault(path, "")
             return
-        vr = key.vr if len(path) == 1 else _vr(path[-1], self._extras)
+        vr = key.vr if len(path) == 1 else vr_of(path[-1], self._extras)
         if vr in _COMMA:
             value = value.replace(",", "\\")
         before = self._keys.get(path)
@@ -313,25 +304,7 @@ def _nested(inside: dict[tuple[int, ...], str]) -> dict[int, Asked]:
     return item
 
 
-def _returned(resource: Resource, given: _Given) -> Sequence[int]:
-    """Tags of the answers besides those that are matched (10.6.3.3)."""
-    level = resource.level
-    tags = list(_RETURNED[level])
-    if level == "SERIES" and not resource.study:
-        tags += _STUDY
-    elif level == "IMAGE":
-        tags += () if resource.series else _SERIES
-        tags += () if resource.study else _STUDY
-    if given.all_included:
-        tags += _all_of(level)
-    tags += given.included
-    return tuple(dict.fromkeys(tags))
-
-
-@lru_cache
-def _all_of(level: Level) -> tuple[int, ...]:
-    wanted = ("PATIENT", "STUDY") if level == "STUDY" else (level,)
-    return tuple(tag for tag, key in KEYS.items() if key.level in wanted)
+_criteria = lru_cache(64)(ordering.criteria)
 
 
 def _tag(word: str, extras: SearchKeys) -> int:
@@ -366,18 +339,6 @@ def _word(tag: int, extras: SearchKeys) -> str:
     if key is not None:
         return key.keyword
     return BY_TAG[tag].keyword if tag in BY_TAG else f"{tag:08X}"
-
-
-def _vr(tag: int, extras: SearchKeys) -> str:
-    key = key_of(tag, extras)
-    if key is not None:
-        return key.vr
-    if (vr := known.ITEM_VRS.get(tag)) is not None:
-        return vr
-    for extra in extras.keys:
-        if extra.tags[-1] == tag:
-            return extra.vr
-    return dictionary_vr(tag)
 
 
 def _whole(name: str, value: str) -> int:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 
-from starlette.routing import BaseRoute
+from starlette.routing import BaseRoute, Route
 
 from filmless.archive.web import capabilities, original, qido, reject, rendered, retrieve, stow
 from filmless.archive.web.context import ArchiveWeb
@@ -23,4 +23,6 @@ def routes(context: ArchiveWeb) -> list[BaseRoute]:
     """All of them."""
     unseen = Unseen(context)
     made = [route for file in _FILES for route in unseen.around(file(context))]
+    # what has nothing to be found out in its address costs the others least
+    made.sort(key=lambda route: isinstance(route, Route) and "{" in route.path)
     return [*made, *capabilities.routes(context, made)]
