@@ -308,6 +308,21 @@ async def test_who_may_save(room: Room) -> None:
 
 
 @SQLITE
+async def test_images_of_several_patients_are_no_one_report(room: Room) -> None:
+    study, (other, *_) = images(1), images(1)
+    other.StudyInstanceUID, other.PatientID = study[0].StudyInstanceUID, "P 0816"
+    room.store([*study, other])
+    resident = room.person("resident", Role.RES)
+    own, others = (
+        drawn(str(one.SOPInstanceUID), "length", [[1, 2], [3, 4]], length=(2.8, "px"))
+        for one in (study[0], other)
+    )
+    status, told = await save(room, resident, study, annotations=[own, others])
+    assert (status, told["code"]) == (400, "several-patients")
+    assert (await save(room, resident, study, annotations=[others]))[0] == 201
+
+
+@SQLITE
 async def test_reports_of_others_and_damaged_ones(room: Room) -> None:
     study = images(1)
     room.store(study)

@@ -15,7 +15,7 @@ from filmless.archive.leaving import leaving
 from filmless.archive.model import Arrival, Kind, Source
 from filmless.archive.query.instances import StoredInstance, instances_of
 from filmless.archive.store import Archive
-from filmless.archive.tables import instances
+from filmless.archive.tables import instances, series
 from filmless.db.work import reading
 from filmless.dicom.uids import EXPLICIT_VR_LE
 from filmless.kit import clock
@@ -54,7 +54,8 @@ def save(archive: Archive, codecs: Codecs, principal: Principal, study_uid: str,
     """Make the objects and store them in the study. In a thread that may wait.
 
     The same save again makes nothing new. Raises Refused where an image or a previous report is not one of the study
-    that the principal sees (code "not-found"), is no image ("no-image") or nothing is to be saved ("nothing").
+    that the principal sees (code "not-found"), is no image ("no-image"), nothing is to be saved ("nothing"), or the
+    images are of several patients ("several-patients").
     """
     if not wish.annotations and not wish.key_images:
         raise Refused("There is nothing to be saved.", code="nothing")
@@ -107,6 +108,15 @@ def _look_up(
         rows = instances_of(connection, principal, level="IMAGE", study_uids=[study_uid], sop_uids=wanted)
         found = {one.sop_instance: one for one in rows}
         name = connection.scalar(select(accounts.c.display_name).where(accounts.c.id == principal.account))
+        rows = (
+            select(series.c.study)
+            .join(instances, instances.c.series == series.c.id)
+            .where(instances.c.sop_instance_uid.in_(list(found)))
+        )
+        patients = len(set(connection.scalars(rows)))
+    if patients > 1:
+        # of one Study Instance UID; what is made has the patient of its images
+        raise Refused("The images are of several patients.", code="several-patients")
     if missing := [uid for uid in wanted if uid not in found]:
         raise Refused(f"{len(missing)} of the images are not in this study.", code="not-found")
     # a name without components is a family name: PN wants them said

@@ -408,3 +408,30 @@ async def test_waiting_ends_in_time(table: Table) -> None:
     assert answer.json() == {"seq": start, "changes": []}
     assert asyncio.get_running_loop().time() - began < 10
     assert (await table.get(f"/studies/changes?since={start}&wait=26")).status_code == 422
+
+
+@ON_ONE
+async def test_one_number_under_two_patients(table: Table, put: Put) -> None:
+    """Each is opened by its row; without it, nobody's earlier studies are those of somebody else."""
+    other = {
+        "StudyInstanceUID": "1.2.6.1",
+        "SeriesInstanceUID": "1.2.6.1.77",
+        "SOPInstanceUID": "1.2.6.1.77.1",
+    }
+    await asyncio.to_thread(put, made(4, **other))
+    first = (await table.get("/studies/1.2.6.1")).json()
+    StudyDetails.model_validate(first)
+    assert first["other_patients"] == 1
+    rows = {one["patient"]["id"]: one["row"] for one in first["under"]}
+    assert set(rows) == {"P100", "P300"} and first["row"] == rows["P100"]
+    for patient, series_uid, prior in (("P100", "1.2.6.1.1", "1.2.6.2"), ("P300", "1.2.6.1.77", "1.2.6.4")):
+        one = (await table.get(f"/studies/1.2.6.1?row={rows[patient]}")).json()
+        assert one["patient"]["id"] == patient
+        assert [each["series_uid"] for each in one["content"]] == [series_uid]
+        priors = (await table.get(f"/studies/1.2.6.1/priors?row={rows[patient]}")).json()["studies"]
+        assert [each["study_uid"] for each in priors] == [prior]
+    assert (await table.get("/studies/1.2.6.1/priors")).json() == {"studies": []}
+    # a row of another study is none of this one
+    elsewhere = (await table.get("/studies/1.2.6.2")).json()
+    assert elsewhere["under"] == []
+    assert (await table.get(f"/studies/1.2.6.1?row={elsewhere['row']}")).status_code == 404

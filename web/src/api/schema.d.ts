@@ -9511,7 +9511,7 @@ export interface components {
              * Code
              * @enum {string}
              */
-            code: "empty" | "sex" | "side" | "side-differs" | "field-missing" | "field-range" | "comparison" | "result-differs" | "late-images";
+            code: "empty" | "sex" | "side" | "side-differs" | "field-missing" | "field-range" | "comparison" | "result-differs" | "late-images" | "whose-images";
             /** Section */
             section: string;
             /** Words */
@@ -10704,6 +10704,8 @@ export interface components {
             id: number;
             /** Kind */
             kind: string;
+            /** @description The exam, as lists show it. */
+            listed: components["schemas"]["ListedWords"] | null;
             /**
              * Number
              * @description The exam's number, where there is an exam.

@@ -1,6 +1,6 @@
 import { Alert, Anchor, Button, Group, Loader, Menu, Stack, Text } from '@mantine/core'
 import { IconDownload, IconDots, IconEye, IconFileZip, IconMovie, IconPhoto, IconTimeline } from '@tabler/icons-react'
-import { useQuery } from '@tanstack/react-query'
+import { useQuery, useQueryClient } from '@tanstack/react-query'
 import { useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { Link } from 'wouter'
@@ -26,6 +26,8 @@ type Series = components['schemas']['StudyDetails']['content'][number]
 
 interface Props {
   study: string
+  /** Which, where one number stands for studies of several patients. */
+  row?: number
   /** The study is another one now, or gone. */
   changed: () => void
   /** Whether the patient's timeline is offered; not where this is a part of it. */
@@ -33,24 +35,30 @@ interface Props {
 }
 
 /** What is in a study, beside the list. */
-export function StudyDetails({ study, changed, timeline = true }: Props) {
+export function StudyDetails({ study, row, changed, timeline = true }: Props) {
   const { t } = useTranslation()
   const may = useMay()
   const [doing, setDoing] = useState<'send' | 'share' | 'reject' | null>(null)
-  const path = { params: { path: { study_uid: study } } }
+  const client = useQueryClient()
   const details = useQuery({
-    queryKey: ['study', study],
-    queryFn: () => data(api.GET('/studies/{study_uid}', path)),
+    queryKey: row ? ['study', study, row] : ['study', study],
+    queryFn: async () => {
+      const found = await data(api.GET('/studies/{study_uid}', { params: { path: { study_uid: study }, query: { row } } }))
+      // what the viewer asks for
+      if (row && !found.other_patients) client.setQueryData(['study', study], found)
+      return found
+    },
   })
   const priors = useQuery({
-    queryKey: ['priors', study],
-    queryFn: () => data(api.GET('/studies/{study_uid}/priors', { params: { path: { study_uid: study }, query: { limit: 20 } } })),
+    queryKey: ['priors', study, row],
+    queryFn: () => data(api.GET('/studies/{study_uid}/priors', { params: { path: { study_uid: study }, query: { limit: 20, row } } })),
     enabled: timeline,
   })
 
   if (details.isPending) return <Loader size="xs" />
   if (details.isError) return <ErrorNote error={details.error} again={() => void details.refetch()} />
   const found = details.data!
+  const address = found.other_patients > 0 ? `/view/${study}?row=${found.row}` : `/view/${study}`
   const [first, second] = names(found.patient)
   const title = (
     <>
@@ -96,11 +104,18 @@ export function StudyDetails({ study, changed, timeline = true }: Props) {
       {found.other_patients > 0 && (
         <Alert color="orange" variant="light" p="xs">
           {t('archive.study.otherPatients')}
+          {found.under
+            .filter((one) => one.row !== found.row)
+            .map((one) => (
+              <div key={one.row}>
+                <PatientName patient={one.patient} /> {one.patient.id}
+              </div>
+            ))}
         </Alert>
       )}
       <Group gap="xs">
         {may('view') && (
-          <Button component={Link} href={`/view/${study}`} leftSection={<IconEye size={15} />} title={t('archive.study.openHelp')}>
+          <Button component={Link} href={address} leftSection={<IconEye size={15} />} title={t('archive.study.openHelp')}>
             {t('archive.study.open')}
           </Button>
         )}
@@ -171,7 +186,7 @@ export function StudyDetails({ study, changed, timeline = true }: Props) {
           {t('archive.study.series')} ({found.content.length})
         </Text>
         {found.content.map((one) => (
-          <SeriesLine key={one.series_uid} study={study} series={one} />
+          <SeriesLine key={one.series_uid} study={study} series={one} href={`${address}${address.includes('?') ? '&' : '?'}series=${one.series_uid}`} />
         ))}
       </Stack>
       {timeline && <Stack gap={4}>
@@ -179,7 +194,7 @@ export function StudyDetails({ study, changed, timeline = true }: Props) {
           {t('archive.study.priors')}
         </Text>
         {priors.data?.studies.map((prior) => (
-          <Anchor key={prior.study_uid} component={Link} href={`/view/${study}?with=${prior.study_uid}`} size="sm" underline="never">
+          <Anchor key={prior.study_uid} component={Link} href={`${address}${address.includes('?') ? '&' : '?'}with=${prior.study_uid}`} size="sm" underline="never">
             <Group gap="xs" wrap="nowrap">
               <Text size="xs" c="dimmed" w={76} style={{ flex: 'none' }}>
                 {day(prior.date)}
@@ -220,11 +235,11 @@ export function StudyDetails({ study, changed, timeline = true }: Props) {
   )
 }
 
-function SeriesLine({ study, series }: { study: string; series: Series }) {
+function SeriesLine({ study, series, href }: { study: string; series: Series; href: string }) {
   const { t } = useTranslation()
   const images = series.images > 0
   return (
-    <Link className={classes.seriesRow} href={`/view/${study}?series=${series.series_uid}`}>
+    <Link className={classes.seriesRow} href={href}>
       <img
         className={classes.thumbnail}
         src={`/dicom-web/studies/${study}/series/${series.series_uid}/thumbnail?viewport=112,112`}

@@ -82,7 +82,9 @@ export default function StudyList() {
     if (stale || !may('view')) return
     readInOrder(rows.map((one) => one.study_uid))
     opening(client, row.study_uid)
-    navigate(`/view/${row.study_uid}`)
+    // one number for several patients, as far as this list tells; the viewer asks where it does not
+    const shared = rows.some((one) => one.study_uid === row.study_uid && one.row !== row.row)
+    navigate(shared ? `/view/${row.study_uid}?row=${row.row}` : `/view/${row.study_uid}`)
   }
   const { hasNextPage, isFetchingNextPage, fetchNextPage } = query
   const more = useCallback(() => {
@@ -109,7 +111,7 @@ export default function StudyList() {
       : t('archive.studies.found', { count: total })
 
   const details = active && (
-    <StudyDetails key={active.study_uid} study={active.study_uid} changed={refresh} />
+    <StudyDetails key={active.row} study={active.study_uid} row={active.row} changed={refresh} />
   )
   const besides = layout.details && wide
 
@@ -193,7 +195,7 @@ export default function StudyList() {
             label={t('archive.studies.title')}
             columns={columns}
             rows={rows}
-            rowId={(row) => row.study_uid}
+            rowId={(row) => String(row.row)}
             rowHeight={rowHeight}
             count={total ?? undefined}
             order={{ by: wanted.order ?? 'date', descending: wanted.descending ?? true }}

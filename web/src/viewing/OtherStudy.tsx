@@ -1,9 +1,11 @@
 import { Loader } from '@mantine/core'
+import { useState } from 'react'
 
 import { ErrorNote } from '../app/errors'
 import type { Viewing } from './model'
 import { Entries, Heading } from './SeriesList'
 import { useStudy } from './useStudy'
+import { WhichPatient } from './WhichPatient'
 
 interface Props {
   study: string
@@ -17,12 +19,13 @@ interface Props {
 
 /** Another study that is open: its series under a heading of their own. */
 export function OtherStudy({ study, at, viewing, wanted, wants, shown }: Props) {
-  const { details, content, loads } = useStudy(viewing, study, at, wanted)
+  const [row, choose] = useState(0)
+  const { details, content, loads, undecided } = useStudy(viewing, study, at, wanted, row)
   if (details.isPending) return <Loader size="xs" m="xs" />
   if (details.isError) return <ErrorNote error={details.error} again={() => void details.refetch()} />
   return (
     <>
-      <Heading study={details.data!} />
+      {undecided ? <WhichPatient rows={details.data!.under} choose={choose} /> : <Heading study={details.data!} />}
       {content.map((one, number) => (
         <Entries
           key={one.series_uid}

@@ -1,4 +1,4 @@
-import { Button, Loader, Stack as Column } from '@mantine/core'
+import { Alert, Anchor, Button, Loader, Stack as Column, Text } from '@mantine/core'
 import { useCallback, useEffect, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { Link, useParams, useSearchParams } from 'wouter'
@@ -21,6 +21,7 @@ import { useKeys } from './useKeys'
 import { usePointing } from './usePointing'
 import { useStudy } from './useStudy'
 import { VolumePanes } from './VolumePanes'
+import { WhichPatient } from './WhichPatient'
 import classes from './Viewer.module.css'
 
 export default function Viewer() {
@@ -28,8 +29,14 @@ export default function Viewer() {
   return <OneStudy key={study} study={study} />
 }
 
-/** A study in the viewer; priors beside it where the address names them. */
+/** A study in the viewer; priors beside it where the address names them. Of several patients with its number, one. */
 export function OneStudy({ study, beside = false }: { study: string; beside?: boolean }) {
+  const [search] = useSearchParams()
+  const [row, choose] = useState(() => Number(/^[0-9]{1,18}$/.exec(search.get('row') ?? '')?.[0] ?? 0))
+  return <OneRow key={row} study={study} row={row} choose={choose} beside={beside} />
+}
+
+function OneRow({ study, row, choose, beside }: { study: string; row: number; choose: (row: number) => void; beside: boolean }) {
   const { t } = useTranslation()
   const [search] = useSearchParams()
   const [viewing] = useState(() => new Viewing())
@@ -39,7 +46,7 @@ export function OneStudy({ study, beside = false }: { study: string; beside?: bo
   const wants = useCallback((series: string) => want((all) => (all.has(series) ? all : new Set([...all, series]))), [])
   const series = search.get('series') ?? ''
   const asked = [...new Set((search.get('with') ?? '').split(','))].filter((one) => /^[0-9.]{1,64}$/.test(one) && one !== study).slice(0, 4)
-  const { details, content, loads, stacks } = useStudy(viewing, study, 0, wanted)
+  const { details, content, loads, stacks, mixed, undecided } = useStudy(viewing, study, 0, wanted, row)
   const [hanging, others] = useHanging({ viewing, model, study, asked, series, wants })
   useBridge(viewing, stacks)
 
@@ -66,8 +73,17 @@ export function OneStudy({ study, beside = false }: { study: string; beside?: bo
       </Centre>
     )
   }
+  if (undecided) {
+    return (
+      <Centre>
+        <Column maw={480} p="md">
+          <WhichPatient rows={details.data!.under} choose={choose} />
+        </Column>
+      </Centre>
+    )
+  }
   const known = model.known.filter((one) => one.study === study || others.includes(one.study))
-  const open = known.map((one) => ({ study: one.study, title: one.title, stacks: one.series.flatMap((each) => each.stacks ?? []) }))
+  const open = known.map((one) => ({ study: one.study, title: one.title, stacks: one.series.flatMap((each) => each.stacks ?? []), row: one.study === study && mixed ? row : 0 }))
   const shownIds = new Set(model.panes.map((pane) => pane.stack?.id))
   const patients = new Set(model.panes.flatMap((pane) => (pane.stack ? [patientOf(pane.stack)] : [])))
   return (
@@ -75,6 +91,14 @@ export function OneStudy({ study, beside = false }: { study: string; beside?: bo
       <Toolbar viewing={viewing} volume={volume} model={model} stacks={stacks} study={study} hanging={hanging} around={around} />
       <nav className={classes.series} aria-label={t('viewing.seriesList')}>
         <Heading study={details.data!} />
+        {mixed && (
+          <Alert color="orange" variant="light" p={6} m={4}>
+            <Text size="xs">{t('viewing.which.mixed')}</Text>
+            <Anchor component="button" size="xs" onClick={() => choose(0)}>
+              {t('viewing.which.another')}
+            </Anchor>
+          </Alert>
+        )}
         {content.map((one, at) => (
           <Entries
             key={one.series_uid}

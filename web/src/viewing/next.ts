@@ -41,7 +41,8 @@ export function useWarmUp(study: string, shown: boolean): void {
 /** The stack that a study opens with where nothing else is asked for, its metadata read; undefined: none with images. */
 async function firstStack(client: QueryClient, study: string): Promise<Stack | undefined> {
   const details = await client.fetchQuery({ ...studyQuery(study), staleTime: 30_000 })
-  const first = details?.content.find((one) => one.images > 0)
+  // whose images are meant has to be asked first
+  const first = details?.other_patients ? undefined : details?.content.find((one) => one.images > 0)
   const stack = first && (await client.fetchQuery(seriesQuery(study, first.series_uid)))[0]
   return stack?.kind === 'images' ? stack : undefined
 }

@@ -4,29 +4,41 @@ import { useEffect, useMemo } from 'react'
 
 import { api, data } from '../api/client'
 import { day } from '../app/format'
-import { loadSeries, stacksOf } from './engine/series'
+import { loadSeries, stacksOf, text } from './engine/series'
 import type { Viewing } from './model'
 
 /** Series whose metadata are read at once, at the most; the rest when they are chosen. */
 const AT_ONCE = 12
 
-export const studyQuery = (study: string) => ({
-  queryKey: ['study', study],
-  queryFn: () => data(api.GET('/studies/{study_uid}', { params: { path: { study_uid: study } } })),
+/** `row`: which, where one number stands for studies of several patients; 0: not said. */
+export const studyQuery = (study: string, row = 0) => ({
+  queryKey: row ? ['study', study, row] : ['study', study],
+  queryFn: () => data(api.GET('/studies/{study_uid}', { params: { path: { study_uid: study }, query: row ? { row } : {} } })),
 })
 
-export const seriesQuery = (study: string, series: string) => ({
-  queryKey: ['series', study, series],
-  queryFn: async ({ signal }: { signal: AbortSignal }) => stacksOf(study, series, await loadSeries(study, series, signal)),
+/** `only`: of this patient alone, where others have images in a series of that number, too. */
+export const seriesQuery = (study: string, series: string, only?: { id: string; issuer: string }) => ({
+  queryKey: only ? ['series', study, series, only] : ['series', study, series],
+  queryFn: async ({ signal }: { signal: AbortSignal }) => {
+    const all = await loadSeries(study, series, signal)
+    const its = ({ json }: (typeof all)[number]) => text(json, '00100020').trim() === only!.id && text(json, '00100021').trim() === only!.issuer
+    return stacksOf(study, series, only ? all.filter(its) : all)
+  },
   staleTime: Infinity,
 })
 
-/** `at`: which of the open studies it is, from 0; `wants`: series to be read besides. */
-export function useStudy(viewing: Viewing, study: string, at: number, wants: ReadonlySet<string>) {
-  const details = useQuery(studyQuery(study))
-  const content = useMemo(() => details.data?.content ?? [], [details.data])
+/**
+ * `at`: which of the open studies it is, from 0; `wants`: series to be read besides; `row`: which, where one number stands
+ * for studies of several patients. Until that is said (`undecided`) nothing of it is shown.
+ */
+export function useStudy(viewing: Viewing, study: string, at: number, wants: ReadonlySet<string>, row = 0) {
+  const details = useQuery(studyQuery(study, row))
+  const mixed = (details.data?.other_patients ?? 0) > 0
+  const undecided = mixed && !row
+  const content = useMemo(() => (undecided ? [] : (details.data?.content ?? [])), [details.data, undecided])
+  const patient = mixed && details.data ? { id: details.data.patient.id, issuer: details.data.patient.issuer } : undefined
   const loads = useQueries({
-    queries: content.map((one, number) => ({ ...seriesQuery(study, one.series_uid), enabled: number < AT_ONCE || wants.has(one.series_uid) })),
+    queries: content.map((one, number) => ({ ...seriesQuery(study, one.series_uid, patient), enabled: number < AT_ONCE || wants.has(one.series_uid) })),
   })
   const stacks = loads.flatMap((one) => one.data ?? [])
   const state = loads.map((one) => one.status).join()
@@ -43,5 +55,5 @@ export function useStudy(viewing: Viewing, study: string, at: number, wants: Rea
     if (content.length) viewing.know({ study, title, series }, at)
     // what is read never changes: its state tells all
   }, [viewing, study, title, content, state, at])
-  return { details, content, loads, stacks, title }
+  return { details, content, loads, stacks, title, mixed, undecided }
 }

@@ -29,6 +29,7 @@ T = TypeVar("T")
 
 Caller = Annotated[Principal, Depends(principal_of)]
 StudyUid = Annotated[Uid, Path(description="Study Instance UID.")]
+Row = Annotated[int | None, Query(ge=1, le=2**63 - 1, description="Which row, where there are several.")]
 
 
 def router(context: ArchiveWeb | None) -> APIRouter:
@@ -54,9 +55,11 @@ def router(context: ArchiveWeb | None) -> APIRouter:
         return as_json(await service.run(request, principal, work, what="search", query=query))
 
     @made.get("/{study_uid}", response_model=StudyDetails, summary="A study and its series")
-    async def study_details(request: Request, principal: Caller, study_uid: StudyUid) -> Response:
+    async def study_details(
+        request: Request, principal: Caller, study_uid: StudyUid, row: Row = None
+    ) -> Response:
         def work(connection: Connection, who: Principal) -> dict[str, Any]:
-            return there(listing.details(connection, who, study_uid))
+            return there(listing.details(connection, who, study_uid, row))
 
         return as_json(await service.run(request, principal, work, what="details", study=study_uid))
 
@@ -66,9 +69,10 @@ def router(context: ArchiveWeb | None) -> APIRouter:
         principal: Caller,
         study_uid: StudyUid,
         limit: Annotated[int, Query(ge=1, le=500)] = 100,
+        row: Row = None,
     ) -> Response:
         def work(connection: Connection, who: Principal) -> dict[str, Any]:
-            return {"studies": there(listing.priors(connection, who, study_uid, limit=limit))}
+            return {"studies": there(listing.priors(connection, who, study_uid, limit=limit, row=row))}
 
         return as_json(await service.run(request, principal, work, what="priors", study=study_uid))
 

@@ -112,6 +112,7 @@ class PatientWords(BaseModel):
 class StudyRow(BaseModel):
     """A row of the study table."""
 
+    row: int = Field(description="Ours: where a study is under several patients, each is a row.")
     study_uid: str
     patient: PatientWords
     age: str = Field(description="As the object says it, e.g. 045Y.")
@@ -184,6 +185,7 @@ class StudyDetails(StudyRow):
     other_patients: int = Field(
         description="Other patients under which there is a study of this UID: a doubt for the data steward."
     )
+    under: list[StudyRow] = Field(description="Where there are such: the row of each patient, this one too.")
 
 
 class Prior(StudyRow):

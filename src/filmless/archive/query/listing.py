@@ -204,6 +204,7 @@ def _row(row: Any, inside: Sequence[Any], sensitive: bool, principal: Principal)
         else list(filter(None, row.modalities.split("\\")))
     )
     return {
+        "row": row.id,
         "study_uid": row.study_uid,
         "patient": patient_words(row),
         "age": element_text(row.attributes.get(_PATIENT_AGE)),
@@ -268,19 +269,26 @@ def _series_of(connection: Connection, principal: Principal, ids: Sequence[int])
     return found
 
 
-def details(connection: Connection, principal: Principal, study_uid: str) -> dict[str, Any] | None:
+def details(
+    connection: Connection, principal: Principal, study_uid: str, row: int | None = None
+) -> dict[str, Any] | None:
     """A study's row with its series; None where the principal sees no such study.
 
-    Each series has one instance that stands for it: the middle one of those that have pixels.
+    The same UID under several patients is a doubt that a steward has to settle: then "under" has the row of each, and
+    `row` says which of them is meant; without it, it is the first. Each series has one instance that stands for it:
+    the middle one of those that have pixels.
     """
     found = _study(connection, principal, study_uid)
-    if not found:
+    wanted = next((one for one in found if row is None or one.id == row), None)
+    if wanted is None:
         return None
-    row = _rows(connection, principal, found[:1])[0]
-    # the same UID under two patients is a doubt that a steward has to settle
-    row["other_patients"] = len(found) - 1
-    row["content"] = _content(connection, principal, found[0].id)
-    return row
+    rows = {one["row"]: one for one in _rows(connection, principal, found)}
+    return {
+        **rows[wanted.id],
+        "other_patients": len(found) - 1,
+        "under": [rows[one.id] for one in found] if len(found) > 1 else [],
+        "content": _content(connection, principal, wanted.id),
+    }
 
 
 def _study(connection: Connection, principal: Principal, study_uid: str) -> Sequence[Any]:
@@ -364,16 +372,19 @@ def _by_number(one: Mapping[str, Any]) -> tuple[int, int]:
 
 
 def priors(
-    connection: Connection, principal: Principal, study_uid: str, *, limit: int
+    connection: Connection, principal: Principal, study_uid: str, *, limit: int, row: int | None = None
 ) -> list[dict[str, Any]] | None:
     """The other studies of the patient that the principal sees, the newest first; None where it sees no such study.
 
-    Of the same patient: the same ID of the same issuer, and nothing that contradicts. Doubts are left to the steward.
+    Of the same patient: the same ID of the same issuer, and nothing that contradicts. Doubts are left to the steward:
+    of a study that is under several patients there are none, unless `row` says which of them is meant.
     """
-    own = _study(connection, principal, study_uid)
+    own = [one for one in _study(connection, principal, study_uid) if row is None or one.id == row]
     if not own:
         return None
-    people = {row.patient for row in own}
+    people = {one.patient for one in own}
+    if len(people) > 1:
+        return []
     statement = (
         select(*_COLUMNS)
         .select_from(studies.join(patients, studies.c.patient == patients.c.id))
@@ -384,8 +395,8 @@ def priors(
     found = connection.execute(statement).fetchall()
     before = own[0].study_date
     rows = _rows(connection, principal, found)
-    for row in rows:
-        row["earlier"] = bool(before) and row["date"] < before
+    for one in rows:
+        one["earlier"] = bool(before) and one["date"] < before
     return rows
 
 

@@ -81,7 +81,7 @@ export const archive = {
     images_other: '{{count}} images',
     objects_one: '{{count}} object',
     objects_other: '{{count}} objects',
-    otherPatients: 'This study is also filed under another patient. The data steward has to settle that.',
+    otherPatients: 'This study is also filed under another patient; downloading, sending, sharing and rejecting take the images of all of them. The data steward has to settle that. Also under:',
     sensitive: 'Sensitive study: every look is reviewed.',
     born: 'born {{date}}',
     later: 'later',

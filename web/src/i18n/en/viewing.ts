@@ -75,6 +75,12 @@ export const viewing = {
   link: 'Scroll together',
   lines: 'Reference lines',
   slab: 'Slab',
+  which: {
+    title: 'Images of several patients have this study number',
+    help: 'Whose images are to be opened? The data steward has to settle to whom they belong.',
+    mixed: 'Images of another patient have this study number, too.',
+    another: 'Show the other patient',
+  },
   blendName: 'How a slab is put together',
   rendering: 'Volume rendering',
   incomplete: 'Slices are missing in this volume: nothing is measured on its planes.',

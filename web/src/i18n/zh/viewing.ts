@@ -78,6 +78,12 @@ export const viewing: Words<typeof english> = {
   link: '联动滚动',
   lines: '定位线',
   slab: '层厚',
+  which: {
+    title: '此检查号下有多名患者的图像',
+    help: '要打开哪位患者的图像？应由数据管理员核实图像归属。',
+    mixed: '此检查号下还有另一患者的图像。',
+    another: '查看另一患者',
+  },
   blendName: '层块投影方式',
   rendering: '容积再现',
   incomplete: '该容积数据缺少层面，重建面上不能测量。',

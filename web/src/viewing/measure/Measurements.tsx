@@ -21,8 +21,8 @@ interface Props {
   /** Beside a report, which needs the room. */
   beside?: boolean
   viewing: Viewing
-  /** The study that is read, then those beside it, with what is known of their stacks. */
-  studies: { study: string; title: string; stacks: Stack[] }[]
+  /** The study that is read, then those beside it, with what is known of their stacks; `row`: see useStudy. */
+  studies: { study: string; title: string; stacks: Stack[]; row: number }[]
 }
 
 /** What is measured in the studies that are open: one's own, kept by itself, and what reports say. */
@@ -33,7 +33,7 @@ export function Measurements({ viewing, studies, beside = false }: Props) {
   // on a narrow screen it lies over the image: there only for as long as it is asked for
   const [over, setOver] = useState(false)
   const [open, setOpen] = wide ? [kept, keep] : [over, setOver]
-  const parts = studies.map((one) => <OneStudy key={one.study} {...one} viewing={viewing} open={open} several={studies.length > 1} />)
+  const parts = studies.map((one) => <OneStudy key={`${one.study} ${one.row}`} {...one} viewing={viewing} open={open} several={studies.length > 1} />)
   return (
     <>
       <Questions />
@@ -66,10 +66,15 @@ export function Measurements({ viewing, studies, beside = false }: Props) {
 }
 
 /** Those of one study: its drawings live as long as it is open, whether they are listed or not. */
-function OneStudy({ study, title, stacks, viewing, open, several }: Props['studies'][number] & { viewing: Viewing; open: boolean; several: boolean }) {
+function OneStudy({ study, title, stacks, row, viewing, open, several }: Props['studies'][number] & { viewing: Viewing; open: boolean; several: boolean }) {
   const { t } = useTranslation()
-  const drawing = useDrawing(study)
-  const state = useSyncExternalStore(drawing.subscribe, drawing.get)
+  const drawing = useDrawing(study, row)
+  const all = useSyncExternalStore(drawing.subscribe, drawing.get)
+  const mixed = row > 0
+  drawing.apart = mixed
+  // of the same number are images of another patient: what is drawn on those is none of this one's
+  const its = (one: Annotation | Measured) => !mixed || drawing.imageOf(one) !== undefined
+  const state = mixed ? { ...all, own: all.own.filter(its), measured: all.measured.filter(its) } : all
   const images = stacks.flatMap((one) => one.imageIds)
   const known = images.length
   // a series more is known: what was drawn on it can be shown
@@ -141,22 +146,23 @@ function OneStudy({ study, title, stacks, viewing, open, several }: Props['studi
 /** Drawings of open studies: a panel that is opened or closed finds them as they were. */
 const drawings = new Map<string, { drawing: Drawing; users: number; end: () => void }>()
 
-function useDrawing(study: string): Drawing {
-  const [drawing] = useState(() => drawings.get(study)?.drawing ?? new Drawing(study))
+function useDrawing(study: string, row: number): Drawing {
+  const key = `${study} ${row}`
+  const [drawing] = useState(() => drawings.get(key)?.drawing ?? new Drawing(study))
   useEffect(() => {
-    const found = drawings.get(study) ?? { drawing, users: 0, end: drawing.start() }
+    const found = drawings.get(key) ?? { drawing, users: 0, end: drawing.start() }
     found.users += 1
-    drawings.set(study, found)
+    drawings.set(key, found)
     return () => {
       found.users -= 1
       // the same study again in the same moment is no end
       setTimeout(() => {
-        if (found.users > 0 || drawings.get(study) !== found) return
-        drawings.delete(study)
+        if (found.users > 0 || drawings.get(key) !== found) return
+        drawings.delete(key)
         found.end()
       })
     }
-  }, [study, drawing])
+  }, [key, drawing])
   return drawing
 }
 

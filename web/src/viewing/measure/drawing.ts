@@ -52,6 +52,8 @@ export class Drawing {
   private pending: Annotation[] = []
   /** (SOP Instance UID, frame) -> image id */
   private images = new Map<string, string>()
+  /** Another patient's images have the number of this study, too: only what is on known images is of this one. */
+  apart = false
   private shown = new Set<string>()
 
   constructor(readonly study: string) {}
@@ -341,7 +343,7 @@ export class Drawing {
   }
 
   private async become(save: string, keyImages: boolean): Promise<void> {
-    const own = this.own()
+    const own = this.own().filter((one) => !this.apart || this.imageOf(one) !== undefined)
     await data(
       api.POST('/studies/{study_uid}/measurements', {
         params: { path: { study_uid: this.study } },
@@ -351,7 +353,8 @@ export class Drawing {
           // a plane through many images has none
           key_images: keyImages ? [...new Set(own.flatMap((one) => (one.plane ? [] : one.sop)))].slice(0, 200) : [],
           previous: this.state.previous,
-          draft: this.version,
+          // what is left of it is kept
+          draft: this.apart ? 0 : this.version,
         },
       }),
     )
@@ -360,8 +363,10 @@ export class Drawing {
     this.pending = this.pending.filter((one) => !saved.has(one.id))
     for (const one of this.drawn()) if (saved.has(one.annotationUID!)) annotations.state.removeAnnotation(one.annotationUID!)
     this.set({ previous: [] })
-    this.version = 0
-    this.kept = ''
+    if (!this.apart) {
+      this.version = 0
+      this.kept = ''
+    }
     this.refresh()
     this.set({ status: 'empty' })
   }

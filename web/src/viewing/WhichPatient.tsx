@@ -1,0 +1,32 @@
+import { Alert, Button, Stack, Text } from '@mantine/core'
+import { useTranslation } from 'react-i18next'
+
+import type { components } from '../api/schema'
+import { day } from '../app/format'
+import { PatientName } from '../archive/columns'
+
+type Row = components['schemas']['StudyRow']
+
+/** Asks whose images are meant, where those of several patients have the number of one study. */
+export function WhichPatient({ rows, choose }: { rows: Row[]; choose: (row: number) => void }) {
+  const { t } = useTranslation()
+  return (
+    <Alert color="orange" variant="light" p="sm" title={t('viewing.which.title')} data-testid="which-patient">
+      <Stack gap="xs">
+        <Text size="sm">{t('viewing.which.help')}</Text>
+        {rows.map((one) => (
+          <Button key={one.row} variant="default" justify="flex-start" h="auto" py={6} onClick={() => choose(one.row)}>
+            <Stack gap={0} align="flex-start">
+              <span>
+                <PatientName patient={one.patient} />
+              </span>
+              <Text size="xs" c="dimmed">
+                {[one.patient.id, day(one.patient.birth_date), one.modalities.join(' '), day(one.date), one.description, t('archive.study.objects', { count: one.instances })].filter(Boolean).join(' · ')}
+              </Text>
+            </Stack>
+          </Button>
+        ))}
+      </Stack>
+    </Alert>
+  )
+}
