@@ -108,12 +108,12 @@ def _look_up(
         rows = instances_of(connection, principal, level="IMAGE", study_uids=[study_uid], sop_uids=wanted)
         found = {one.sop_instance: one for one in rows}
         name = connection.scalar(select(accounts.c.display_name).where(accounts.c.id == principal.account))
-        rows = (
+        filed = (
             select(series.c.study)
             .join(instances, instances.c.series == series.c.id)
             .where(instances.c.sop_instance_uid.in_(list(found)))
         )
-        patients = len(set(connection.scalars(rows)))
+        patients = len(set(connection.scalars(filed)))
     if patients > 1:
         # of one Study Instance UID; what is made has the patient of its images
         raise Refused("The images are of several patients.", code="several-patients")
