@@ -67,7 +67,7 @@ def free_port() -> int:
             return port
 
 
-def eventually(ask: Callable[[], T], what: str, seconds: float = 15.0, every: float = 0.02) -> T:
+def eventually(ask: Callable[[], T], what: str, seconds: float = 60.0, every: float = 0.02) -> T:
     """Asks until the answer is true, and returns it; fails with `what` after the deadline."""
     deadline = time.monotonic() + seconds
     while True:

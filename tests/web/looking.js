@@ -109,32 +109,42 @@
 
   // at one to one, beside the server's picture of the image and, where there is one, somebody else's
   const compare = async (query = null, other = null) => {
-    await until('an image', ready)
-    if (placed !== ready() || !onGrid(placed)) {
-      document.querySelector('[aria-label="One to one"]').click()
-      let corner = ''
-      await until('the grid', async () => {
-        const before = corner
-        await frames(3)
-        corner = ready()?.dataset.corner ?? ''
-        return corner && corner === before && onGrid(ready())
-      })
-      placed = ready()
-    } else await frames(3)
-    const element = ready()
-    const { frame, window: named } = element.dataset
-    // a window that is on the screen and in no object is named
-    const wanted = await rendered(frame + '/rendered' + (query ?? (named ? '?window=' + named : '')))
     const others = other && (await picture('data:image/png;base64,' + other))
     let found
-    // on a busy machine what was asked for is drawn some frames later
-    for (let tries = 0; tries < 4 && !(found?.most <= 1); tries += 1) {
-      if (tries) await frames(8)
+    let address = ''
+    let wanted
+    let before = ''
+    // on a busy machine what was asked for is drawn later, in the middle of this: it is over when nothing changes any more
+    for (let same = 0; same < 3; ) {
+      if (found) await frames(8)
+      await until('an image', ready)
+      if (placed !== ready() || !onGrid(placed)) {
+        document.querySelector('[aria-label="One to one"]').click()
+        let corner = ''
+        await until('the grid', async () => {
+          const before = corner
+          await frames(3)
+          corner = ready()?.dataset.corner ?? ''
+          return corner && corner === before && onGrid(ready())
+        })
+        placed = ready()
+      } else if (!found) await frames(3)
+      const element = placed
+      const { frame, window: named } = element.dataset
+      // a window that is on the screen and in no object is named
+      const now = frame + '/rendered' + (query ?? (named ? '?window=' + named : ''))
+      if (now !== address) wanted = await rendered(now)
+      if (element !== ready() || element.dataset.frame !== frame) continue
       const corner = ofScreen(element.dataset.corner).map((value) => Math.round(value))
       const step = ofScreen(element.dataset.step)
       const seen = composed()
+      address = now
       found = { frame, ...differences(seen, wanted, corner, step), picture: element.dataset.picture === 'true', window: named ?? '' }
       if (others) found.other = differences(seen, others, corner, step)
+      if (found.most <= 1) break
+      const drawn = [now, corner, step, seen.data.reduce((sum, value) => (sum * 31 + value) | 0, 0)].join()
+      same = drawn === before ? same + 1 : 0
+      before = drawn
     }
     return found
   }

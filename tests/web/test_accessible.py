@@ -85,8 +85,8 @@ def violations(page: Page) -> list[str]:
 
 def look(page: Page, path: str, *, switch: bool = False) -> list[str]:
     """What axe finds once the page is there, in the dark and in the light; `switch`: in the other language then."""
-    page.get_by_role("main").wait_for(timeout=20_000)
-    page.wait_for_function("() => !document.querySelector('.mantine-Loader-root')", timeout=20_000)
+    page.get_by_role("main").wait_for(timeout=60_000)
+    page.wait_for_function("() => !document.querySelector('.mantine-Loader-root')", timeout=60_000)
     wrong = []
     for theme in ("dark", "light"):
         page.evaluate(
@@ -111,7 +111,7 @@ def test_no_page_breaks_the_guidelines(opened: Callable[..., Any], site: Site, s
         else:
             pages[role].goto(site.base + address)
         page = pages[role]
-        page.set_default_timeout(20_000)
+        page.set_default_timeout(60_000)
         page.evaluate(script)
         wrong += look(page, path, switch=True)
     assert wrong == [], "\n".join(wrong)
@@ -122,7 +122,7 @@ def test_the_sign_in_page_keeps_the_guidelines(site: Site, browser: Any, locale:
     context = browser.new_context(locale=locale)
     page = context.new_page()
     page.goto(site.base)
-    page.get_by_role("textbox").first.wait_for(timeout=20_000)
+    page.get_by_role("textbox").first.wait_for(timeout=60_000)
     page.evaluate(AXE.read_text(encoding="utf-8"))
     wrong = look(page, "sign-in")
     context.close()

@@ -40,7 +40,7 @@ def test_a_second_factor_is_added_by_its_picture_and_asked_at_the_door(site: Sit
             grants.grant(connection, "dr.otp", Role.RES, acting)
     context = browser.new_context(locale="en-GB")
     page = context.new_page()
-    page.set_default_timeout(30_000)
+    page.set_default_timeout(60_000)
     page.goto(f"{site.base}/account")
 
     def sign_in() -> None:

@@ -93,11 +93,8 @@ def test_a_resident_writes_and_an_attending_signs(
     findings, impression = page.locator("#section-findings"), page.locator("#section-impression")
     findings.fill("左肺上叶见结节，大小约14 mm。")
     # as soon as the image is drawn
-    for _ in range(60):
-        page.keyboard.press("Alt+p")
-        page.wait_for_timeout(500)
-        if page.locator("figure img").count():
-            break
+    page.locator("[data-frame][data-ready]").first.wait_for()
+    page.keyboard.press("Alt+p")
     page.locator("figure img").first.wait_for()
     page.locator("[data-keeping=kept]").wait_for()
     # without an impression it does not leave

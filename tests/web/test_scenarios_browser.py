@@ -131,7 +131,7 @@ def enter(ward: Ward, browser: Browser) -> Iterator[Callable[..., Page]]:
         contexts.append(context)
         context.add_cookies([{"name": "filmless_session", "value": ward.cookies[role], "url": ward.base}])
         page = context.new_page()
-        page.set_default_timeout(30_000)
+        page.set_default_timeout(60_000)
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.goto(ward.base + path)
         return page
@@ -207,14 +207,9 @@ def printed(page: Page, button: Callable[[], None], folder: Path) -> tuple[str, 
 
 def take_picture(page: Page) -> None:
     """What is on the screen into the report, as soon as it is drawn."""
-    page.locator("[data-viewport-uid] canvas").first.wait_for()
-    figure = page.locator("figure img").first
-    for _ in range(60):
-        page.keyboard.press("Alt+p")
-        page.wait_for_timeout(250)
-        if figure.count():
-            break
-    figure.wait_for()
+    page.locator("[data-frame][data-ready]").first.wait_for()
+    page.keyboard.press("Alt+p")
+    page.locator("figure img").first.wait_for()
 
 
 def test_an_outpatient_from_registration_to_the_printed_report(
