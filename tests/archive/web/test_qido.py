@@ -75,7 +75,7 @@ def parameters(keys: dict[int, Any]) -> str:
 
 def left(number: int) -> str:
     """How a warning says how many answers are left: counted so far only as it costs little."""
-    return str(number) if number < 200 else "at least 200"
+    return str(number) if number < qido.COUNTED else f"at least {qido.COUNTED}"
 
 
 QUESTIONS = [(level if level != "PATIENT" else "STUDY", keys) for level, keys in QUERIES]

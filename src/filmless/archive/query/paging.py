@@ -18,11 +18,12 @@ from sqlalchemy.exc import OperationalError
 
 from filmless.access.model import Action, Principal
 from filmless.archive.query import families
+from filmless.archive.query.answers import Reader
 from filmless.archive.query.conditions import LAST
 from filmless.archive.query.keys import DATE_AND_TIME, KEYS, PATIENT_NAME
 from filmless.archive.query.matching import Match, Name, Range, Single, Wildcard
 from filmless.archive.query.request import Query
-from filmless.archive.query.search import Reader, Selection
+from filmless.archive.query.search import Selection
 from filmless.db.prepared import Prepared
 
 #: begins every stand-in: a character for private use, which no key that is taken here has
@@ -106,27 +107,55 @@ def count(connection: Connection, principal: Principal, query: Query, *, most: i
 
 @dataclass(slots=True)
 class _Plan:
-    """A statement with stand-ins, and where each value goes: name of a parameter -> (number of the value, suffix)."""
+    """A statement with stand-ins, and where each value goes."""
 
     selection: Selection
     prepared: Prepared
-    places: Mapping[str, tuple[int, str]]
+    places: "_Places"
     #: where in a row JSON is that the driver may leave as text
     json: tuple[int, ...]
+    #: shorter where there is nothing that only some may see
+    steps: "_Steps | None" = None
     #: until when it is not to be tried where it must be over soon (time.monotonic)
     interrupted: float = 0.0
     #: see Page
     made: dict[str, Any] = field(default_factory=dict)
 
     def page(self, connection: Connection, values: Sequence[str], limit: int) -> Page:
-        given = {name: values[number] + suffix for name, (number, suffix) in self.places.items()}
-        rows = self.prepared.all(connection, given)
+        if self.steps is not None and (found := self.steps.page(connection, values, limit)) is not None:
+            return found
+        rows = self.prepared.all(connection, _given(self.places, values))
         if self.json:
             rows = [list(row) for row in rows]
             for row in rows:
                 for at in self.json:
                     row[at] = json.loads(row[at]) if isinstance(row[at], str) else row[at]
         return _page(self.selection, rows, limit, self.made)
+
+
+@dataclass(slots=True)
+class _Steps:
+    """The same page in two statements (Selection.two_steps)."""
+
+    selection: Selection
+    first: Prepared
+    places: "_Places"
+    then: Prepared
+    made: dict[str, Any] = field(default_factory=dict)
+
+    def page(self, connection: Connection, values: Sequence[str], limit: int) -> Page | None:
+        """None where one answer has what only some may see: then all is told from what is below each."""
+        found = self.first.all(connection, _given(self.places, values))
+        ours = found[:limit]
+        if not ours:
+            return Page((), self.selection.readers, (), 0, self.made)
+        numbers = [row[0] for row in ours]
+        told = self.then.all(connection, {"numbers": json.dumps(numbers)})
+        if (at := self.selection.rejected_place) >= 0 and any(row[at] for row in told):
+            return None
+        by_number = {row[-1]: row for row in told}
+        rows = [by_number[number] for number in numbers]
+        return Page(rows, self.selection.readers, tuple(ours[-1][1:]), len(found) - len(ours), self.made)
 
 
 _plans: OrderedDict[Any, _Plan | None] = OrderedDict()
@@ -246,11 +275,37 @@ def _made(
     connection: Connection, principal: Principal, query: Query, beyond: int, shape: _Shape
 ) -> _Plan | None:
     """The plan of queries of a shape; None where their values cannot all be put where they belong."""
-    stands = replace(query, keys=shape.keys)
-    selection = Selection(
-        connection.dialect.name, principal, stands, raw=True, beyond=beyond, of_families=shape.of_families
-    )
+    dialect, stands = connection.dialect.name, replace(query, keys=shape.keys)
+
+    def selected(*, apart: bool = False) -> Selection:
+        of_families = shape.of_families
+        return Selection(
+            dialect, principal, stands, raw=True, apart=apart, beyond=beyond, of_families=of_families
+        )
+
+    selection = selected()
     prepared = Prepared(selection.statement())
+    places = _places(connection, prepared, len(shape.values))
+    if places is None or selection.looks_up:
+        return None
+    steps = None
+    if dialect == "sqlite" and not selection.json_places:
+        in_two = selected(apart=True)
+        first, then = (Prepared(each) for each in in_two.two_steps())
+        first_places = _places(connection, first, len(shape.values))
+        if first_places is not None and not in_two.json_places:
+            # compiled now, as the other one is: it may be run where there is no time for it
+            then.constants(connection)
+            steps = _Steps(in_two, first, first_places, then)
+    return _Plan(selection, prepared, places, selection.json_places, steps)
+
+
+#: name of a parameter -> (number of the value that it gets, what follows the value)
+_Places = Mapping[str, tuple[int, str]]
+
+
+def _places(connection: Connection, prepared: Prepared, number: int) -> _Places | None:
+    """Where the values go in a statement with stand-ins; None where they cannot all be found again."""
     places: dict[str, tuple[int, str]] = {}
     for name, value in prepared.constants(connection).items():
         if not isinstance(value, str) or _MARK not in value:
@@ -260,6 +315,8 @@ def _made(
         if inner[:1] != _MARK or inner[-1:] != _MARK or not digits.isdigit():
             return None
         places[name] = (int(digits), LAST if inner != value else "")
-    if {at for at, _ in places.values()} != set(range(len(shape.values))) or selection.looks_up:
-        return None
-    return _Plan(selection, prepared, places, selection.json_places)
+    return places if {at for at, _ in places.values()} == set(range(number)) else None
+
+
+def _given(places: _Places, values: Sequence[str]) -> Mapping[str, str]:
+    return {name: values[number] + suffix for name, (number, suffix) in places.items()}

@@ -60,6 +60,11 @@ def expression(
     return case((flag, live), else_=kept)
 
 
+def kept(key: Key) -> ColumnElement[Any]:
+    """What ingest and rejection keep: all that there is for who does not see rejected objects."""
+    return _KEPT[key.tag]
+
+
 def is_kept(key: Key, principal: Principal) -> bool:
     """Whether `with_rejected` decides what is told to this principal."""
     return principal.quality_control and key.tag in _KEPT

@@ -1,35 +1,31 @@
 """Runs a query: one SELECT, read as a stream."""
 
-from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from typing import Any
 
 from sqlalchemy import (
-    JSON,
     ColumnElement,
     Connection,
     FromClause,
     Select,
     Text,
     and_,
-    cast,
+    bindparam,
     func,
     select,
     true,
-    type_coerce,
 )
 
 from filmless.access.model import Action, Principal
-from filmless.archive.query import families, received, related
+from filmless.archive.query import families, related
 from filmless.archive.query import order as ordering
+from filmless.archive.query.answers import Answers, Reader
 from filmless.archive.query.conditions import Condition, Conditions
-from filmless.archive.query.keys import DATE_AND_TIME, KEYS, LEVELS, TABLES, Key, Level, key_of
-from filmless.archive.query.matching import Item, Match, Range, holds
-from filmless.archive.query.received import element_text
+from filmless.archive.query.keys import DATE_AND_TIME, KEYS, LEVELS, TABLES, Level
+from filmless.archive.query.matching import Range
 from filmless.archive.query.request import Query
 from filmless.archive.query.visibility import in_force, restricted, seen, visible_at
-from filmless.archive.searchable import elements
-from filmless.archive.tables import attribute_values, instances, series, studies
-from filmless.kit.errors import Defect
+from filmless.archive.tables import instances, series, studies
 from filmless.patients.tables import patients
 
 #: one answer: tag -> text (values joined by backslash; "" where absent), or the items of a sequence as DICOM JSON
@@ -64,20 +60,18 @@ def search(connection: Connection, principal: Principal, query: Query) -> Genera
         result.close()
 
 
-Reader = Callable[[Any], Any]
-
-
 def prepare(dialect: str, principal: Principal, query: Query) -> tuple[Select[Any], list[tuple[int, Reader]]]:
     """The SELECT for a query, and what reads each returned tag from one of its rows."""
     selection = Selection(dialect, principal, query)
     return selection.statement(), selection.readers
 
 
-class Selection:
+class Selection(Answers):
     """A query as a SELECT, and how its rows are read.
 
     `counting`: only which rows there are matters. `raw`: DICOM JSON comes as text.
     `beyond`: the rows of one page of `query.limit` answers are read, and counted is up to so many answers behind it.
+    `apart`: see Answers, and `two_steps`.
     `of_families`: of such a page, only studies of these family names (archive/query/families.py).
     """
 
@@ -89,42 +83,25 @@ class Selection:
         *,
         counting: bool = False,
         raw: bool = False,
+        apart: bool = False,
         beyond: int = 0,
         of_families: Sequence[str] = (),
     ) -> None:
-        self._dialect = dialect
-        self._principal = principal
-        self._query = query
+        super().__init__(dialect, principal, query, raw=raw, apart=apart)
         self._counting = counting
-        self._raw = raw
         self._beyond = beyond
         self._families = of_families
         self._conditions = Conditions(dialect, principal, query.extras)
-        self._columns: list[ColumnElement[Any]] = []
-        self._places: dict[str, int] = {}
-        self._matches = dict(query.keys)
-        self.readers: list[tuple[int, Reader]] = []
         #: where in a row the values are that it is ordered by
         self.order_places: list[int] = []
         #: where in a row the number of answers is, those behind the page included
         self.counted_place = -1
-        #: of a page's row: there is something in it that only quality control sees
-        self._with_rejected: ColumnElement[bool] | None = None
-        #: (level, place of the row's number) of extra keys that are returned, with their paths
-        self._looked_up: dict[tuple[str, int], set[str]] = {}
-        #: (level, owner) -> rows of attribute_values, of the rows that are read at the moment
-        self._values: dict[tuple[str, int], list[tuple[str, str, str]]] = {}
 
     def statement(self) -> Select[Any]:
         """The SELECT. Call it once."""
-        own, used = self._asked()
-        given = ordering.criteria(self._query.order, self._query.level)
-        if self._query.order:
-            used.add(ordering.level_of(self._query.order, self._query.level))
-        if self._query.after:
-            own.append(ordering.behind(given, self._query.after))
+        own, used, given = self._wanted()
         if self._beyond:
-            return self._page(own, used, given)
+            return self._page(self._found(own, used, given), given)
         used |= self._read()
         if not self._counting:
             self.order_places = [
@@ -133,19 +110,49 @@ class Selection:
         columns = self._columns or [TABLES[self._query.level].c.id]
         return self._ordered(select(*columns).select_from(self._source(used)).where(*own), given)
 
-    def _page(self, own: list[Condition], used: set[int], given: Sequence[ordering.Criterion]) -> Select[Any]:
-        """Which answers first, with nothing but what they are ordered by; what is told of them then of a page's only.
+    def two_steps(self) -> tuple[Select[Any], Select[Any]]:
+        """The same page of SQLite in two statements of one transaction: neither keeps anything aside, which there takes
+        longer than finding a few answers. Call it once.
+
+        First (number, values that it is ordered by) of the answers, and of as many behind them as are counted; then
+        what is told of those whose numbers are in the JSON array `numbers`, each row with its number last.
+        """
+        own, used, given = self._wanted()
+        source = self._source(self._read())
+        number_of = TABLES[self._query.level].c.id
+        wanted = func.json_each(bindparam("numbers", "[]", type_=Text)).table_valued("value")
+        columns = [*self._columns, number_of.label("number")]
+        told = select(*columns).select_from(wanted.join(source, number_of == wanted.c.value))
+        return self._found(own, used, given), told
+
+    def _wanted(self) -> tuple[list[Condition], set[int], Sequence[ordering.Criterion]]:
+        """Conditions on answers, the depths of the levels that they and the order are of, and the order."""
+        own, used = self._asked()
+        given = ordering.criteria(self._query.order, self._query.level)
+        if self._query.order:
+            used.add(ordering.level_of(self._query.order, self._query.level))
+        if self._query.after:
+            own.append(ordering.behind(given, self._query.after))
+        return own, used, given
+
+    def _found(
+        self, own: list[Condition], used: set[int], given: Sequence[ordering.Criterion]
+    ) -> Select[Any]:
+        """Which answers, with nothing but what they are ordered by: found_id, order_0, order_1..."""
+        limit = self._query.limit + self._beyond
+        if self._families:
+            return families.in_order(self._source(used), own, self._families, limit)
+        number_of = TABLES[self._query.level].c.id
+        keys = [one.expression.label(f"order_{number}") for number, one in enumerate(given)]
+        plain = select(number_of.label("found_id"), *keys).select_from(self._source(used)).where(*own)
+        return self._ordered(plain, given, limit)
+
+    def _page(self, inside: Select[Any], given: Sequence[ordering.Criterion]) -> Select[Any]:
+        """Which answers first; what is told of them then of a page's only.
 
         Orders and counts much faster where many match: neither carries the columns of all of them along.
         """
         number_of = TABLES[self._query.level].c.id
-        keys = [one.expression.label(f"order_{number}") for number, one in enumerate(given)]
-        limit = self._query.limit + self._beyond
-        if self._families:
-            inside = families.in_order(self._source(used), own, self._families, limit)
-        else:
-            plain = select(number_of.label("found_id"), *keys).select_from(self._source(used)).where(*own)
-            inside = self._ordered(plain, given, limit)
         found = inside.cte("found").prefix_with("MATERIALIZED")
         part = self._told_apart(self._ordered_as(select(found), found, given).limit(self._query.limit))
         source = self._source(self._read())
@@ -212,15 +219,6 @@ class Selection:
             own.append(self._something_below(below))
         return own, used
 
-    def _read(self) -> set[int]:
-        """Place what is returned; the depths of the levels that it is of."""
-        used = {LEVELS.index(self._query.level)}
-        for tag in self._query.returned:
-            key = self._key(tag)
-            used.add(LEVELS.index(key.level))
-            self.readers.append((tag, self._reader(key)))
-        return used
-
     def _source(self, used: set[int]) -> FromClause:
         """The level's table, joined with those above up to the highest of these depths."""
         source: FromClause = TABLES[self._query.level]
@@ -228,53 +226,6 @@ class Selection:
             own_side, above = _LINKS[LEVELS[depth]]
             source = source.join(TABLES[LEVELS[depth - 1]], own_side == above)
         return source
-
-    def _attributes(self, level: Level) -> int:
-        """The place of a level's DICOM JSON."""
-        column: ColumnElement[Any] = TABLES[level].c.attributes
-        if self._raw:
-            column = cast(column, Text) if self._dialect != "sqlite" else type_coerce(column, Text)
-        return self._place(f"attributes_{level.lower()}", column)
-
-    @property
-    def looks_up(self) -> bool:
-        """Whether rows are not enough: `look_up` has to be called for them, and keeps what it found."""
-        return bool(self._looked_up)
-
-    @property
-    def json_places(self) -> tuple[int, ...]:
-        """Where in a row JSON is."""
-        return tuple(at for at, column in enumerate(self._columns) if isinstance(column.type, JSON))
-
-    def look_up(self, connection: Connection, rows: Sequence[Any]) -> None:
-        """Fetch what the readers of extra keys need for these rows; those before are forgotten."""
-        if not self._looked_up:
-            return
-        self._values = {}
-        for (word, at), paths in self._looked_up.items():
-            owners = {row[at] for row in rows}
-            statement = (
-                select(
-                    attribute_values.c.owner,
-                    attribute_values.c.path,
-                    attribute_values.c.item,
-                    attribute_values.c.value,
-                )
-                .where(
-                    attribute_values.c.level == word,
-                    attribute_values.c.owner.in_(owners),
-                    attribute_values.c.path.in_(sorted(paths)),
-                )
-                .order_by(attribute_values.c.id)
-            )
-            for owner, path, item, value in connection.execute(statement).fetchall():
-                self._values.setdefault((word, owner), []).append((path, item, value))
-
-    def _key(self, tag: int) -> Key:
-        key = key_of(tag, self._query.extras)
-        if key is None:
-            raise Defect(f"{tag:08X} is not a key")
-        return key
 
     def _where(self) -> Iterator[tuple[int, Condition]]:
         """(depth of the level, condition) of every key."""
@@ -310,86 +261,3 @@ class Selection:
         )
         # IN, not EXISTS: what is below and selective leads to what is above it
         return above.in_(select(own).select_from(source).where(inside).correlate(None))
-
-    def _place(self, name: str, column: ColumnElement[Any]) -> int:
-        if name not in self._places:
-            self._places[name] = len(self._columns)
-            self._columns.append(column.label(name))
-        return self._places[name]
-
-    def _reader(self, key: Key) -> Reader:
-        if key.kind == "computed":
-            return self._computed(key)
-        if key.kind == "extra" and key.tag not in KEYS:
-            return self._extra(key)
-        if key.kind == "sequence" and key.tag not in KEYS:
-            return self._extra_items(key)
-        attributes = -1
-        if key.as_received or key.column is None:
-            attributes = self._attributes(key.level)
-        name = f"{key.tag:08X}"
-        if key.vr == "SQ":
-            wanted = dict(self._query.items).get(key.tag, ())
-            return _items_reader(attributes, name, self._matches.get(key.tag), wanted)
-        if key.column is None:
-            return received.AsReceived(attributes, name, key.vr, -1)
-        column = self._place(key.column.name, key.column)
-        if key.as_received:
-            return received.AsReceived(attributes, name, key.vr, column)
-        return received.Number(column) if key.kind == "number" else received.Plain(column)
-
-    def _extra(self, key: Key) -> Reader:
-        assert key.extra is not None
-        word, path = key.extra.level, key.extra.path
-        at = self._owner(key.level, word, [path])
-
-        def read(row: Any) -> str:
-            return "\\".join(
-                value for where, _, value in self._values.get((word, row[at]), ()) if where == path
-            )
-
-        return read
-
-    def _extra_items(self, key: Key) -> Reader:
-        inside = self._query.extras.sequences[key.tag]
-        word = inside[0].level
-        at = self._owner(key.level, word, [one.path for one in inside])
-        return lambda row: elements(self._values.get((word, row[at]), ()), inside)
-
-    def _owner(self, level: Level, word: str, paths: Iterable[str]) -> int:
-        """The place of the row's number at a level; what is known of it under these paths will be looked up."""
-        at = self._place(f"owner_{word}", TABLES[level].c.id)
-        self._looked_up.setdefault((word, at), set()).update(paths)
-        return at
-
-    def _computed(self, key: Key) -> Reader:
-        flag = self._with_rejected if key.level == self._query.level else None
-        at = self._place(key.keyword, related.expression(key, self._principal, self._dialect, flag))
-        if key.tag in related.LISTS:
-            return lambda row: related.listed(row[at])
-        return received.Number(at)
-
-
-def _items_reader(at: int, name: str, match: Match | None, wanted: tuple[int, ...]) -> Reader:
-    """The items that match, with the attributes asked for (PS3.4 C.2.2.2.6)."""
-    conditions = match.keys if isinstance(match, Item) else ()
-    tags = {f"{tag:08X}" for tag in wanted}
-
-    def read(row: Any) -> list[dict[str, Any]]:
-        element = received.element_of(row[at], name) or {}
-        items = [item for item in element.get("Value") or () if isinstance(item, dict)]
-        if conditions:
-            items = [
-                item
-                for item in items
-                if all(
-                    holds(each, element.get("vr", ""), element_text(element))
-                    for tag, each in conditions
-                    for element in (item.get(f"{tag:08X}", {}),)
-                )
-            ] or items
-        if not tags:
-            return items
-        return [{tag: element for tag, element in item.items() if tag in tags} for item in items]
-
-    return read

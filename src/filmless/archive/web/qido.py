@@ -32,7 +32,7 @@ from filmless.net.http.streams import Segments
 #: answers fetched at a time: longer lists are made of several such pages
 _PAGE: Final = 500
 #: answers that are left are counted up to so many
-COUNTED: Final = 200
+COUNTED: Final = 50
 #: of a query as it is kept in the audit trail; characters
 _KEPT_QUERY: Final = 4_000
 

@@ -10,9 +10,9 @@ from json.encoder import encode_basestring as quoted
 from typing import Any
 
 from filmless.archive.query import keys as known
+from filmless.archive.query.answers import Reader
 from filmless.archive.query.keys import Level
 from filmless.archive.query.received import AsReceived, Number, Plain
-from filmless.archive.query.search import Reader
 
 RETRIEVE_URL = 0x00081190
 #: present if known only (PS3.18 tables 10.6.3-3 to 10.6.3-5, type C); all others are there without a value
