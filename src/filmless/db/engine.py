@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Engine, create_engine, event, make_url
 
-_HEAP_BYTES = 32 << 20
+_HEAP_BYTES = 16 << 20
 
 
 def _dumps(value: Any) -> str:
@@ -45,7 +45,7 @@ def open_engine(url: str, *, pool_size: int = 8) -> Engine:
             for pragma in (
                 "synchronous=FULL",
                 "foreign_keys=ON",
-                "cache_size=-16000",
+                "cache_size=-8000",
                 # of all connections of the process together: from there on their caches give up pages
                 f"soft_heap_limit={_HEAP_BYTES}",
                 "temp_store=MEMORY",
