@@ -15,7 +15,7 @@ from sqlalchemy import Connection, Engine, text
 
 from filmless.db.work import reading, writing
 from filmless.insight import export, service
-from filmless.insight.model import GROUPS, INDICATORS
+from filmless.insight.model import BY_CODE, GROUPS, INDICATORS, Case, figure
 from filmless.kit.errors import Refused
 from tests.insight.month import BEGIN, END, Month
 
@@ -181,6 +181,8 @@ def test_every_figure_of_a_month(month: Engine) -> None:
         "contrast-reactions": share(
             sum('"mild"' in e["more"] or '"severe"' in e["more"] for e in given), len(given)
         ),
+        # nothing was ever sent
+        "rejected": share(0, 0),
         "extravasations": share(sum('"extravasation": true' in e["more"] for e in given), len(given)),
     }
     begun = [e for e in alive if "E30" <= e["state"] < "E90"]
@@ -262,3 +264,15 @@ def test_files_keep_numbers_and_never_calculate() -> None:
         strings = book.read("xl/sharedStrings.xml").decode()
     assert "<f>" not in sheet and "<v>0.25</v>" in sheet
     assert "CT一号机" in strings and "=1+1" in strings
+
+
+def test_images_rejected_for_quality_are_counted_image_by_image() -> None:
+    cases = [
+        Case(1, "M1", 1, "E90", objects=190, rejected=10, reject_reason="MOTION"),
+        Case(2, "M2", 2, "E90", objects=100),
+        Case(3, "M3", 3, "E50"),
+    ]
+    told = figure(BY_CODE["rejected"], cases)
+    assert (told.value, told.part, told.of) == (10 / 300, 10, 300)
+    assert (told.exams, told.part_exams) == ((1, 2), (1,))
+    assert figure(BY_CODE["rejected"], cases[2:]).value is None

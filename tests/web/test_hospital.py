@@ -104,8 +104,9 @@ def test_a_resident_writes_and_an_attending_signs(
     page.reload()
     assert findings.input_value() == "左肺上叶见结节，大小约14 mm。"
     impression.fill("左肺上叶结节。")
-    page.on("dialog", lambda dialog: dialog.accept())
     page.get_by_role("button", name="提交").click()
+    # what does not fit is said once more
+    page.get_by_role("dialog").get_by_role("button", name="提交").click()
     page.wait_for_url(re.compile(r"/reading"))
 
     other = enter("王海燕", f"/reports/{number}")

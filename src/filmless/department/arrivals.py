@@ -20,7 +20,7 @@ from filmless.archive.tables import commitments, instances, series, studies
 from filmless.db import events
 from filmless.db.events import Event
 from filmless.db.work import reading, writing
-from filmless.department import exams, images, tasks, transfer
+from filmless.department import exams, images, overdue, tasks, transfer
 from filmless.department.beginning import begun
 from filmless.department.exams import Exam
 from filmless.department.model import DepartmentSettings
@@ -191,6 +191,7 @@ class Arrivals:
             self._looked.add(exam_id)
         for exam_id in quiet:
             self._safely(self._finish, exam_id)
+        self._safely(overdue.look, self._engine)
         # nothing is left to do at once
         return 0
 

@@ -1,6 +1,6 @@
 """Lists of exams: today's registered, examined and finished ones, what is expected, and whatever is searched for."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Final, Literal
@@ -96,6 +96,16 @@ def among(
 def one(connection: Connection, exam_id: int) -> Listed:
     """An exam as lists show it, whoever asks."""
     return _listed(connection.execute(_joined().where(exam_rows.c.id == exam_id)).one())
+
+
+def several(connection: Connection, exam_ids: Iterable[int]) -> dict[int, Listed]:
+    """Exams as lists show them, by their ids, whoever asks."""
+    wanted = sorted(set(exam_ids))
+    found: dict[int, Listed] = {}
+    for start in range(0, len(wanted), 500):
+        query = _joined().where(exam_rows.c.id.in_(wanted[start : start + 500]))
+        found |= {row.id: _listed(row) for row in connection.execute(query)}
+    return found
 
 
 def totals(

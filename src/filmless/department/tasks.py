@@ -55,6 +55,8 @@ KINDS: Final[Mapping[str, TaskKind]] = {
     # images came, or were rejected, after reading had begun
     "late-images": TaskKind(_READS, urgent=True),
     "images-rejected": TaskKind(_READS | _PERFORM),
+    # an emergency has no report, and it was due
+    "report-overdue": TaskKind(_READS, urgent=True),
     # several exams were made in one performed step: one report for all?
     "report-group": TaskKind(_READS),
     # copies of what is no longer true are about
@@ -219,6 +221,17 @@ def seen_by(
         .limit(limit)
     )
     return [_task(row) for row in connection.execute(query)]
+
+
+def urgent_for(connection: Connection, principal: Principal, *, limit: int = 100) -> int:
+    """How many urgent open tasks are for `principal`, at most `limit`."""
+    kinds = [name for name in kinds_for(principal) if KINDS[name].urgent]
+    return len(seen_by(connection, principal, kinds=kinds, limit=limit)) if kinds else 0
+
+
+def exams_of(found: Iterable[Task]) -> set[int]:
+    """The exams that tasks are about."""
+    return {one.exam for one in found if one.exam is not None}
 
 
 def open_of(connection: Connection, exam_ids: Iterable[int], kinds: Iterable[str]) -> list[Task]:

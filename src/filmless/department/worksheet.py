@@ -67,6 +67,8 @@ class Shift:
 
     left: Mapping[str, Sequence[Row]]
     tasks: Sequence[Task]
+    #: the exams of the tasks, by their ids
+    task_exams: Mapping[int, Listed]
     registered: int
     examined: int
     verified: int
@@ -227,9 +229,11 @@ def shift(connection: Connection, principal: Principal, wish: Wish) -> Shift:
         column.name: _count(connection, principal, place, column, wish)
         for column in (row.arrived_at, row.finished_at, row.verified_at)
     }
+    found = tasks.seen_by(connection, principal, limit=_MOST)
     return Shift(
         left,
-        tasks.seen_by(connection, principal, limit=_MOST),
+        found,
+        lists.several(connection, tasks.exams_of(found)),
         done["arrived_at"],
         done["finished_at"],
         done["verified_at"],

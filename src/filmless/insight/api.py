@@ -17,7 +17,7 @@ from filmless.archive.web.context import ArchiveWeb
 from filmless.db.work import reading
 from filmless.department import visibility
 from filmless.department.states import WORDS, State
-from filmless.department.tables import places, stations
+from filmless.department.tables import places, stations, words
 from filmless.insight import export, service
 from filmless.insight.model import BY_CODE, GROUPS, INDICATORS, Base, Case, Figure, moment_of
 from filmless.net.http.origin import client_host
@@ -197,6 +197,10 @@ def _question(body: FiguresIn) -> service.Question:
     return service.Question(begin, end, tuple(dict.fromkeys(body.indicators)), body.group, body.filters)
 
 
+#: group -> the kind of words that its values are
+_REASONS = {"cancel-reason": "reason-cancel", "reject-reason": "reason-reject"}
+
+
 def _names(connection: Connection, group: str) -> dict[str, tuple[str, str]]:
     """Code -> (Chinese, English) for groups whose names are master data."""
     if group == "station":
@@ -205,6 +209,10 @@ def _names(connection: Connection, group: str) -> dict[str, tuple[str, str]]:
         kind = "site" if group == "site" else "department"
         rows = connection.execute(
             select(places.c.code, places.c.name_zh, places.c.name_en).where(places.c.kind == kind)
+        )
+    elif group in _REASONS:
+        rows = connection.execute(
+            select(words.c.code, words.c.name_zh, words.c.name_en).where(words.c.kind == _REASONS[group])
         )
     else:
         return {}

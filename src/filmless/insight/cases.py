@@ -26,6 +26,9 @@ from filmless.reporting.tables import critical_steps, criticals, report_exams, r
 MOST: Final = 300_000
 MOST_DAYS: Final = 400
 _AT_ONCE: Final = 900
+#: rejected for quality reasons (PS3.16 CID 7011), and the class of the notes that do so
+_QUALITY: Final = "113001"
+_NOTE: Final = "1.2.840.10008.5.1.4.1.1.88.59"
 
 _FIRST: Final = {
     "T04": "arrived_at", "T05": "arrived_at", "T30A": "arrived_at",
@@ -120,7 +123,7 @@ class _Reading:
         objects = self._objects(ids)
         told = self._criticals(ids)
         return [
-            self._case(row, logged[row.id], checked[row.id], objects.get(row.id, 0), told[row.id])
+            self._case(row, logged[row.id], checked[row.id], objects.get(row.id, (0, 0)), told[row.id])
             for row in rows
         ]
 
@@ -130,19 +133,28 @@ class _Reading:
             made[row.exam].append(row)
         return made
 
-    def _objects(self, ids: Sequence[int]) -> Mapping[int, int]:
-        """Objects in the archive by exam, without those that were rejected."""
+    def _objects(self, ids: Sequence[int]) -> Mapping[int, tuple[int, int]]:
+        """By exam: objects in the archive that are in use, and those out of use for their quality."""
         found = self._connection.execute(
-            select(exam_studies.c.exam, func.count().label("objects"))
+            select(
+                exam_studies.c.exam,
+                func.count().filter(instances.c.rejected == "").label("used"),
+                func.count().filter(instances.c.rejected == _QUALITY).label("rejected"),
+            )
             .select_from(
                 exam_studies.join(studies, studies.c.study_uid == exam_studies.c.study_uid)
                 .join(series, series.c.study == studies.c.id)
                 .join(instances, instances.c.series == series.c.id)
             )
-            .where(exam_studies.c.exam.in_(ids), instances.c.rejected == "")
+            .where(
+                exam_studies.c.exam.in_(ids),
+                instances.c.rejected.in_(("", _QUALITY)),
+                # the note that rejects goes with what it names
+                or_(instances.c.rejected == "", instances.c.sop_class_uid != _NOTE),
+            )
             .group_by(exam_studies.c.exam)
         )
-        return {row.exam: row.objects for row in found}
+        return {row.exam: (row.used, row.rejected) for row in found}
 
     def _criticals(self, ids: Sequence[int]) -> defaultdict[int, list[Critical]]:
         made: defaultdict[int, list[Critical]] = defaultdict(list)
@@ -189,13 +201,13 @@ class _Reading:
         row: Row[Any],
         log: Sequence[Row[Any]],
         checks: Sequence[Row[Any]],
-        objects: int,
+        objects: tuple[int, int],
         told: Sequence[Critical],
     ) -> Case:
         moments: dict[str, datetime] = {}
         counts: dict[str, int] = {}
         people: dict[str, str] = {}
-        overridden, cancelled = False, ""
+        overridden, cancelled, rejected = False, "", ""
         for one in log:
             if one.transition in _FIRST:
                 moments.setdefault(_FIRST[one.transition], one.at)
@@ -207,6 +219,8 @@ class _Reading:
                 people["registrar"] = one.by
             if one.transition == "T13":
                 overridden = bool(one.detail.get("override"))
+            if one.what == "images rejected" and one.detail.get("code"):
+                rejected = str(one.detail["code"])
             if one.transition == "T28":
                 cancelled = str(one.detail.get("code") or one.reason)
         of_procedure: Mapping[str, Any] = row.of_procedure or {}
@@ -245,7 +259,9 @@ class _Reading:
             matched_at=moments.get("matched_at"),
             cancelled_reason=cancelled if row.state == "X10" else "",
             overridden=overridden,
-            objects=objects,
+            objects=objects[0],
+            rejected=objects[1],
+            reject_reason=rejected if objects[1] else "",
             submissions=counts.get("submissions", 0),
             returns=counts.get("returns", 0),
             amendments=counts.get("amendments", 0),

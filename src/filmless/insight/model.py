@@ -73,6 +73,9 @@ class Case:
     #: it was let through although what was received is not what was expected
     overridden: bool = False
     objects: int = 0
+    #: images that are out of use for their quality (113001), and why, by the last who said so
+    rejected: int = 0
+    reject_reason: str = ""
     submissions: int = 0
     returns: int = 0
     amendments: int = 0
@@ -107,7 +110,7 @@ class Indicator:
     """A figure. `kind` says what is made of the items of all cases:
 
     "count" their number, "persons" how many persons, "sum" of `value`, "ratio" of those for which `counts` holds to
-    those for which `among` does, "spread" median and 90th percentile of `value` (seconds).
+    those for which `among` does, or of amounts (`whole`), "spread" median and 90th percentile of `value` (seconds).
     """
 
     code: str
@@ -118,6 +121,8 @@ class Indicator:
     among: Callable[[Item], bool] = field(default=lambda _: True)
     counts: Callable[[Item], bool] = field(default=lambda _: True)
     value: Callable[[Item], float | None] = field(default=lambda _: None)
+    #: a ratio of amounts: the sum of `value` to the sum of this
+    whole: Callable[[Item], float] | None = None
     items: Callable[[Case], Sequence[Item]] = _itself
 
 
@@ -224,6 +229,10 @@ INDICATORS: Final[tuple[Indicator, ...]] = (
         among=lambda c: c.quality != "", counts=lambda c: c.quality == "waste",
     ),
     Indicator(
+        "rejected", 28, "ratio", "finished",
+        value=lambda c: c.rejected, whole=lambda c: c.objects + c.rejected,
+    ),
+    Indicator(
         "critical-told", 29, "ratio", "finished", items=_criticals,
         counts=lambda c: _within(c.raised_at, c.notified_at, _TEN_MINUTES),
     ),
@@ -269,6 +278,8 @@ def figure(indicator: Indicator, cases: Iterable[Case]) -> Figure:
         if not values:
             return Figure(None, 0)
         return Figure(median(values), len(values), p90=percentile(values, 0.9), exams=exams)
+    if indicator.whole is not None:
+        return _of_amounts(indicator, items)
     exams = _once(case for case, _ in items)
     if indicator.kind == "count":
         return Figure(float(len(items)), len(items), exams=exams)
@@ -277,6 +288,20 @@ def figure(indicator: Indicator, cases: Iterable[Case]) -> Figure:
     part = [case for case, item in items if indicator.counts(item)]
     value = len(part) / len(items) if items else None
     return Figure(value, len(items), part=len(part), exams=exams, part_exams=_once(part))
+
+
+def _of_amounts(indicator: Indicator, items: Sequence[tuple[Case, Item]]) -> Figure:
+    assert indicator.whole is not None
+    wholes = [(case, indicator.whole(item)) for case, item in items]
+    parts = [(case, indicator.value(item) or 0) for case, item in items]
+    of, part = sum(amount for _, amount in wholes), sum(amount for _, amount in parts)
+    return Figure(
+        part / of if of else None,
+        int(of),
+        part=int(part),
+        exams=_once(case for case, amount in wholes if amount),
+        part_exams=_once(case for case, amount in parts if amount),
+    )
 
 
 def _once(cases: Iterable[Case]) -> tuple[int, ...]:
@@ -309,6 +334,7 @@ GROUPS: Final[Mapping[str, Callable[[Case, datetime | None], str]]] = {
     "priority": lambda c, _: "stat" if c.stat else "routine",
     "result": lambda c, _: c.result,
     "cancel-reason": lambda c, _: c.cancelled_reason,
+    "reject-reason": lambda c, _: c.reject_reason,
     "author": lambda c, _: c.author,
     "reviewer": lambda c, _: c.reviewer,
     "technologist": lambda c, _: c.technologist,

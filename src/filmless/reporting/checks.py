@@ -17,7 +17,8 @@ from filmless.reporting.templates import by_key
 
 @dataclass(frozen=True, slots=True)
 class Warning:
-    """`code`: "empty", "sex", "side", "side-differs", "field-missing", "field-range", "comparison", "no-result";
+    """`code`: "empty", "sex", "side", "side-differs", "field-missing", "field-range", "comparison", "no-result",
+    "late-images", "whose-images";
     `section`: where; `words`: what was found; `blocks`: it cannot be submitted like this."""
 
     code: str
@@ -150,6 +151,11 @@ def of_report(
         for task in tasks.open_tasks(connection, exam=one.id):
             if task.kind in IMAGES_CHANGED:
                 found.append(Warning("late-images", "", str(task.body.get("count", ""))))
+    ids = {one.id for one in exams}
+    # images were moved from or to it, and it is not clear where they belong
+    doubted = tasks.open_tasks(connection, kinds=("moved-images",))
+    if any(task.exam in ids or task.body.get("to") in ids for task in doubted):
+        found.append(Warning("whose-images", "", ""))
     return found
 
 

@@ -1,4 +1,4 @@
-import { ActionIcon, Drawer, Menu, NavLink, Text, Tooltip, UnstyledButton, useMantineColorScheme } from '@mantine/core'
+import { ActionIcon, Badge, Drawer, Menu, NavLink, Text, Tooltip, UnstyledButton, useMantineColorScheme } from '@mantine/core'
 import { useDisclosure, useMediaQuery } from '@mantine/hooks'
 import {
   IconBell,
@@ -114,9 +114,23 @@ function Navigation() {
         >
           <place.icon size={15} stroke={1.6} />
           {t(`app.nav.${place.word}`)}
+          {place.word === 'tasks' && <Urgent />}
         </Link>
       ))}
     </nav>
+  )
+}
+
+/** How many tasks cannot wait: whoever works elsewhere sees it too. */
+function Urgent() {
+  const { t } = useTranslation()
+  const query = useQuery({ queryKey: ['tasks', 'urgent'], queryFn: () => data(api.GET('/tasks/urgent')), refetchInterval: (at) => (at.state.status === 'error' ? false : 30_000), retry: false })
+  const count = query.data?.urgent ?? 0
+  if (count === 0) return null
+  return (
+    <Badge size="xs" radius="xs" color="red" variant="filled" aria-label={t('app.urgentTasks', { count })}>
+      {count}
+    </Badge>
   )
 }
 
@@ -131,6 +145,7 @@ function DrawerLinks({ done }: { done: () => void }) {
       label={t(`app.nav.${place.word}`)}
       leftSection={<place.icon size={18} stroke={1.6} />}
       active={location.startsWith(place.path)}
+      rightSection={place.word === 'tasks' && <Urgent />}
       onClick={done}
     />
   ))

@@ -50,6 +50,25 @@ export function age(value: string): string {
   return found[1] + units[found[2] as keyof typeof units]
 }
 
+/** As the object says it, else from the day of birth to the day of the exam, both YYYYMMDD. */
+export function ageAt(said: string, born: string, on: string): string {
+  if (said || !/^\d{8}$/.test(born) || !/^\d{8}$/.test(on) || on < born) return age(said)
+  const date = (text: string) => Date.UTC(+text.slice(0, 4), +text.slice(4, 6) - 1, +text.slice(6))
+  const part = (text: string) => [+text.slice(0, 4), +text.slice(4, 6), +text.slice(6)] as const
+  const [[y, m, d], [toY, toM, toD]] = [part(born), part(on)]
+  const months = (toY - y) * 12 + toM - m - (toD < d ? 1 : 0)
+  const days = Math.round((date(on) - date(born)) / 86_400_000)
+  return age(months >= 24 ? `${Math.floor(months / 12)}Y` : months >= 1 ? `${months}M` : `${days}D`)
+}
+
+const DOCUMENTS = ['SR', 'KO', 'PR', 'DOC', 'SEG', 'REG', 'PLAN', 'RTSTRUCT', 'RTPLAN', 'RTRECORD', 'OT', 'AU', 'FID', 'RWV']
+
+/** Of a study: by what it was made; what was written about it only where there is nothing else. */
+export function madeBy(modalities: string[]): string {
+  const images = modalities.filter((one) => !DOCUMENTS.includes(one))
+  return (images.length ? images : modalities).join(' ')
+}
+
 /** What parts the words of a list. */
 export function listComma(): string {
   return language() === 'zh' ? '、' : ', '

@@ -1,7 +1,7 @@
 /** Keyboard shortcuts: what a page listens to is what its map shows. */
 
 import { Group, Kbd, Modal, Stack, Text } from '@mantine/core'
-import { createContext, useContext, useEffect, useMemo, useRef, useState, type ReactNode } from 'react'
+import { createContext, useContext, useEffect, useMemo, useReducer, useRef, useState, type ReactNode } from 'react'
 import { useTranslation } from 'react-i18next'
 
 export interface Shortcut {
@@ -49,17 +49,27 @@ const COVERS = '[role="dialog"][aria-modal="true"]:not(.mantine-Drawer-content),
 
 export function ShortcutProvider({ children }: { children: ReactNode }) {
   const sections = useRef(new Map<symbol, Section>())
-  const [shown, setShown] = useState<Section[] | null>(null)
+  const [shown, setShown] = useState(false)
+  const seen = useRef(false)
+  const [, redraw] = useReducer((count: number) => count + 1, 0)
   const { t } = useTranslation()
 
   const value = useMemo(
     () => ({
-      add: (id: symbol, section: Section) => void sections.current.set(id, section),
-      remove: (id: symbol) => void sections.current.delete(id),
-      show: () => setShown([...sections.current.values()]),
+      add: (id: symbol, section: Section) => {
+        const before = sections.current.get(id)?.shortcuts.length
+        sections.current.set(id, section)
+        // a page that comes while its map is open
+        if (seen.current && before !== section.shortcuts.length) redraw()
+      },
+      remove: (id: symbol) => {
+        if (sections.current.delete(id) && seen.current) redraw()
+      },
+      show: () => setShown((seen.current = true)),
     }),
     [],
   )
+  const close = () => setShown((seen.current = false))
 
   useEffect(() => {
     // asked before the window that is over the page hears of the key and closes
@@ -93,21 +103,23 @@ export function ShortcutProvider({ children }: { children: ReactNode }) {
   return (
     <Shortcuts value={value}>
       {children}
-      <Modal opened={shown !== null} onClose={() => setShown(null)} title={t('app.shortcuts.title')} size="md">
+      <Modal opened={shown} onClose={close} title={t('app.shortcuts.title')} size={720}>
         <Stack gap="lg">
-          {shown
-            ?.filter((section) => section.shortcuts.length > 0)
+          {(shown ? [...sections.current.values()] : [])
+            .filter((section) => section.shortcuts.length > 0)
             .map((section) => (
               <Stack key={section.title} gap={4}>
                 <Text size="xs" c="dimmed" fw={600}>
                   {section.title}
                 </Text>
-                {section.shortcuts.map((one) => (
-                  <Group key={one.keys} justify="space-between" wrap="nowrap">
-                    <Text size="sm">{one.words}</Text>
-                    <Keys keys={one.keys} />
-                  </Group>
-                ))}
+                <div style={{ columns: '17rem', columnGap: '2.5rem' }}>
+                  {section.shortcuts.map((one) => (
+                    <Group key={one.keys} justify="space-between" wrap="nowrap" py={2} style={{ breakInside: 'avoid' }}>
+                      <Text size="sm">{one.words}</Text>
+                      <Keys keys={one.keys} />
+                    </Group>
+                  ))}
+                </div>
               </Stack>
             ))}
         </Stack>

@@ -115,7 +115,7 @@ export function DayGrid(props: Props) {
               }
               if (one.exam === null) {
                 return (
-                  <div key={one.id} className={classes.closed} style={style} title={one.note}>
+                  <div key={one.id} className={classes.closed} data-short={to - from < STEP || undefined} style={style} title={one.note}>
                     <span>{one.hidden ? t('department.booking.hidden') : one.note || t('department.booking.closed')}</span>
                     {!one.hidden && (
                       <button type="button" onClick={() => props.reopen(one)} aria-label={t('department.booking.reopen')} title={t('department.booking.reopen')}>
@@ -136,6 +136,7 @@ export function DayGrid(props: Props) {
                   data-own={one.exam === props.own || undefined}
                   data-stat={one.stat || undefined}
                   data-short={to - from < STEP || undefined}
+                  data-tall={to - from >= 2 * STEP || undefined}
                   style={style}
                   title={`${words(from)} ${[name, other].filter(Boolean).join(' ')} · ${procedure} · ${t(`department.states.${one.state}`)}`}
                   onClick={() => props.open(one)}

@@ -1,4 +1,5 @@
 import { Button, Group, Loader, Menu, NativeSelect, SegmentedControl, UnstyledButton } from '@mantine/core'
+import { useMediaQuery } from '@mantine/hooks'
 import { IconDownload } from '@tabler/icons-react'
 import { keepPreviousData, useQuery } from '@tanstack/react-query'
 import type { TFunction } from 'i18next'
@@ -54,17 +55,18 @@ export default function Statistics() {
   })
   const kinds = useMemo(() => new Map<string, Kind>(catalogue.data?.indicators.map((one) => [one.code, one.kind])), [catalogue.data])
   const groups = catalogue.data?.groups ?? []
+  const roomy = useMediaQuery('(min-width: 36em)', true, { getInitialValueInEffect: false })
   const first = chosen && (indicators as string[]).includes(chosen) ? chosen : indicators[0]!
   const answer = query.data
   const most = Math.max(0, ...(answer?.rows.map((row) => row.figures[first]?.value ?? 0) ?? []))
   const nameOf = (row: Line) => valueWords(t, group, row) || t('insight.nothing')
 
   const columns: Column<Line>[] = [
-    { id: 'name', title: <span className={classes.capital}>{group ? t(`insight.groups.${group}`) : ''}</span>, width: 200, cell: nameOf },
+    { id: 'name', title: <span className={classes.capital}>{group ? t(`insight.groups.${group}`) : ''}</span>, width: roomy ? 200 : 120, cell: nameOf },
     {
       id: 'bar',
       title: t(`insight.figures.${first}`),
-      width: 220,
+      width: roomy ? 220 : 90,
       cell: (row) => (
         <span className={classes.bar} aria-hidden>
           <span style={{ width: `${most ? ((row.figures[first]?.value ?? 0) / most) * 100 : 0}%` }} />
@@ -74,7 +76,7 @@ export default function Statistics() {
     ...indicators.map((code) => ({
       id: code,
       title: t(`insight.figures.${code}`),
-      width: kinds.get(code) === 'spread' ? 210 : 130,
+      width: kinds.get(code) === 'spread' ? 210 : roomy ? 130 : 84,
       end: true,
       cell: (row: Line) => {
         const figure = row.figures[code]

@@ -10,7 +10,8 @@ export type Kind = components['schemas']['IndicatorWords']['kind']
 export const SETS = {
   volume: ['exams', 'persons', 'workload', 'fees', 'green-channel'],
   waiting: ['booking-wait', 'hall-wait', 'duration', 'no-show', 'cancelled'],
-  images: ['exams', 'transfer', 'verified', 'unsent', 'identity-failed'],
+  images: ['exams', 'images-a', 'images-waste', 'rejected', 'transfer', 'verified', 'unsent', 'identity-failed'],
+  contrast: ['exams', 'contrast-reactions', 'extravasations', 'films'],
   reports: ['report-wait', 'report-writing', 'report-review', 'report-total', 'order-to-report', 'timely', 'overdue'],
   quality: ['positive', 'two-persons', 'returned', 'amended', 'addenda', 'inpatients-48h'],
   critical: ['critical-told', 'critical-acknowledged', 'critical-closed', 'green-channel', 'match-time', 'green-open'],

@@ -38,6 +38,7 @@ export function Actions({ report, editing, reload }: Props) {
   const [busy, setBusy] = useState('')
   const [asking, setAsking] = useState<Reasoned | null>(null)
   const [signing, setSigning] = useState<Warning[] | null>(null)
+  const [submitting, setSubmitting] = useState<Warning[] | null>(null)
   const [blocked, setBlocked] = useState<Warning[]>([])
   const [raising, setRaising] = useState(false)
   const can = (word: string) => report.allowed.includes(word)
@@ -83,11 +84,14 @@ export function Actions({ report, editing, reload }: Props) {
     run('submit', async () => {
       const warnings = await checked()
       if (!warnings) return
-      if (warnings.length && !window.confirm([...warnings.map((one) => '• ' + warningWords(t, one)), '', t('reporting.submitAnyway')].join('\n'))) return
-      const changes = await editing.settle()
-      await api.POST('/reports/{report}/submit', { params: path, body: { changes } })
-      navigate('/reading')
+      if (warnings.length) setSubmitting(warnings)
+      else await submitted()
     })
+  const submitted = async () => {
+    const changes = await editing.settle()
+    await api.POST('/reports/{report}/submit', { params: path, body: { changes } })
+    navigate('/reading')
+  }
   const sign = async () => {
     setBusy('sign')
     try {
@@ -208,6 +212,11 @@ export function Actions({ report, editing, reload }: Props) {
           }}
         />
       )}
+      {submitting && (
+        <Ask title={t('reporting.act.submit')} text={t('reporting.submitAnyway')} word={t('reporting.act.submit')} quick reason="none" close={() => setSubmitting(null)} act={submitted}>
+          <Again warnings={submitting} />
+        </Ask>
+      )}
       {signing && (
         <Sign
           report={report}
@@ -228,6 +237,20 @@ export function Actions({ report, editing, reload }: Props) {
 function warningWords(t: ReturnType<typeof useTranslation>['t'], one: Warning): string {
   const section = one.section ? String(t(`reporting.sections.${one.section}`, { defaultValue: one.section.replace('field:', '') })) : ''
   return [section, t(`reporting.warnings.${one.code}`, { words: one.words })].filter(Boolean).join(': ')
+}
+
+/** What does not fit, before it leaves. */
+function Again({ warnings }: { warnings: Warning[] }) {
+  const { t } = useTranslation()
+  return (
+    <Alert color="yellow" variant="light" p="xs" title={t('reporting.lookAgain')}>
+      <List size="xs">
+        {warnings.map((one, at) => (
+          <List.Item key={at}>{warningWords(t, one)}</List.Item>
+        ))}
+      </List>
+    </Alert>
+  )
 }
 
 interface SignProps {
@@ -269,15 +292,7 @@ function Sign({ report, warnings, close, sign }: SignProps) {
               {t('reporting.writtenBy', { names: nameOf(report.people, report.author) })}
             </Text>
           )}
-          {warnings.length > 0 && (
-            <Alert color="yellow" variant="light" p="xs" title={t('reporting.lookAgain')}>
-              <List size="xs">
-                {warnings.map((one, at) => (
-                  <List.Item key={at}>{warningWords(t, one)}</List.Item>
-                ))}
-              </List>
-            </Alert>
-          )}
+          {warnings.length > 0 && <Again warnings={warnings} />}
           <PasswordInput
             label={t('reporting.password')}
             description={t('reporting.signHelp')}

@@ -121,7 +121,7 @@ export default function ReadingList() {
       {
         id: 'name',
         title: t('reporting.patient'),
-        width: 170,
+        width: 164,
         cell: (row) => {
           const [first, second] = personNames(row.person)
           return (
@@ -132,15 +132,15 @@ export default function ReadingList() {
         },
       },
       { id: 'age', title: t('reporting.age'), width: 78, cell: (row) => [row.person.sex && t(`reporting.sex.${row.person.sex}`), age(row.person.age)].filter(Boolean).join(' ') },
-      { id: 'number', title: t('reporting.number'), width: 118, cell: (row) => row.number },
+      { id: 'number', title: t('reporting.number'), width: 112, cell: (row) => row.number },
       { id: 'modality', title: t('reporting.modality'), width: 52, cell: (row) => row.modality },
-      { id: 'procedure', title: t('reporting.procedure'), width: 180, cell: (row) => [procedure(row), row.side && t(`reporting.side.${row.side}`)].filter(Boolean).join(' · ') },
-      { id: 'diagnosis', title: t('reporting.diagnosis'), width: 160, cell: (row) => row.diagnosis },
+      { id: 'procedure', title: t('reporting.procedure'), width: 168, cell: (row) => [procedure(row), row.side && t(`reporting.side.${row.side}`)].filter(Boolean).join(' · ') },
+      { id: 'diagnosis', title: t('reporting.diagnosis'), width: 146, cell: (row) => row.diagnosis },
       { id: 'finished', title: t('reporting.finished'), width: 124, cell: (row) => moment(row.finished_at) },
       { id: 'state', title: t('reporting.state'), width: 88, cell: (row) => t(`reporting.states.${row.returned ? 'returned' : row.state}`) },
-      { id: 'people', title: t('reporting.people'), width: 150, cell: (row) => [row.author, row.reviewer].filter(Boolean).map(called).join(' → ') },
+      { id: 'people', title: t('reporting.people'), width: 130, cell: (row) => [row.author, row.reviewer].filter(Boolean).map(called).join(' → ') },
       { id: 'priors', title: t('reporting.priors'), width: 62, end: true, cell: (row) => row.priors || '' },
-      { id: 'source', title: t('reporting.source'), width: 170, cell: (row) => [place('department', row.asked_by), place('ward', row.ward), row.bed].filter(Boolean).join(' ') },
+      { id: 'source', title: t('reporting.source'), width: 150, cell: (row) => [place('department', row.asked_by), place('ward', row.ward), row.bed].filter(Boolean).join(' ') },
     ],
     [t, now, session.account.name, place, called],
   )

@@ -1,17 +1,18 @@
 """The inbox of tasks: what somebody has to look at."""
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter
 from pydantic import BaseModel, Field, StringConstraints
-from sqlalchemy import Connection
 
 from filmless.access.api.words import At, Host, In, Line, Number, Who
 from filmless.access.model import Action, Principal, may, permit
 from filmless.db.work import reading, writing
-from filmless.department import exams, tasks, visibility
-from filmless.department.api.words import Reason
+from filmless.department import lists, tasks, visibility
+from filmless.department.api.words import ListedWords, Reason
+from filmless.department.lists import Listed
 from filmless.department.model import Desk
 from filmless.department.tasks import KINDS, Task
 from filmless.kit.errors import Refused
@@ -27,19 +28,22 @@ class TaskWords(BaseModel):
     urgent: bool
     exam: int | None
     number: str = Field(description="The exam's number, where there is an exam.")
+    listed: ListedWords | None = Field(description="The exam, as lists show it.")
     study_uid: str
     body: dict[str, Any]
     raised_at: datetime
 
     @classmethod
-    def of(cls, one: Task, number: str = "") -> "TaskWords":
-        """From the room's words."""
+    def of(cls, one: Task, listed: Mapping[int, Listed]) -> "TaskWords":
+        """From the room's words. `listed`: exams of tasks by their ids."""
+        about = listed.get(one.exam) if one.exam is not None else None
         return cls(
             id=one.id,
             kind=one.kind,
             urgent=KINDS[one.kind].urgent if one.kind in KINDS else False,
             exam=one.exam,
-            number=number or str(one.body.get("number", "")),
+            number=(about.exam.number if about else "") or str(one.body.get("number", "")),
+            listed=ListedWords.of(about) if about else None,
             study_uid=one.study_uid,
             body=dict(one.body),
             raised_at=one.raised_at,
@@ -60,6 +64,12 @@ class TaskList(BaseModel):
     counts: dict[str, int]
 
 
+class UrgentTasks(BaseModel):
+    """How much is urgent."""
+
+    urgent: int = Field(description="Open tasks that are for you and urgent, at most 100.")
+
+
 class Closing(In):
     """What came of it."""
 
@@ -76,9 +86,14 @@ def router(_given: Desk | None) -> APIRouter:
         with reading(at.engine) as connection:
             found = tasks.seen_by(connection, who, kinds=body.kinds, limit=body.limit)
             counts = tasks.count_open(connection, tasks.kinds_for(who))
-            return TaskList(
-                tasks=[TaskWords.of(one, _number(connection, one)) for one in found], counts=counts
-            )
+            listed = lists.several(connection, tasks.exams_of(found))
+            return TaskList(tasks=[TaskWords.of(one, listed) for one in found], counts=counts)
+
+    @made.get("/urgent", summary="How many open tasks that are for you are urgent")
+    def count_urgent(who: Who, at: At) -> UrgentTasks:
+        _any(who)
+        with reading(at.engine) as connection:
+            return UrgentTasks(urgent=tasks.urgent_for(connection, who))
 
     @made.post("/{number}/close", status_code=204, summary="Say what came of a task")
     def close_task(number: Number, body: Closing, who: Who, at: At, host: Host) -> None:
@@ -93,10 +108,6 @@ def router(_given: Desk | None) -> APIRouter:
             tasks.close(connection, number, at.acting(who, host), body.outcome)
 
     return made
-
-
-def _number(connection: Connection, task: Task) -> str:
-    return exams.get(connection, task.exam).number if task.exam is not None else ""
 
 
 def _any(who: Principal) -> None:

@@ -283,7 +283,7 @@ class ShiftWords(BaseModel):
         """From the room's words."""
         return cls(
             **{word: [WorkRow.of(row) for row in found] for word, found in one.left.items()},
-            tasks=[TaskWords.of(task) for task in one.tasks],
+            tasks=[TaskWords.of(task, one.task_exams) for task in one.tasks],
             registered=one.registered,
             examined=one.examined,
             verified=one.verified,

@@ -32,6 +32,7 @@ def ask(connection: Connection, entry: Entry, why: str) -> None:
         "why": why,
         "journal": entry.id,
         "person": entry.person,
+        "to": entry.body["exam"],
         "number": exams.get(connection, exam).number,
     }
     study = entry.body["study"]

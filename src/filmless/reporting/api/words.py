@@ -302,6 +302,7 @@ class ReportWarning(BaseModel):
         "comparison",
         "result-differs",
         "late-images",
+        "whose-images",
     ]
     section: str
     words: str

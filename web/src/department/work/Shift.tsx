@@ -117,6 +117,15 @@ export default function Shift() {
   )
 }
 
+function ToExam({ id, number }: { id: number; number: string }) {
+  const { t } = useTranslation()
+  return (
+    <Anchor component={Link} href={`/exams/${id}`} size="sm">
+      {number || t('department.noNumber')}
+    </Anchor>
+  )
+}
+
 function Part({ title, rows }: { title: string; rows: Row[] }) {
   if (rows.length === 0) return null
   return (
@@ -129,7 +138,7 @@ function Part({ title, rows }: { title: string; rows: Row[] }) {
           <li key={row.listed.exam.id} className={classes.line}>
             <span>
               <Stat exam={row.listed.exam} />
-              {row.listed.exam.number}
+              <ToExam id={row.listed.exam.id} number={row.listed.exam.number} />
             </span>
             <span>
               <Named row={row.listed} />
@@ -159,10 +168,13 @@ function Tasks({ title, tasks }: { title: string; tasks: Task[] }) {
           const kind = kindOf(task.kind)
           return (
             <li key={task.id} className={classes.line}>
-              <span>{task.number}</span>
-              <span>{kind ? t(`tasks.kinds.${kind}`) : task.kind}</span>
-              <span className={classes.dim}>
-                <TaskBody task={task} />
+              <span>{task.exam === null ? task.number : <ToExam id={task.exam} number={task.number} />}</span>
+              <span>{task.listed && <Named row={task.listed} />}</span>
+              <span>
+                {kind ? t(`tasks.kinds.${kind}`) : task.kind}{' '}
+                <span className={classes.dim}>
+                  <TaskBody task={task} />
+                </span>
               </span>
               <span />
               <span className={classes.dim}>{moment(task.raised_at)}</span>

@@ -1,5 +1,6 @@
 import { useTranslation } from 'react-i18next'
 
+import { moment } from '../../app/format'
 import type { Task } from './model'
 
 const WHY = ['patient', 'unknown', 'none', 'state'] as const
@@ -17,6 +18,9 @@ export function TaskBody({ task }: { task: Task }) {
   if (typeof body.count === 'number') said.push(t('tasks.body.count', { count: body.count }))
   const moved = MOVED.find((one) => one === body.why)
   if (task.kind === 'moved-images' && moved) said.push(t(`tasks.body.moved.${moved}`))
+  if (task.kind === 'repeat' && body.why === 'wrong-worklist-entry') said.push(t('tasks.body.movedAway'))
+  if (typeof body.due === 'string') said.push(t('tasks.body.due', { time: moment(body.due) }))
+  if (Array.isArray(body.dangers)) said.push(body.dangers.map((one) => t(`safety.short.${one as 'pregnancy'}`)).join(', '))
   const why = WHY.find((one) => one === body.why)
   if (why) said.push(t(`tasks.body.${why}`))
   if (typeof body.device === 'string') said.push(t('tasks.body.device', { device: body.device }))

@@ -10,6 +10,7 @@ import { useMay } from '../../access/session'
 import { api, data } from '../../api/client'
 import { showError } from '../../app/errors'
 import { moment } from '../../app/format'
+import { Named, Procedure, State } from '../State'
 import type { Column } from '../../app/Grid'
 import { ListPage } from '../../app/ListPage'
 import { kindOf, KINDS, type Task } from './model'
@@ -43,8 +44,10 @@ export default function Tasks() {
             </Badge>
           ),
       },
-      { id: 'kind', title: t('tasks.kind'), width: 260, cell: (one) => words(t, one.kind) },
-      { id: 'exam', title: t('tasks.exam'), width: 140, cell: (one) => one.number },
+      { id: 'kind', title: t('tasks.kind'), width: 230, cell: (one) => words(t, one.kind) },
+      { id: 'exam', title: t('tasks.exam'), width: 124, cell: (one) => one.number },
+      { id: 'patient', title: t('patients.name'), width: 190, cell: (one) => one.listed && <Named row={one.listed} /> },
+      { id: 'procedure', title: t('department.procedure'), width: 180, cell: (one) => one.listed && <Procedure exam={one.listed.exam} /> },
       { id: 'more', title: t('tasks.more'), width: 280, cell: (one) => <TaskBody task={one} /> },
       { id: 'since', title: t('tasks.since'), width: 128, cell: (one) => moment(one.raised_at) },
     ],
@@ -108,6 +111,13 @@ function Details({ task, done }: { task: Task; done: () => void }) {
   return (
     <Stack gap="sm">
       {kind && <Text size="sm">{t(`tasks.help.${kind}`)}</Text>}
+      {task.listed && (
+        <Text size="sm" component="div">
+          <Named row={task.listed} />
+          <br />
+          <Procedure exam={task.listed.exam} /> <State state={task.listed.exam.state} />
+        </Text>
+      )}
       <Text size="sm" c="dimmed">
         {[task.number, moment(task.raised_at)].filter(Boolean).join(' · ')}
         <br />

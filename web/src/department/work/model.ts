@@ -23,6 +23,7 @@ export const KINDS = [
   'repeat',
   'late-images',
   'images-rejected',
+  'report-overdue',
   'report-group',
   'recall',
   'unmatched-green',

@@ -67,6 +67,8 @@ export const app = {
     crashed: 'This part of the page has stopped.',
     crashedHelp: 'Nothing that was saved is lost. Load it again; if it stops again, tell the person who runs Filmless.',
   },
+  urgentTasks_one: '{{count}} urgent task',
+  urgentTasks_other: '{{count}} urgent tasks',
   firstAccount:
     'This first account is administrator and data steward until others exist. Make accounts of their own for people who work here.',
   shortcuts: {

@@ -1,11 +1,11 @@
 export const insight = {
   set: 'Figures',
-  sets: { volume: 'Volume', waiting: 'Waiting and machines', images: 'Images', reports: 'Report times', quality: 'Report quality', critical: 'Critical results and emergencies' },
+  sets: { volume: 'Volume', waiting: 'Waiting and machines', images: 'Images', contrast: 'Contrast and films', reports: 'Report times', quality: 'Report quality', critical: 'Critical results and emergencies' },
   group: 'Told apart by',
   by: 'by',
   groups: {
     modality: 'modality', station: 'station', procedure: 'procedure', 'body-part': 'body part', site: 'site', department: 'department', source: 'referring department',
-    requester: 'referrer', 'exam-class': 'class of exam', 'patient-class': 'class of patient', priority: 'priority', result: 'result', 'cancel-reason': 'reason of cancelling', author: 'author', reviewer: 'reviewer', technologist: 'technologist',
+    requester: 'referrer', 'exam-class': 'class of exam', 'patient-class': 'class of patient', priority: 'priority', result: 'result', 'cancel-reason': 'reason of cancelling', 'reject-reason': 'reason of rejecting', author: 'author', reviewer: 'reviewer', technologist: 'technologist',
     registrar: 'registrar', day: 'day', month: 'month', weekday: 'weekday', hour: 'hour',
   },
   period: 'Period',
@@ -27,7 +27,7 @@ export const insight = {
     'inpatients-48h': 'Inpatients within 48 h', transfer: 'Transfer time', verified: 'Verified by themselves', unsent: 'Without images', 'report-wait': 'Wait for a reader', 'report-writing': 'Writing',
     'report-review': 'Review', 'report-total': 'Exam to final report', 'order-to-report': 'Order to final report', timely: 'Reports in time', overdue: 'Overdue now', positive: 'Positive', 'two-persons': 'Signed by two', returned: 'Returned',
     amended: 'Amended', addenda: 'With addendum', 'critical-told': 'Critical told in 10 min', 'critical-acknowledged': 'Critical acknowledged', 'critical-closed': 'Critical closed', 'match-time': 'Time to match', 'green-open': 'Not matched yet',
-    'images-a': 'Images of grade A', 'images-waste': 'Images wasted', 'contrast-reactions': 'Reactions to contrast', extravasations: 'Extravasations', films: 'Films',
+    'images-a': 'Images of grade A', 'images-waste': 'Images wasted', rejected: 'Images rejected', 'contrast-reactions': 'Reactions to contrast', extravasations: 'Extravasations', films: 'Films',
     'identity-failed': 'Identity not shown',
   },
 }

@@ -143,8 +143,8 @@ export const reporting = {
   submitAnyway: 'Submit as it is?',
   lookAgain: 'Look again',
   warnings: {
-    empty: 'is empty', sex: '“{{words}}” does not fit the sex of the patient', side: '“{{words}}” is not the side of the exam', 'side-differs': 'findings and impression name different sides', 'field-missing': 'is not filled in', 'field-range': '{{words}} is out of range',
-    comparison: 'there are earlier exams, and no comparison', 'result-differs': 'result and impression do not agree', 'late-images': 'images came after reading began',
+    empty: 'is empty', sex: '"{{words}}" does not fit the sex of the patient', side: '"{{words}}" is not the side of the exam', 'side-differs': 'findings and impression name different sides', 'field-missing': 'is not filled in', 'field-range': '{{words}} is out of range',
+    comparison: 'there are earlier exams, and no comparison', 'result-differs': 'result and impression do not agree', 'late-images': 'images came after reading began', 'whose-images': 'images were moved, and it is not settled whose they are',
   },
   password: 'Your password',
   signHelp: 'Your signature is set under this text, its pictures and this patient.',

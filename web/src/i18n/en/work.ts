@@ -124,7 +124,7 @@ export const work = {
   contradictions: {
     side: 'The other side was asked for: {{asked}}; the images say {{told}}.',
     part: 'Another part was asked for: {{asked}}; the images say {{told}}.',
-    clock: 'The device’s clock is wrong: the images say {{told}}, the exam began {{asked}}.',
+    clock: 'The device\'s clock is wrong: the images say {{told}}, the exam began {{asked}}.',
     numbers: 'Image numbers that come twice: {{told}}.',
   },
   stale: 'images were added since',
@@ -192,6 +192,7 @@ export const tasks = {
     repeat: 'Stopped: is it to be repeated?',
     'late-images': 'New images after reading began',
     'images-rejected': 'Images were rejected after they were verified',
+    'report-overdue': 'Emergency report is late',
     'report-group': 'Several exams in one: one report for all?',
     recall: 'Printed copies are to be recalled',
     'unmatched-green': 'Green-channel exam not matched',
@@ -209,6 +210,7 @@ export const tasks = {
     repeat: 'Repeat the exam, read what is there, or leave it.',
     'late-images': 'Look at them: they are not in the report.',
     'images-rejected': 'The report may speak of images that are out of use.',
+    'report-overdue': 'Nobody has finished the report of an emergency: read it now, or make sure that somebody does.',
     'report-group': 'They were made in one go. Write one report for all, or one for each.',
     recall: 'They say what is no longer true. Get them back.',
     'unmatched-green': 'Match it with the patient.',
@@ -225,6 +227,8 @@ export const tasks = {
     state: 'the exam is cancelled or not begun',
     device: 'device {{device}}',
     numbers: 'exams {{numbers}}',
+    due: 'due {{time}}',
+    movedAway: 'its images are of another exam: it was not made',
     moved: { void: 'the exam they were moved to is void, cancelled or did not take place', waiting: 'they do not follow', revoked: 'the rejection was revoked: in use under both exams' },
   },
 }

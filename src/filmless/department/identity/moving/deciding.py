@@ -131,6 +131,8 @@ def unmove(connection: Connection, entry_id: int, acting: Acting, *, reason: str
     detail = {"study": entry.body["study"], "to": entry.body["to"], "journal": entry.id}
     for before in entry.body["from"]:
         exams.note(connection, before, "move of images undone", acting, reason=reason, detail=detail)
+        # it was made after all
+        tasks.close_cause(connection, f"repeat:{before}", acting.who, "move of images undone")
     left: dict[str, Any] = {"expected": max(0, int(after.more.get("expected") or 0) - entry.body["objects"])}
     if not left["expected"]:
         left["expected"] = None
