@@ -5,8 +5,8 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from filmless.access.acting import Acting
-from filmless.department import exams, tasks
-from filmless.department.exams import Exam, dangers, guards
+from filmless.department import exams, safety, tasks
+from filmless.department.exams import Exam, guards
 from filmless.department.states import State
 
 
@@ -19,19 +19,9 @@ def begun(
         policy = guards.class_words(connection, exam.exam_class).get("identity_exam")
         if policy in guards.BLOCKING and not guards.identity_checked(connection, exam.id, "exam"):
             tasks.raise_task(connection, "identity-unchecked", f"identity-unchecked:{exam.id}", exam=exam.id)
-        _dangers(connection, exam)
+        safety.raise_task(connection, exam)
     elif exam.state is State.SCHEDULED:
         exam = exams.advance(connection, exam.id, "T10", acting, source=source, detail={"by": cause}, at=at)
         tasks.raise_task(connection, "register-missed", f"register-missed:{exam.id}", exam=exam.id)
-        _dangers(connection, exam)
+        safety.raise_task(connection, exam)
     return exam
-
-
-def _dangers(connection: Connection, exam: Exam) -> None:
-    """A task where something speaks against an exam that a device has begun."""
-    if guards.class_words(connection, exam.exam_class).get("green"):
-        return
-    stopping = dangers.stopping(exam, dangers.asked(connection, exam))
-    if stopping:
-        body = {"dangers": stopping, "number": exam.number}
-        tasks.raise_task(connection, "safety", f"safety:{exam.id}", exam=exam.id, body=body)

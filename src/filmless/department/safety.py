@@ -3,26 +3,17 @@ exam stops it until somebody who answers for it accepts that, with a reason."""
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, Final
+from typing import Any
 
 from sqlalchemy import Connection
 
 from filmless.access.acting import Acting
+from filmless.access.model import Action, may
 from filmless.department import exams, tasks
-from filmless.department.exams import Exam, dangers
+from filmless.department.exams import Exam, dangers, guards
 from filmless.department.states import State
 from filmless.kit import clock
 from filmless.kit.errors import Conflict, Refused
-
-#: asked until it is made
-_OPEN: Final = (
-    State.REQUESTED,
-    State.HELD,
-    State.VETTED,
-    State.SCHEDULED,
-    State.ARRIVED,
-    State.IN_PROGRESS,
-)
 
 
 def answer(
@@ -37,7 +28,7 @@ def answer(
     """Keep the answers, all of them at once, and a note for whoever makes the exam. What was accepted before is asked
     anew. Raises Refused ("not-found", "bad-value"), Conflict ("wrong-state", "stale")."""
     exam = exams.get(connection, exam_id)
-    if exam.state not in _OPEN:
+    if exam.state not in dangers.OPEN:
         raise Conflict("The exam is over: nothing is asked any more.", code="wrong-state")
     known = {one.code for one in dangers.asked(connection, exam)}
     if strange := set(answers) - known:
@@ -47,9 +38,13 @@ def answer(
         "note": note,
         "at": clock.now().isoformat(timespec="seconds"),
         "by": acting.who.name[:80],
+        "procedure": exam.procedure,
     }
-    kept["state"] = _state(connection, replace(exam, more={**exam.more, "safety": kept}))
-    return exams.note(
+    answered = replace(exam, more={**exam.more, "safety": kept})
+    found = dangers.asked(connection, answered)
+    stopping = dangers.stopping(answered, found)
+    kept["state"] = "stop" if stopping else "caution" if any(one.speaks for one in found) else "clear"
+    now = exams.note(
         connection,
         exam_id,
         "safety questions answered",
@@ -57,25 +52,37 @@ def answer(
         reason=note,
         detail={"answers": dict(answers)},
         also={"more": {"safety": kept}},
-        seen=seen,
+        # two at once would take each other's answers away
+        seen=exam.changes if seen is None else seen,
     )
+    if now.state is State.IN_PROGRESS:
+        tasks.close_cause(connection, f"safety:{exam_id}", acting.who, note or "asked again")
+        raise_task(connection, now)
+    return now
 
 
 def accept(
     connection: Connection, exam_id: int, acting: Acting, *, reason: str, seen: int | None = None
 ) -> Exam:
-    """It goes on although something speaks against it. Raises Conflict ("wrong-state": nothing does; "stale")."""
+    """It goes on although something speaks against it: another person than who has asked answers for that, or a reader.
+
+    Raises Conflict ("wrong-state": nothing does; "second-person"; "stale").
+    """
     exam = exams.get(connection, exam_id)
     codes = dangers.stopping(exam, dangers.asked(connection, exam))
     if not codes:
         raise Conflict("Nothing speaks against this exam.", code="wrong-state")
     before: dict[str, Any] = dict(exam.more.get("safety") or {})
-    earlier = (before.get("accepted") or {}).get("codes") or []
+    if before.get("by") == acting.who.name[:80] and not may(acting.who, Action.REVIEW):
+        raise Conflict("Somebody else than who has asked answers for going on.", code="second-person")
+    # what was accepted before and still counts is not among those that stop
+    all_of = [one.code for one in dangers.asked(connection, exam) if one.speaks and one.stops]
     accepted = {
-        "codes": [*earlier, *codes],
+        "codes": all_of,
         "reason": reason,
         "at": clock.now().isoformat(timespec="seconds"),
         "by": acting.who.name[:80],
+        "procedure": exam.procedure,
     }
     now = exams.note(
         connection,
@@ -85,14 +92,21 @@ def accept(
         reason=reason,
         detail={"dangers": codes},
         also={"more": {"safety": {**before, "accepted": accepted, "state": "accepted"}}},
-        seen=seen,
+        seen=exam.changes if seen is None else seen,
     )
     tasks.close_cause(connection, f"safety:{exam_id}", acting.who, reason)
     return now
 
 
-def _state(connection: Connection, exam: Exam) -> str:
+def raise_task(connection: Connection, exam: Exam) -> None:
+    """A task where something speaks against an exam that has begun, or what has to be asked was not."""
+    policies = guards.class_words(connection, exam.exam_class)
+    if policies.get("green"):
+        return
     found = dangers.asked(connection, exam)
-    if dangers.stopping(exam, found):
-        return "stop"
-    return "caution" if any(one.speaks for one in found) else "clear"
+    stopping = dangers.stopping(exam, found)
+    needed = policies.get("safety") == "required"
+    unasked = [one.code for one in found if not one.answer] if needed else []
+    if stopping or unasked:
+        body = {"dangers": stopping, "unasked": unasked, "number": exam.number}
+        tasks.raise_task(connection, "safety", f"safety:{exam.id}", exam=exam.id, body=body)

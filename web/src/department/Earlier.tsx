@@ -9,8 +9,9 @@ import { findExams, useMaster, wordsOfKind, type Listed } from './model'
 import type { WantedProcedure } from './Procedures'
 import { Procedure, State } from './State'
 
-/** Exams of a person of the same modality and part as what is wanted, within the days that the department says. */
-export function useEarlier(person: number | undefined, wanted: WantedProcedure[]): Listed[] {
+/** Exams of a person of the same modality and part as what is wanted, within the days that the department says; undefined
+ * while nobody knows. */
+export function useEarlier(person: number | undefined, wanted: WantedProcedure[]): Listed[] | undefined {
   const master = useMaster()
   const days = master.data?.repeat_days ?? 0
   const query = useQuery({
@@ -19,6 +20,8 @@ export function useEarlier(person: number | undefined, wanted: WantedProcedure[]
     enabled: person !== undefined && days > 0 && wanted.length > 0,
     staleTime: 10_000,
   })
+  // what cannot be read must not stop the desk
+  if (master.isLoading || query.isLoading) return undefined
   const words = wordsOfKind(master.data, 'procedure')
   const parts = wanted.map((one) => words.find((word) => word.code === one.procedure)?.more)
   const since = Date.now() - days * 86_400_000

@@ -69,7 +69,7 @@ export default function Registration() {
   const needed = (name: string) => ({ required: needs.includes(name), withAsterisk: needs.includes(name) })
   const before = useEarlier(person?.id, wanted)
   const [despite, setDespite] = useState(false)
-  const ready = person !== null && told && wanted.length > 0 && sided && (before.length === 0 || despite) && !busy
+  const ready = person !== null && told && wanted.length > 0 && sided && before !== undefined && (before.length === 0 || despite) && !busy
 
   const pick = (one: Person | null) => {
     setPerson(one)
@@ -128,8 +128,16 @@ export default function Registration() {
         <div className={classes.columns}>
           <div style={{ display: 'grid', gap: '0.75rem' }}>
             <PersonPick person={person} pick={pick} />
-            <Procedures wanted={wanted} set={setWanted} id={NEXT} />
-            <Earlier found={before} despite={despite} set={setDespite} />
+            <Procedures
+              wanted={wanted}
+              set={(now) => {
+                setWanted(now)
+                // said of what was wanted before
+                setDespite(false)
+              }}
+              id={NEXT}
+            />
+            <Earlier found={before ?? []} despite={despite} set={setDespite} />
             {may('register') && (
               <section className={classes.block}>
                 <h2 className={classes.blockTitle}>

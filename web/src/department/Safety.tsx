@@ -59,6 +59,7 @@ export function Safety({ exam, changed }: { exam: Exam; changed: () => void }) {
     changed()
   }
   const against = page.questions.filter((one) => one.speaks)
+  const unasked = page.questions.filter((one) => one.answer === '')
   return (
     <Section
       title={t('safety.title')}
@@ -79,8 +80,10 @@ export function Safety({ exam, changed }: { exam: Exam; changed: () => void }) {
           {page.stopping.includes(one.code) && <Dim>{t('safety.stops')}</Dim>}
         </Item>
       ))}
-      {page.at && against.length === 0 && <Dim>{t('safety.clear')}</Dim>}
-      {!page.at && <Dim>{t('safety.notAsked')}</Dim>}
+      {against.length === 0 && unasked.length === 0 && <Dim>{t('safety.clear')}</Dim>}
+      {unasked.length > 0 && (
+        <Dim>{page.at ? t('safety.missing', { what: unasked.map((one) => t(`safety.short.${one.code as Code}`)).join(t('safety.and')) }) : t('safety.notAsked')}</Dim>
+      )}
       {page.note && <Item>{page.note}</Item>}
       {page.accepted_reason && (
         <Item>

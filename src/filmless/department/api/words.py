@@ -7,7 +7,7 @@ from fastapi import Path
 from pydantic import BaseModel, Field, StringConstraints
 
 from filmless.access.api.words import In, Line
-from filmless.department.exams import Exam, LogEntry
+from filmless.department.exams import Exam, LogEntry, dangers
 from filmless.department.identity_check import Shown
 from filmless.department.lists import Listed
 from filmless.department.orders import Order
@@ -66,7 +66,7 @@ class ExamWords(BaseModel):
         plain = cls.model_fields.keys() - {"safety"}
         return cls(
             **{name: getattr(one, name) for name in plain},
-            safety=(one.more.get("safety") or {}).get("state", ""),
+            safety=dangers.state(one),
         )
 
 

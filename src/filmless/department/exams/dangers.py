@@ -1,37 +1,55 @@
 """What may speak against an exam: the questions that are asked before it, by what is made and of whom, and what the
 answers mean. Rules and readings only; the answers are kept in `exams.more["safety"]` (department/safety.py).
 
-{"answers": {code: answer}, "note": "...", "at": ..., "by": ..., "accepted": {"codes": [...], "reason", "at", "by"},
-"state": "clear", "caution", "stop", "accepted"}
+{"answers": {code: answer}, "note": "...", "at": ..., "by": ..., "procedure": ..., "state": "clear", "caution", "stop",
+"accepted", "accepted": {"codes": [...], "reason", "at", "by", "procedure"}}
+
+What speaks against an exam does so until it is asked again. What does not counts where it was said
+within a day before the exam begins; what was accepted likewise, and for the same procedure only.
 """
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any, Final, Literal
 
 from sqlalchemy import Connection, select
 
 from filmless.department.exams.model import Exam
+from filmless.department.states import State
 from filmless.department.tables import orders, words
 from filmless.kit import clock
 from filmless.patients.tables import persons
 
 Answer = Literal["no", "yes", "unknown"]
+Standing = Literal["", "clear", "caution", "stop", "accepted"]
 #: modalities that give radiation from outside or within
 _RADIATION: Final = frozenset({"CT", "DX", "CR", "MG", "XA", "RF", "PX", "IO", "NM", "PT"})
-#: years of age between which a woman is asked
-_FERTILE: Final = range(10, 56)
+#: years of age from which, and up to which, a woman is asked
+_FERTILE: Final = (10, 55)
+_DAY: Final = timedelta(days=1)
+#: of the order's dangers in words -> questions that they put
+_ORDERED: Final = {"implants": ("pacemaker", "metal"), "allergies": ("allergy",)}
+#: it is asked until it is made
+OPEN: Final = (
+    State.REQUESTED,
+    State.HELD,
+    State.VETTED,
+    State.SCHEDULED,
+    State.ARRIVED,
+    State.IN_PROGRESS,
+)
 
 
 @dataclass(frozen=True, slots=True)
 class About:
-    """What decides which questions are asked. `age` None: not known."""
+    """What decides which questions are asked. `born`: the year, None where it is not known."""
 
     modality: str
     contrast: bool
     prepared: bool
     sex: str
-    age: int | None
+    born: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +62,13 @@ class Question:
 
 
 def _may_be_pregnant(about: About) -> bool:
-    asked = about.modality in _RADIATION or about.modality == "MR"
-    return asked and about.sex != "M" and (about.age is None or about.age in _FERTILE)
+    if about.sex == "M" or about.modality not in _RADIATION | {"MR"}:
+        return False
+    if about.born is None:
+        return True
+    # in this year before and after her birthday: nobody who might be meant is left out
+    age = clock.now().astimezone().year - about.born
+    return age >= _FERTILE[0] and age - 1 <= _FERTILE[1]
 
 
 #: in the order in which they are asked; their words are in the screens' translations (safety.questions)
@@ -77,26 +100,53 @@ class Asked:
 
 
 def asked(connection: Connection, exam: Exam) -> list[Asked]:
-    """The questions of an exam with what is known: answers, else what the order says of a pregnancy."""
-    answers = dict((exam.more.get("safety") or {}).get("answers") or {})
-    about, pregnancy = _about(connection, exam)
-    if "pregnancy" not in answers and pregnancy in ("yes", "possible"):
-        answers["pregnancy"] = "yes" if pregnancy == "yes" else "unknown"
+    """The questions of an exam with what is known: answers, else what the order says of dangers."""
+    kept: Mapping[str, Any] = exam.more.get("safety") or {}
+    answers: Mapping[str, Any] = kept.get("answers") or {}
+    about, ordered = _about(connection, exam)
+    counts = _of_today(exam, kept)
     found = []
     for code, question in QUESTIONS.items():
         if question.applies(about):
             answer = str(answers.get(code, ""))
+            if answer not in question.danger and not counts:
+                answer = ""
+            answer = answer or ordered.get(code, "")
             found.append(Asked(code, answer, question.stops, answer in question.danger))
     return found
 
 
 def stopping(exam: Exam, found: Sequence[Asked]) -> list[str]:
     """Codes of what speaks against an exam and nobody has accepted."""
-    accepted = ((exam.more.get("safety") or {}).get("accepted") or {}).get("codes") or ()
+    accepted = _accepted(exam).get("codes") or ()
     return [one.code for one in found if one.speaks and one.stops and one.code not in accepted]
 
 
-def _about(connection: Connection, exam: Exam) -> tuple[About, str]:
+def state(exam: Exam) -> Standing:
+    """How it stands by what was answered: "" where nobody has asked for this procedure, or lately."""
+    kept: Mapping[str, Any] = exam.more.get("safety") or {}
+    said: Standing = kept.get("state", "")
+    if said == "accepted" and not _accepted(exam):
+        return "stop"
+    if said == "clear" and (kept.get("procedure") != exam.procedure or not _of_today(exam, kept)):
+        return ""
+    return said
+
+
+def _accepted(exam: Exam) -> Mapping[str, Any]:
+    """What was accepted, where that still counts."""
+    accepted: Mapping[str, Any] = (exam.more.get("safety") or {}).get("accepted") or {}
+    return accepted if accepted.get("procedure") == exam.procedure and _of_today(exam, accepted) else {}
+
+
+def _of_today(exam: Exam, said: Mapping[str, Any]) -> bool:
+    if "at" not in said:
+        return False
+    begun = exam.started_at if exam.state not in OPEN or exam.state is State.IN_PROGRESS else None
+    return (begun or clock.now()) - datetime.fromisoformat(said["at"]) < _DAY
+
+
+def _about(connection: Connection, exam: Exam) -> tuple[About, Mapping[str, str]]:
     person = connection.execute(
         select(persons.c.sex, persons.c.birth_date).where(persons.c.id == exam.person)
     ).one()
@@ -112,13 +162,12 @@ def _about(connection: Connection, exam: Exam) -> tuple[About, str]:
         bool(more.get("contrast")),
         bool(more.get("preparation_zh") or more.get("preparation_en")),
         person.sex,
-        _age(person.birth_date),
+        int(person.birth_date[:4]) if person.birth_date[:4].isdigit() else None,
     )
-    return about, str(cautions.get("pregnancy", ""))
-
-
-def _age(birth_date: str) -> int | None:
-    """Years at the end of this year: nobody who might be meant is left out."""
-    if len(birth_date) < 4 or not birth_date[:4].isdigit():
-        return None
-    return clock.now().astimezone().year - int(birth_date[:4])
+    pregnancy = {"yes": "yes", "possible": "unknown"}.get(str(cautions.get("pregnancy", "")))
+    ordered = {"pregnancy": pregnancy} if pregnancy else {}
+    for name, codes in _ORDERED.items():
+        if str(cautions.get(name) or "").strip():
+            # in words: somebody reads and asks
+            ordered |= dict.fromkeys(codes, "unknown")
+    return about, ordered

@@ -34,6 +34,11 @@ SCHEME: Final = "99FILMLESS"
 _PRIORITY: Final = {"stat": "STAT", "urgent": "HIGH"}
 #: Pregnancy Status (0010,21C0), PS3.3 C.7.1.3
 _PREGNANCY: Final = {"no": 1, "possible": 2, "yes": 3, "unknown": 4}
+#: answers to safety questions that every device is to show, as Medical Alerts (0010,2000)
+_INSIDE: Final = {
+    "pacemaker": Either("体内植入电子装置", "device in the body"),
+    "metal": Either("体内金属异物", "metal in the body"),
+}
 _SIDES: Final = {"L": Either("左侧", "left"), "R": Either("右侧", "right"), "B": Either("双侧", "both sides")}
 
 
@@ -106,6 +111,7 @@ def _rows() -> Select[Any]:
             exams.c.side,
             exams.c.stat,
             exams.c.site,
+            exams.c.more,
             orders.c.placer_number,
             orders.c.requester,
             orders.c.department.label("asked_by"),
@@ -237,6 +243,10 @@ def _values(row: Row[Any], known: _Places, title: str) -> Values:
     issuer = known.issuer(row.site)
     ward, bed = known.name("ward", row.ward), row.bed and f" {row.bed}"
     cautions: Mapping[str, Any] = row.cautions or {}
+    # what the patient was asked here is newer than what the order says
+    answers: Mapping[str, Any] = ((row.more or {}).get("safety") or {}).get("answers") or {}
+    inside = [words for code, words in _INSIDE.items() if answers.get(code) in ("yes", "unknown")]
+    alerts = _words(cautions, "implants", "infection", "other")
     local = row.starts_at.astimezone()
     return {
         keys.ACCESSION_NUMBER: row.number,
@@ -254,10 +264,13 @@ def _values(row: Row[Any], known: _Places, title: str) -> Values:
         keys.OTHER_IDS: "",
         keys.SIZE: _decimal(cautions.get("height"), 0.01),
         keys.WEIGHT: _decimal(cautions.get("weight"), 1),
-        keys.ALERTS: _line(_words(cautions, "implants", "infection", "other")),
+        keys.ALERTS: Either(
+            _line("; ".join(filter(None, (*(one.zh for one in inside), alerts)))),
+            _line("; ".join(filter(None, (*(one.en for one in inside), alerts)))),
+        ),
         keys.ALLERGIES: _line(_words(cautions, "allergies")),
         keys.HISTORY: row.history,
-        keys.PREGNANCY: _PREGNANCY.get(str(cautions.get("pregnancy", "")), ""),
+        keys.PREGNANCY: _PREGNANCY.get(_pregnancy(answers, cautions), ""),
         keys.PATIENT_COMMENTS: "",
         keys.STUDY_UID: row.study_uid,
         keys.REQUESTING_PHYSICIAN: _person(row.requester),
@@ -313,6 +326,13 @@ def _person(written: str) -> str:
 def _line(text: str) -> str:
     """Text in one line and one value (LO)."""
     return " ".join(text.replace("\\", "/").split())
+
+
+def _pregnancy(answers: Mapping[str, Any], cautions: Mapping[str, Any]) -> str:
+    said = {"yes": "possible"}.get(str(answers.get("pregnancy", "")), str(answers.get("pregnancy", "")))
+    ordered = str(cautions.get("pregnancy", ""))
+    # who is asked says that she may be; the order may know that she is
+    return ordered if said in ("", "possible") and ordered == "yes" else said or ordered
 
 
 def _words(cautions: Mapping[str, Any], *names_: str) -> str:

@@ -8,6 +8,8 @@ export const safety = {
   noteHelp: 'Vitals, vein, allergies in words',
   none: 'Nothing is asked before this exam.',
   notAsked: 'Nobody has asked yet.',
+  missing: 'Not asked yet, or not lately: {{what}}',
+  and: ', ',
   clear: 'Nothing speaks against the exam.',
   by: '{{at}} by {{name}}',
   kept: 'Kept.',

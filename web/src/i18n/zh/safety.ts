@@ -11,6 +11,8 @@ export const safety: Words<typeof safetyInEnglish> = {
   noteHelp: '生命体征、静脉通路、过敏史等',
   none: '该检查无需安全询问。',
   notAsked: '尚未询问。',
+  missing: '尚未询问或已过期：{{what}}',
+  and: '、',
   clear: '未发现禁忌。',
   by: '{{at}} {{name}}',
   kept: '已保存。',
