@@ -125,3 +125,26 @@ for one in (refuse, odd, die):
         "Defect Odd: a ",
         "Defect a part of the program ended without a word died",
     ]
+
+
+def test_what_happens_aside_ends_with_who_wanted_it() -> None:
+    said = python(
+        """
+import signal, time
+reads, writes = os.pipe()
+middle = os.fork()
+if not middle:
+    def work():
+        os.write(writes, str(os.getpid()).encode())
+        time.sleep(60)
+    forks.aside(work)
+assert int(os.read(reads, 20)) != middle
+os.kill(middle, signal.SIGKILL)
+os.waitpid(middle, 0)
+os.close(writes)
+# the last who could write to it is gone
+assert os.read(reads, 1) == b""
+print("gone")
+"""
+    )
+    assert said == "gone\n"

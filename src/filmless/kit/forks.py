@@ -33,6 +33,8 @@ _T = TypeVar("_T")
 
 #: seconds that one may take to end that was never begun: it has nothing to do but to end
 _END_SECONDS = 5.0
+#: linux/prctl.h
+_PR_SET_PDEATHSIG = 1
 
 
 class Forked:
@@ -200,9 +202,11 @@ def aside(run: Callable[[], _T]) -> _T:
     sys.stdout.flush()
     sys.stderr.flush()
     reads, writes = os.pipe()
+    parent = os.getpid()
     pid = os.fork()
     if not pid:
         try:
+            _end_with(parent)
             os.close(reads)
             with os.fdopen(writes, "wb") as out:
                 out.write(_said(run))
@@ -219,6 +223,16 @@ def aside(run: Callable[[], _T]) -> _T:
     if not good:
         raise result
     return result  # type: ignore[no-any-return]
+
+
+def _end_with(parent: int) -> None:
+    """End when `parent` does, however it ends: nobody would take the result (prctl(2), PR_SET_PDEATHSIG)."""
+    import ctypes
+
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+    if os.getppid() != parent:
+        # it was faster
+        os._exit(1)
 
 
 def _said(run: Callable[[], Any]) -> bytes:
