@@ -139,3 +139,7 @@ async def test_a_plane_that_is_none_is_refused(room: Room) -> None:
     ):
         body = [one | {"plane": plane(study, **wrong)}]
         assert (await save(room, resident, study, annotations=body))[0] == 422, wrong
+    # mm on a plane, and the plane is missing
+    body = [one | {"plane": None, "points": [[-12.5, 4], [17.5, -36]]}]
+    status, told = await save(room, resident, study, annotations=body)
+    assert (status, told["code"]) == (400, "outside")

@@ -307,6 +307,23 @@ def test_lengths_and_greys_on_a_tilted_plane(study: Study, opened: Opened) -> No
     page.locator(f"{tilted}[data-ready]").wait_for()
     page.locator(shown).first.wait_for()
 
+    # a later version of it is on the same planes, with the same mm
+    page.get_by_role("button", name="Change", exact=True).click()
+    peers.eventually(lambda: len(study.drawn()) == 4, "the draft of the later version")
+    status(page, "saved")
+    again = study.drawn()[1]
+    assert again["plane"]["row"] == pytest.approx(length["plane"]["row"], abs=1e-5)
+    assert numbers(again) == pytest.approx(numbers(length), abs=1e-3)
+    page.get_by_role("button", name="Save as DICOM").click()
+    page.get_by_test_id("report").wait_for()
+    with study.api() as api:
+        later = api.get("/measurements").json()["annotations"]
+    assert {one["report"] for one in later} != {one["report"] for one in saved}
+    # only coordinates in the patient are read as on a plane
+    assert [bool(one["plane"]) for one in later] == [True] * 4
+    assert in_patient(later[1]) == pytest.approx(ends, abs=1e-3)
+    assert numbers(later[1]) == pytest.approx(numbers(length), abs=1e-3)
+
 
 def test_nothing_is_measured_where_it_would_be_wrong(study: Study, opened: Opened) -> None:
     # slices that are shifted against each other

@@ -27,6 +27,8 @@ MOST_IMAGES: Final = 500
 #: Series Number of the first of the three series of a save: behind what scanners make
 _NUMBER: Final = 9000
 _STATES: Final = 20
+#: how far a point may lie outside of its image, in lengths of the image's longer side
+_OUTSIDE: Final = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +57,7 @@ def save(archive: Archive, codecs: Codecs, principal: Principal, study_uid: str,
 
     The same save again makes nothing new. Raises Refused where an image or a previous report is not one of the study
     that the principal sees (code "not-found"), is no image ("no-image"), nothing is to be saved ("nothing"), or the
-    images are of several patients ("several-patients").
+    images are of several patients ("several-patients"), or a point lies far outside of its image ("outside").
     """
     if not wish.annotations and not wish.key_images:
         raise Refused("There is nothing to be saved.", code="nothing")
@@ -63,6 +65,7 @@ def save(archive: Archive, codecs: Codecs, principal: Principal, study_uid: str,
     if len(wanted) > MOST_IMAGES:
         raise Refused(f"At most {MOST_IMAGES} images can be drawn on in one go.", code="too-large")
     found, observer = _look_up(archive, principal, study_uid, list(wanted))
+    _demand_inside(archive, wish.annotations)
     for uid in wish.previous:
         if found[uid].sop_class not in REPORT_CLASSES:
             raise Refused("A later version can only be made of a report.", code="no-report")
@@ -121,6 +124,32 @@ def _look_up(
         raise Refused(f"{len(missing)} of the images are not in this study.", code="not-found")
     # a name without components is a family name: PN wants them said
     return found, _person_name(str(name or principal.name))
+
+
+def _demand_inside(archive: Archive, annotations: Sequence[Mapping[str, Any]]) -> None:
+    """Raises Refused (code "outside") where points are no pixels of their image, such as mm on a plane that is missing.
+
+    A little outside is drawn at times: an arrow from the margin, the end of a line.
+    """
+    flat = [one for one in annotations if not one.get("plane")]
+    query = select(instances.c.sop_instance_uid, instances.c.rows, instances.c.columns).where(
+        instances.c.sop_instance_uid.in_({str(one["sop"]) for one in flat}), instances.c.rows > 0
+    )
+    with reading(archive.engine) as connection:
+        sizes = {row.sop_instance_uid: (row.columns or 0, row.rows) for row in connection.execute(query)}
+    for one in flat:
+        if (size := sizes.get(str(one["sop"]))) is None:
+            continue
+        most = max(size) * _OUTSIDE
+        if any(
+            not -most <= at <= side + most
+            for point in one["points"]
+            for at, side in zip(point, size, strict=True)
+        ):
+            raise Refused(
+                "Something that was drawn lies far outside of its image. Draw it again; nothing was saved.",
+                code="outside",
+            )
 
 
 def _person_name(name: str) -> str:

@@ -60,7 +60,7 @@ export function VolumePanes({ stack, viewing, opened }: { stack: Stack; viewing:
   useEffect(() => {
     const around = panes.current
     const drawing = (event: Event) => {
-      if (!viewing.measures() || !view?.unmeasured()) return
+      if (!viewing.measures() || (view && !view.unmeasured())) return
       event.stopPropagation()
       redraw()
     }

@@ -22,6 +22,8 @@ export interface Plane {
 
 /** The grid on which images of a stack lie, as it is drawn. */
 export interface Volume {
+  /** As the engine names it. */
+  id: string
   stack: Stack
   /** In the order of the third axis. */
   imageIds: string[]
@@ -44,6 +46,7 @@ export function learn(stack: Stack, volume: Types.IImageVolume): Volume {
   const direction = [...volume.direction] as number[]
   const axis = (at: number) => direction.slice(at, at + 3) as Vector
   const made: Volume = {
+    id: volume.volumeId,
     stack,
     imageIds: [...volume.imageIds],
     origin: [...volume.origin] as Vector,
@@ -91,7 +94,7 @@ export function lieOf(plane: Plane): 'axial' | 'sagittal' | 'coronal' | 'oblique
 /** What our marks say of themselves, as far as it concerns where they are shown. */
 interface Placed {
   isVisible?: boolean
-  metadata?: { filmless?: { plane?: Plane } }
+  metadata?: { referencedImageId?: string; filmless?: { plane?: Plane; image?: string } }
   data: { handles?: { points?: Vector[] }; contour?: { polyline?: Vector[] } }
 }
 
@@ -106,7 +109,10 @@ export function thicknessOf(view: Types.IVolumeViewport): number {
   return found > THIN ? Math.round(found * 1e3) / 1e3 : 0
 }
 
-/** Lets a tool show marks of planes on those planes only, and those of images where these are seen as they are. */
+/**
+ * Lets a tool show marks of planes on those planes only, and those of images where these are seen as they are. Each
+ * belongs to the volume in which it was measured: another one of the same Frame of Reference has other values there.
+ */
 export function onlyWhereTheyAre(tool: unknown, planes: boolean): void {
   const one = tool as { filterInteractableAnnotationsForElement: Filter }
   const own = one.filterInteractableAnnotationsForElement.bind(tool)
@@ -115,18 +121,21 @@ export function onlyWhereTheyAre(tool: unknown, planes: boolean): void {
     if (!planes) return flat.length ? own(element, flat) : []
     const view = getEnabledElement(element)?.viewport as Types.IVolumeViewport | undefined
     if (!view) return []
+    const volume = view.getVolumeId()
+    const within = (image: string | undefined) => image !== undefined && volumeOf(image)?.id === volume
     const { viewPlaneNormal, focalPoint } = view.getCamera()
     const step = utilities.getTargetVolumeAndSpacingInNormalDir(view, view.getCamera()).spacingInNormalDirection
     const there = (each: Placed) => {
       const plane = each.metadata?.filmless?.plane
-      if (!plane || each.isVisible === false) return false
+      if (!plane || each.isVisible === false || !within(each.metadata?.filmless?.image)) return false
       if (Math.abs(dot(normalOf(plane), viewPlaneNormal as Vector)) < 1 - 1e-5) return false
       const points = [...(each.data.handles?.points ?? []), ...(each.data.contour?.polyline ?? [])]
       return points.every((point) => Math.abs(dot(less(point, focalPoint as Vector), viewPlaneNormal as Vector)) <= step / 2 + 1e-3)
     }
     const here = annotations.filter(there)
     // in a slab an image is not seen as it is
-    return thicknessOf(view) || !flat.length ? here : [...(own(element, flat) ?? []), ...here]
+    const seen = thicknessOf(view) ? [] : flat.filter((each) => within(each.metadata?.referencedImageId))
+    return seen.length ? [...(own(element, seen) ?? []), ...here] : here
   }
 }
 

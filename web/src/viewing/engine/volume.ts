@@ -5,7 +5,7 @@ import { Enums as ToolEnums } from '@cornerstonejs/tools'
 import { byCpu } from './cpu'
 import { failureOf } from './loader'
 import { directions, type Edges } from './orientation'
-import { dot, isWhole, learn, less, normalOf, scaleOf, thicknessOf, type Plane as Place, type Vector, type Volume } from './planes'
+import { dot, isWhole, learn, less, normalOf, scaleOf, thicknessOf, volumeOf, type Plane as Place, type Vector, type Volume } from './planes'
 import { text, type Stack } from './series'
 import type { Unmeasured } from './spacing'
 import { start } from './start'
@@ -134,7 +134,7 @@ export class VolumeView {
       if (event.type === ToolEnums.Events.ANNOTATION_ADDED) {
         // what was kept says so itself
         if (!metadata.filmless) metadata.filmless = { plane: now, image: this.volume.imageIds[0] }
-      } else if (changeType === ToolEnums.ChangeTypes.HandlesUpdated && metadata.filmless?.plane) {
+      } else if (changeType === ToolEnums.ChangeTypes.HandlesUpdated && metadata.filmless?.plane && volumeOf(metadata.filmless.image ?? '') === this.volume) {
         // it is of what is seen while it is moved
         metadata.filmless.plane = { ...metadata.filmless.plane, slab: now.slab, blend: now.blend }
       }

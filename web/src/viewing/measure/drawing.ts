@@ -319,7 +319,8 @@ export class Drawing {
     this.pending.push(
       ...taken
         .filter((one) => !known.has(one.id) && one.tool !== 'other')
-        .map(({ id, tool, sop, frame, points, values, label, spacing }) => ({ id, tool, sop, frame, points, values, label, spacing, world: [], colour: '' }) as Annotation),
+        // with its plane: without it, mm on the plane would be taken for pixels of the image
+        .map(({ id, tool, sop, frame, points, plane, values, label, spacing }) => ({ id, tool, sop, frame, points, ...(plane ? { plane } : {}), values, label, spacing, world: [], colour: '' }) as Annotation),
     )
     this.set({ previous: [...this.state.previous, report] })
     this.place()
