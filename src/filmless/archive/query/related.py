@@ -114,11 +114,14 @@ def _with_rejected(element: Any, compiler: SQLCompiler, **given: Any) -> str:
     )
     # said twice, because the index is found by these words
     few = f"rejected_instance.rejected <> '' AND rejected_instance.rejected = '{QUALITY_CODE}'"
+    # asked once: most archives have few of them, and many have none
+    any_at_all = f"EXISTS (SELECT 1 FROM instances AS rejected_instance WHERE {few})"
     if isinstance(element, _SeriesWithRejected):
-        return f"EXISTS (SELECT 1 FROM {instance} WHERE {few} AND rejected_instance.series = {number})"
+        below = f"SELECT 1 FROM {instance} WHERE {few} AND rejected_instance.series = {number}"
+        return f"({any_at_all} AND EXISTS ({below}))"
     return (
-        f"EXISTS (SELECT 1 FROM series AS rejected_series CROSS JOIN {instance} WHERE {few}"
-        f" AND rejected_instance.series = rejected_series.id AND rejected_series.study = {number})"
+        f"({any_at_all} AND EXISTS (SELECT 1 FROM series AS rejected_series CROSS JOIN {instance} WHERE {few}"
+        f" AND rejected_instance.series = rejected_series.id AND rejected_series.study = {number}))"
     )
 
 
