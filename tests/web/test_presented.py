@@ -301,6 +301,34 @@ def test_a_presentation_state(site: Site, opened: Opened, tmp_path: Path) -> Non
     )
 
 
+def test_what_is_not_shown_says_why(site: Site, opened: Opened, tmp_path: Path) -> None:
+    study, series = str(generate_uid()), str(generate_uid())
+    image = ct(1, study, series)
+    state = state_of(image)
+    del state.RescaleSlope, state.RescaleIntercept, state.RescaleType
+    state.ModalityLUTSequence = Sequence([table(0, np.arange(4096)[::-1])])
+    state.ModalityLUTSequence[0].ModalityLUTType = "US"
+    # as some scanners of Philips send what they have compressed in their own way
+    own, empty = ct(2, study, str(generate_uid())), ct(3, study, str(generate_uid()))
+    for number, one in enumerate((own, empty), 2):
+        del one.PixelData
+        one.SeriesNumber = str(number)
+    block = own.private_block(0x07A1, "ELSCINT1", create=True)
+    block.add_new(0x0A, "OB", bytes(300))
+    block.add_new(0x11, "CS", "PMSCT_RLE1")
+    stored(site, tmp_path, [image, state, own, empty])
+    page = opened("/studies", size=(1000, 720))
+    looking.begin(page)
+    looking.call(page, "open", study)
+    for one, words in (
+        (state, "by a table (Modality LUT), which is not applied here"),
+        (own, "in a form of the maker's own (ELSCINT1 PMSCT_RLE1)"),
+        (empty, "holds no pixels"),
+    ):
+        assert words in looking.call(page, "show", f"{one.SeriesInstanceUID}/{one.SOPInstanceUID}")
+    assert looking.call(page, "show", f"{series}/{image.SOPInstanceUID}") == "image"
+
+
 def test_segments_key_images_and_reports(site: Site, opened: Opened, tmp_path: Path) -> None:
     import highdicom
     from pydicom.sr.codedict import codes

@@ -8,7 +8,7 @@ import { Link } from 'wouter'
 import { useMay } from '../access/session'
 import { api, data } from '../api/client'
 import type { components } from '../api/schema'
-import { age, clock, day, names, sex } from '../app/format'
+import { ageAt, clock, day, madeBy, names, sex } from '../app/format'
 import { ErrorNote } from '../app/errors'
 import { PatientName } from './columns'
 import { RejectStudy } from './RejectStudy'
@@ -81,7 +81,7 @@ export function StudyDetails({ study, row, changed, timeline = true }: Props) {
           {[
             found.patient.id,
             sex(found.patient.sex),
-            age(found.age),
+            ageAt(found.age, found.patient.birth_date, found.date),
             found.patient.birth_date && t('archive.study.born', { date: day(found.patient.birth_date) }),
           ]
             .filter(Boolean)
@@ -93,7 +93,7 @@ export function StudyDetails({ study, row, changed, timeline = true }: Props) {
           {found.description || t('archive.study.noDescription')}
         </Text>
         <Text size="xs" c="dimmed">
-          {[found.modalities.join(' '), `${day(found.date)} ${clock(found.time)}`, found.accession_number].filter(Boolean).join(' · ')}
+          {[madeBy(found.modalities), `${day(found.date)} ${clock(found.time)}`, found.accession_number].filter(Boolean).join(' · ')}
         </Text>
       </div>
       {found.sensitive && (
@@ -200,7 +200,7 @@ export function StudyDetails({ study, row, changed, timeline = true }: Props) {
                 {day(prior.date)}
               </Text>
               <span className={classes.modality} style={{ flex: 'none', width: 44 }}>
-                {prior.modalities.join(' ')}
+                {madeBy(prior.modalities)}
               </span>
               <Text size="sm" truncate c="var(--mantine-color-text)">
                 {prior.description || t('archive.study.noDescription')}

@@ -4,7 +4,7 @@ import type { TFunction } from 'i18next'
 
 import { useMay } from '../access/session'
 import type { components } from '../api/schema'
-import { age, clock, count, day, moment, names, sex } from '../app/format'
+import { ageAt, clock, count, day, madeBy, moment, names, sex } from '../app/format'
 import type { Column } from '../app/Grid'
 import classes from './StudyList.module.css'
 
@@ -50,7 +50,7 @@ export function narrowColumn(t: TFunction): Column<StudyRow> {
           <span className={classes.narrowEnd}>{day(row.date)}</span>
         </div>
         <div className={classes.narrowMore}>
-          <span className={classes.modality}>{row.modalities.join(' ')}</span>{' '}
+          <span className={classes.modality}>{madeBy(row.modalities)}</span>{' '}
           {[row.description, row.patient.id, row.accession_number].filter(Boolean).join(' · ')}
         </div>
       </div>
@@ -70,7 +70,7 @@ export function studyColumns(t: TFunction): Column<StudyRow>[] {
     {
       id: 'patient',
       title: t('archive.column.patient'),
-      width: 230,
+      width: 196,
       order: 'name',
       cell: (row) => (
         <>
@@ -83,27 +83,31 @@ export function studyColumns(t: TFunction): Column<StudyRow>[] {
         </>
       ),
     },
-    { id: 'patientId', title: t('archive.column.patientId'), width: 120, order: 'patient_id', cell: (row) => row.patient.id },
-    { id: 'sex', title: t('archive.column.sex'), width: 48, cell: (row) => sex(row.patient.sex) },
-    { id: 'age', title: t('archive.column.age'), width: 56, cell: (row) => age(row.age) },
+    { id: 'patientId', title: t('archive.column.patientId'), width: 106, order: 'patient_id', cell: (row) => row.patient.id },
+    { id: 'sex', title: t('archive.column.sex'), width: 44, cell: (row) => sex(row.patient.sex) },
+    { id: 'age', title: t('archive.column.age'), width: 50, cell: (row) => ageAt(row.age, row.patient.birth_date, row.date) },
     { id: 'birthDate', title: t('archive.column.birthDate'), width: 96, cell: (row) => day(row.patient.birth_date) },
-    { id: 'date', title: t('archive.column.date'), width: 96, order: 'date', cell: (row) => day(row.date) },
-    { id: 'time', title: t('archive.column.time'), width: 56, cell: (row) => clock(row.time) },
+    { id: 'date', title: t('archive.column.date'), width: 92, order: 'date', cell: (row) => day(row.date) },
+    { id: 'time', title: t('archive.column.time'), width: 52, cell: (row) => clock(row.time) },
     {
       id: 'modality',
       title: t('archive.column.modality'),
-      width: 76,
-      cell: (row) => <span className={classes.modality}>{row.modalities.join(' ')}</span>,
+      width: 64,
+      cell: (row) => (
+        <span className={classes.modality} title={row.modalities.join(' ')}>
+          {madeBy(row.modalities)}
+        </span>
+      ),
     },
-    { id: 'description', title: t('archive.column.description'), width: 220, order: 'description', cell: (row) => row.description },
+    { id: 'description', title: t('archive.column.description'), width: 164, order: 'description', cell: (row) => row.description },
     { id: 'bodyPart', title: t('archive.column.bodyPart'), width: 90, cell: (row) => row.body_parts.join(' ') },
-    { id: 'accession', title: t('archive.column.accession'), width: 120, order: 'accession', cell: (row) => row.accession_number },
-    { id: 'series', title: t('archive.column.series'), width: 58, end: true, cell: (row) => count(row.series) },
-    { id: 'images', title: t('archive.column.images'), width: 66, end: true, order: 'instances', cell: (row) => count(row.instances) },
+    { id: 'accession', title: t('archive.column.accession'), width: 108, order: 'accession', cell: (row) => row.accession_number },
+    { id: 'series', title: t('archive.column.series'), width: 54, end: true, cell: (row) => count(row.series) },
+    { id: 'images', title: t('archive.column.images'), width: 60, end: true, order: 'instances', cell: (row) => count(row.instances) },
     { id: 'station', title: t('archive.column.station'), width: 110, cell: (row) => row.stations.join(' ') },
     { id: 'institution', title: t('archive.column.institution'), width: 140, cell: (row) => row.institutions.join(' ') },
     { id: 'referrer', title: t('archive.column.referrer'), width: 130, cell: (row) => names({ name: row.referring_physician })[0] },
-    { id: 'received', title: t('archive.column.received'), width: 128, order: 'received', cell: (row) => moment(row.received_at) },
+    { id: 'received', title: t('archive.column.received'), width: 124, order: 'received', cell: (row) => moment(row.received_at) },
   ]
 }
 

@@ -131,6 +131,7 @@ export const problems: Record<string, string> = {
   'no-home': '数据文件夹无法创建。',
   'several-patients': '这些图像属于不同的患者。',
   'no-image': '所标注的对象不是图像。',
+  'shared-number': '该检查号下有多名患者的图像，请先由数据管理员更正。',
   outside: '有标注远在图像之外，请重新标注；本次未保存。',
   'no-images': '尚未收到图像。',
   'no-index': '索引文件缺失，请联系工程师。',

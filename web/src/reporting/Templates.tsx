@@ -38,7 +38,7 @@ export default function Templates() {
       { id: 'owner', title: t('templates.owner'), width: 110, cell: (row) => t(`templates.owners.${row.owner}`) },
       { id: 'modality', title: t('reporting.modality'), width: 60, cell: (row) => row.modality },
       { id: 'part', title: t('templates.bodyPart'), width: 100, cell: (row) => row.body_part },
-      { id: 'changed', title: t('templates.changed'), width: 130, cell: (row) => (row.id ? moment(row.changed_at) : t('templates.builtIn')) },
+      { id: 'changed', title: t('templates.changed'), width: 160, cell: (row) => (row.id ? moment(row.changed_at) : t('templates.builtIn')) },
     ],
     [t, kind],
   )

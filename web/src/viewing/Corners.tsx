@@ -1,6 +1,6 @@
 import { useTranslation } from 'react-i18next'
 
-import { age, clock, day, names } from '../app/format'
+import { ageAt, clock, day, names } from '../app/format'
 import type { Edges } from './engine/orientation'
 import { numbers, text, type DicomJson, type Stack } from './engine/series'
 import type { Shown } from './engine/viewport'
@@ -53,7 +53,7 @@ function Patient({ json }: { json: DicomJson }) {
         <b>{first || text(json, '00100020')}</b>
         {second && <span>{second}</span>}
         <span>
-          {[text(json, '00100020'), text(json, '00100040'), age(text(json, '00101010')), day(text(json, '00100030'))].filter(Boolean).join('  ')}
+          {[text(json, '00100020'), text(json, '00100040'), ageAt(text(json, '00101010'), text(json, '00100030'), text(json, '00080020')), day(text(json, '00100030'))].filter(Boolean).join('  ')}
         </span>
       </div>
       <div className={classes.topRight}>

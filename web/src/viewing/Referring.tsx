@@ -15,15 +15,16 @@ export function Referring({ stack, index, viewing }: { stack: Stack; index: numb
   const queries = useQueryClient()
   const found = useQuery({ queryKey: ['referred', stack.id], queryFn: () => referred(queries, stack), staleTime: Infinity, retry: false })
   useEffect(() => {
+    if (found.data === 'beyond') return
     if (found.data) viewing.show(found.data.stack, index, found.data.over)
     // segments that cannot be laid over anything are pictures of their own
     else if (found.isSuccess && stack.kind === 'segmentation') viewing.show({ ...stack, kind: 'images' }, index)
   }, [found.data, found.isSuccess, stack, index, viewing])
-  if (found.isError || found.data === null) {
+  if (found.isError || found.data === null || found.data === 'beyond') {
     return (
       <Labelled stack={stack}>
-        <Text size="xs" c="dimmed">
-          {t(found.isError ? 'viewing.failed' : 'viewing.imagesElsewhere')}
+        <Text size="xs" c="dimmed" ta="center" maw={420}>
+          {t(found.isError ? 'viewing.failed' : found.data === 'beyond' ? 'viewing.stateBeyond' : 'viewing.imagesElsewhere')}
         </Text>
       </Labelled>
     )

@@ -2,7 +2,7 @@ import { Text, UnstyledButton } from '@mantine/core'
 import { useTranslation } from 'react-i18next'
 
 import type { components } from '../api/schema'
-import { day } from '../app/format'
+import { day, madeBy } from '../app/format'
 import type { Stack } from './engine/series'
 import { DRAGGED } from './PaneView'
 import { iconOf } from './Tile'
@@ -13,7 +13,7 @@ type Details = components['schemas']['StudyDetails']
 export function Heading({ study }: { study: Details }) {
   return (
     <Text size="xs" c="dimmed" px={4} pb={4} truncate visibleFrom="sm">
-      {[study.modalities.join(' '), day(study.date), study.description].filter(Boolean).join(' · ')}
+      {[madeBy(study.modalities), day(study.date), study.description].filter(Boolean).join(' · ')}
     </Text>
   )
 }
@@ -47,7 +47,7 @@ export function Entries({ study, series, stacks, failed, shown, choose }: Entrie
         onClick={() => choose(stack)}
       >
         {Icon ? (
-          <span className={classes.thumbnail} style={{ display: 'grid', placeItems: 'center' }}>
+          <span className={classes.thumbnail} style={{ display: 'grid', placeItems: 'center', color: '#dfe6ea' }}>
             <Icon size={28} stroke={1.2} />
           </span>
         ) : (
@@ -64,8 +64,8 @@ export function Entries({ study, series, stacks, failed, shown, choose }: Entrie
             {failed
               ? t('viewing.failedShort')
               : stack
-                ? t('viewing.images', { count: stack.imageIds.length || stack.instances.length })
-                : t('viewing.images', { count: series.instances })}
+                ? t(stack.imageIds.length ? 'viewing.images' : 'archive.study.objects', { count: stack.imageIds.length || stack.instances.length })
+                : t(series.images ? 'viewing.images' : 'archive.study.objects', { count: series.instances })}
           </Text>
         </div>
       </UnstyledButton>

@@ -3,7 +3,7 @@ import { IconBookmarks, IconColorFilter, IconFileText, IconFileTypePdf, IconFile
 import { useState } from 'react'
 import { useTranslation } from 'react-i18next'
 
-import { root, type Stack } from './engine/series'
+import { privatePixels, root, type Stack } from './engine/series'
 import type { Viewing } from './model'
 import { Referring } from './Referring'
 import { Report } from './Report'
@@ -31,10 +31,11 @@ export function Tile({ stack, index, viewing }: { stack: Stack; index: number; v
       />
     )
   }
+  const own = privatePixels(first.json)
   return (
     <Labelled stack={stack}>
-      <Text size="xs" c="dimmed">
-        {t('viewing.noPicture')}
+      <Text size="xs" c="dimmed" ta="center" maw={420}>
+        {own ? t('viewing.privatePixels', { form: own.filter(Boolean).join(' ') }) : t(first.rows > 0 ? 'viewing.noPixels' : 'viewing.noPicture')}
       </Text>
     </Labelled>
   )

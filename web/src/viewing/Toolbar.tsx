@@ -237,7 +237,7 @@ function Choices({ label, icon: Drawn, pressed, disabled, choices }: ChoicesProp
   return (
     <Menu position="bottom-start" shadow="md">
       <Menu.Target>
-        <ActionIcon variant={pressed ? 'light' : 'subtle'} color={pressed ? undefined : 'gray'} size={32} disabled={disabled} aria-label={label} title={label} style={{ flex: 'none' }}>
+        <ActionIcon variant={pressed ? 'light' : 'subtle'} color={pressed ? undefined : 'gray'} size={32} disabled={disabled} aria-label={label} title={label} style={{ flex: 'none', ...(disabled ? { background: 'none' } : {}) }}>
           <Drawn size={18} stroke={1.6} />
         </ActionIcon>
       </Menu.Target>

@@ -2,7 +2,7 @@ import { Alert, Button, Stack, Text } from '@mantine/core'
 import { useTranslation } from 'react-i18next'
 
 import type { components } from '../api/schema'
-import { day } from '../app/format'
+import { day, madeBy } from '../app/format'
 import { PatientName } from '../archive/columns'
 
 type Row = components['schemas']['StudyRow']
@@ -21,7 +21,7 @@ export function WhichPatient({ rows, choose }: { rows: Row[]; choose: (row: numb
                 <PatientName patient={one.patient} />
               </span>
               <Text size="xs" c="dimmed">
-                {[one.patient.id, day(one.patient.birth_date), one.modalities.join(' '), day(one.date), one.description, t('archive.study.objects', { count: one.instances })].filter(Boolean).join(' · ')}
+                {[one.patient.id, day(one.patient.birth_date), madeBy(one.modalities), day(one.date), one.description, t('archive.study.objects', { count: one.instances })].filter(Boolean).join(' · ')}
               </Text>
             </Stack>
           </Button>

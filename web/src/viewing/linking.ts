@@ -27,13 +27,17 @@ export interface Shown {
   over: Partial<Over>
 }
 
-/** Null where the images are not here. Rejects where what is needed cannot be read. */
-export async function referred(queries: QueryClient, stack: Stack): Promise<Shown | null> {
+/**
+ * Null where the images are not here, "beyond" where they would have other greys than are meant. Rejects where what is
+ * needed cannot be read.
+ */
+export async function referred(queries: QueryClient, stack: Stack): Promise<Shown | 'beyond' | null> {
   const first = stack.instances[0]!
   if (stack.kind === 'state') {
     const state = new State(first)
     const target = (await stacksIn(queries, stack.study, state.series)).find((one) => one.imageIds.some((id) => state.shows(frameOf(id)!)))
-    if (!target || state.beyond) return null
+    if (!target) return null
+    if (state.beyond) return 'beyond'
     await state.load(AbortSignal.timeout(PATIENCE))
     return { stack: target, over: { state } }
   }

@@ -3,7 +3,7 @@ import { useQueries, useQuery } from '@tanstack/react-query'
 import { useEffect, useMemo } from 'react'
 
 import { api, data } from '../api/client'
-import { day } from '../app/format'
+import { day, madeBy } from '../app/format'
 import { loadSeries, stacksOf, text } from './engine/series'
 import type { Viewing } from './model'
 
@@ -42,7 +42,7 @@ export function useStudy(viewing: Viewing, study: string, at: number, wants: Rea
   })
   const stacks = loads.flatMap((one) => one.data ?? [])
   const state = loads.map((one) => one.status).join()
-  const title = details.data ? [details.data.modalities.join(' '), day(details.data.date), details.data.description].filter(Boolean).join(' · ') : ''
+  const title = details.data ? [madeBy(details.data.modalities), day(details.data.date), details.data.description].filter(Boolean).join(' · ') : ''
   useEffect(() => {
     const series = content.map((one, number) => ({
       uid: one.series_uid,

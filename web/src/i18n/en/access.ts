@@ -1,7 +1,7 @@
 export const access = {
   demonstration: {
     title: 'DEMONSTRATION',
-    help: 'A hospital to try out, with nobody real in it. Everybody’s password is “{{password}}”.',
+    help: 'A hospital to try out, with nobody real in it. Everybody\'s password is "{{password}}".',
     banner: 'DEMONSTRATION: nobody here is real. Not for patients.',
   },
   signIn: {

@@ -36,7 +36,7 @@ export const archive = {
     views: 'Views',
     saveView: 'Save this view…',
     viewName: 'Name of the view',
-    deleteView: 'Delete “{{name}}”',
+    deleteView: 'Delete "{{name}}"',
   },
   column: {
     picture: 'Picture',

@@ -21,7 +21,7 @@ export const why = {
   noRights: 'You hold no role.',
   ask: 'Who can look into it',
   askAnybody: 'the data steward or an administrator',
-  askHow: 'Name the number “{{number}}” and your account “{{account}}”. Which of these it is, is told to them alone.',
+  askHow: 'Name the number "{{number}}" and your account "{{account}}". Which of these it is, is told to them alone.',
   glass: {
     offer: 'An emergency? You may open it for yourself. It is reviewed afterwards.',
     title: 'Break the glass',

@@ -80,6 +80,12 @@ export function root(study: string, series: string): string {
   return `${location.origin}/dicom-web/studies/${study}/series/${series}`
 }
 
+/** Pixels in elements of ELSCINT1's own, which only its makers describe: [maker, form]; null where there are none. */
+export function privatePixels(json: DicomJson): [string, string] | null {
+  const block = ['10', '11', '12'].find((at) => text(json, `07A100${at}`) === 'ELSCINT1')
+  return block && json[`07A1${block}0A`] ? ['ELSCINT1', text(json, `07A1${block}11`)] : null
+}
+
 /** The metadata of a series, registered with Cornerstone; instances in no order. */
 export async function loadSeries(study: string, series: string, signal?: AbortSignal): Promise<Instance[]> {
   const response = await fetch(`${root(study, series)}/metadata`, {
@@ -144,11 +150,17 @@ function group(instance: Instance): string {
   return [instance.sopClass, instance.rows, instance.columns, ...orientation].join('|')
 }
 
+/** Float, Double Float and plain Pixel Data (PS3.3 C.7.6.3, C.7.6.24, C.7.6.25). */
+const PIXELS = ['7FE00010', '7FE00008', '7FE00009']
+
+const hasPixels = ({ rows, json }: Instance) => rows > 0 && PIXELS.some((tag) => json[tag] !== undefined)
+
 /** What an object is to the viewer. What refers to images of others is shown over those. */
-function kindOf({ sopClass, transferSyntax, rows }: Instance): Stack['kind'] {
+function kindOf(instance: Instance): Stack['kind'] {
+  const { sopClass, transferSyntax } = instance
   if (VIDEO.test(transferSyntax)) return 'video'
   if (SEGMENTATION.test(sopClass)) return 'segmentation'
-  if (rows > 0) return 'images'
+  if (hasPixels(instance)) return 'images'
   if (sopClass === PDF) return 'pdf'
   if (sopClass === KEYS) return 'keys'
   if (STATE.test(sopClass)) return 'state'
@@ -167,7 +179,7 @@ function named(json: DicomJson, kind: Stack['kind']): string {
 export function stacksOf(study: string, series: string, instances: Instance[]): Stack[] {
   const groups = new Map<string, Instance[]>()
   for (const one of [...instances].sort((a, b) => a.number - b.number)) {
-    const key = one.rows > 0 ? group(one) : one.sop
+    const key = hasPixels(one) ? group(one) : one.sop
     groups.set(key, [...(groups.get(key) ?? []), one])
   }
   return [...groups.values()].map((members) => {
