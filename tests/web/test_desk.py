@@ -50,8 +50,19 @@ def test_a_stranger_is_registered_and_an_emergency_too(site: Site, opened: Calla
         page.get_by_role("combobox", name="机房设备").click()
         page.get_by_role("option", name=re.compile("CT9")).click()
         page.get_by_label("门诊号").fill("MZ-W-1")
+        # another one's card: nothing is registered, and that it was shown is kept
+        page.get_by_role("combobox", name="核对方式").click()
+        page.get_by_role("option", name="身份证").click()
+        page.get_by_label("证件号码").fill("11010519491231002X")
+        page.keyboard.press("Control+Enter")
+        page.get_by_text("身份核对未通过").wait_for()
+        page.get_by_label("证件号码").fill("110105194912310021")
         page.keyboard.press("Control+Enter")
         number = page.locator("h1").filter(has_text=re.compile(r"M\d{10}")).inner_text().strip()
+
+        checks = page.locator("section").filter(has=page.get_by_role("heading", name="身份核对"))
+        checks.get_by_text("不符").wait_for()
+        checks.get_by_text("相符").wait_for()
 
         # whoever scans the slip finds the exam
         page.goto(f"{site.base}/registration")

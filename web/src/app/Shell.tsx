@@ -1,4 +1,4 @@
-import { ActionIcon, Badge, Drawer, Menu, NavLink, Text, Tooltip, UnstyledButton, useMantineColorScheme } from '@mantine/core'
+import { ActionIcon, Badge, Drawer, Menu, NavLink, Text, Tooltip, UnstyledButton, useMantineColorScheme, VisuallyHidden } from '@mantine/core'
 import { useDisclosure, useMediaQuery } from '@mantine/hooks'
 import {
   IconBell,
@@ -128,8 +128,9 @@ function Urgent() {
   const count = query.data?.urgent ?? 0
   if (count === 0) return null
   return (
-    <Badge size="xs" radius="xs" color="red" variant="filled" aria-label={t('app.urgentTasks', { count })}>
-      {count}
+    <Badge size="xs" radius="xs" color="red" variant="filled" title={t('app.urgentTasks', { count })}>
+      <span aria-hidden>{count}</span>
+      <VisuallyHidden>{t('app.urgentTasks', { count })}</VisuallyHidden>
     </Badge>
   )
 }
