@@ -1,12 +1,13 @@
 """The text of a series' metadata is that of each instance alone."""
 
 import json
+import random
 from pathlib import Path
 
 import pytest
 from pydicom.data import get_testdata_file
 
-from filmless.dicom import json_model, part10
+from filmless.dicom import json_model, json_text, part10
 from filmless.dicom.json_text import SeriesText, mapped
 from filmless.dicom.scan import scan
 from filmless.kit.errors import Refused
@@ -44,8 +45,35 @@ def test_all_files_one_after_the_other() -> None:
             assert sorted(warnings) == sorted(heard), path.name
             with mapped(path, meta.data_set_offset, len(data)) as part:
                 assert texts.of_data_set(part, transfer_syntax_uid=syntax) == text
+            offset = meta.data_set_offset
+            assert texts.of_file(path, offset, len(data), transfer_syntax_uid=syntax) == text, path.name
         compared += 1
     assert compared > 60
+
+
+def test_a_file_whose_pixels_come_last_is_not_looked_at_as_a_whole(tmp_path: Path) -> None:
+    """Wherever the file is changed or cut, it says what its bytes say."""
+    short = 0
+    for name in ("CT_small.dcm", "MR_small.dcm", "MR_small_bigendian.dcm", "rtdose.dcm"):
+        raw = Path(str(get_testdata_file(name))).read_bytes()
+        meta = part10.read_meta(raw)
+        data, syntax = bytearray(raw[meta.data_set_offset :]), meta.transfer_syntax_uid
+        pixels = scan(data, syntax, None).pixel_offset
+        assert pixels is not None
+        rng = random.Random(name)
+        for turn in range(150):
+            odd = bytearray(data)
+            if turn:
+                for _ in range(rng.randrange(1, 4)):
+                    odd[rng.randrange(pixels + 12)] = rng.choice((0, 0xFF, 0x41, rng.randrange(256)))
+            if turn % 3 == 2:
+                odd = odd[: rng.randrange(len(odd))]
+            path = tmp_path / f"{turn}.dcm"
+            path.write_bytes(bytes(100) + odd + b"behind")
+            found = SeriesText().of_file(path, 100, len(odd), transfer_syntax_uid=syntax)
+            assert found == SeriesText().of_data_set(bytes(odd), transfer_syntax_uid=syntax), (name, turn)
+            short += json_text._before_pixels(path, 100, len(odd), syntax) is not None
+    assert 100 < short < 500
 
 
 @pytest.mark.parametrize("character_set", ["", "ISO_IR 100", "ISO_IR 192"])

@@ -15,7 +15,6 @@ import os
 import struct
 from array import array
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, overload
@@ -52,16 +51,18 @@ class MetadataText:
     def pieces(self, sop_instance_uid: str, leaving: Leaving, character_set: str) -> list[bytes]:
         """The text, cut where the address belongs: before "/studies" of each reference."""
         more = {_AVAILABLE: {"vr": "UI", "Value": [leaving.transfer_syntax]}}
-        with ExitStack() as stack:
-            parts: list[Any] = [leaving.head] if leaving.head else []
-            if leaving.length:
-                parts.append(stack.enter_context(mapped(leaving.path, leaving.offset, leaving.length)))
-            text = self._texts.of_data_set(
-                *parts,
-                transfer_syntax_uid=leaving.transfer_syntax,
-                character_set=character_set,
-                more=more,
-            )
+        given: Any = {
+            "transfer_syntax_uid": leaving.transfer_syntax,
+            "character_set": character_set,
+            "more": more,
+        }
+        if not leaving.head:
+            text = self._texts.of_file(leaving.path, leaving.offset, leaving.length, **given)
+        elif not leaving.length:
+            text = self._texts.of_data_set(leaving.head, **given)
+        else:
+            with mapped(leaving.path, leaving.offset, leaving.length) as rest:
+                text = self._texts.of_data_set(leaving.head, rest, **given)
         # within a string a quotation mark has a backslash before it: this is found nowhere else
         start, *rest = text.split(_REFERENCE)
         resource = f"{self._resource}{sop_instance_uid}/bulkdata/"

@@ -6,17 +6,23 @@ a series several times as fast as json_model alone. What is written is the same.
 
 import json
 import mmap
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from filmless.dicom.elements import Buffer
+from filmless.dicom.elements import LONG, SHORT, Buffer
 from filmless.dicom.header import Header
 from filmless.dicom.json_model import Json, Warn, Writer, belongs, pixel_reference, representation_is_signed
 from filmless.dicom.scan import scan
+from filmless.dicom.uids import transfer_syntax
 
 #: longer values are not kept
 _KEPT = 4096
+#: VRs of elements whose form was guessed, or may have been
+_GUESSED = frozenset({"", "UN"})
+#: of a file, read in the hope that its header ends there; bytes
+_HEAD = 16 << 10
 
 
 class SeriesText:
@@ -51,6 +57,40 @@ class SeriesText:
             header.large |= rest.large
             header.warnings += rest.warnings
             reference = reference or pixel_reference(rest, part)
+        return self._text(header, reference, character_set, more, warn)
+
+    def of_file(
+        self,
+        path: Path,
+        offset: int,
+        size: int,
+        *,
+        transfer_syntax_uid: str,
+        character_set: str = "",
+        more: Mapping[int, Json] | None = None,
+        warn: Warn | None = None,
+    ) -> str:
+        """The same of `size` bytes at `offset` of a file, whose pixels are not read. Raises OSError."""
+        found = _before_pixels(path, offset, size, transfer_syntax_uid)
+        if found is not None:
+            return self._text(*found, character_set, more, warn)
+        with mapped(path, offset, size) as part:
+            return self.of_data_set(
+                part,
+                transfer_syntax_uid=transfer_syntax_uid,
+                character_set=character_set,
+                more=more,
+                warn=warn,
+            )
+
+    def _text(
+        self,
+        header: Header,
+        reference: tuple[int, Json] | None,
+        character_set: str,
+        more: Mapping[int, Json] | None,
+        warn: Warn | None,
+    ) -> str:
         members = self._members(header, character_set, warn)
         if warn is not None:
             for tag, words in header.warnings:
@@ -98,6 +138,36 @@ class SeriesText:
             if value is not None:
                 members[tag] = f'"{tag:08X}":{_dumped(value)}'
         return members
+
+
+def _before_pixels(
+    path: Path, offset: int, size: int, transfer_syntax_uid: str
+) -> tuple[Header, tuple[int, Json] | None] | None:
+    """What a data set says before its pixel data, and what refers to these, where they are all that follows.
+
+    None where only the whole tells: pixel data in fragments or with something behind them, a long header, a data set
+    that is not as its transfer syntax says. Reading some kilobytes costs less than looking at the file where it lies.
+    """
+    file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        data = os.pread(file, min(size, _HEAD), offset)
+    finally:
+        os.close(file)
+    header = scan(data, transfer_syntax_uid, None, total=size)
+    at = header.pixel_offset
+    if at is None or header.warnings or transfer_syntax(transfer_syntax_uid).deflated:
+        return None
+    # what the scanner has to guess it guesses by what follows: then it gets the whole
+    first = data[4:6]
+    if (first in SHORT or first in LONG) is not header.explicit:
+        return None
+    if header.explicit and not _GUESSED.isdisjoint({vr for vr, _ in header.values.values()}):
+        return None
+    # OB, OW, OF and OD have their length behind two reserved bytes (PS3.5 7.1.2)
+    start = at + (12 if header.explicit else 8)
+    length = int.from_bytes(data[start - 4 : start], "little" if header.little else "big")
+    long = not header.explicit or data[at + 4 : at + 6] in LONG
+    return (header, pixel_reference(header, data)) if long and start + length == size else None
 
 
 def _dumped(value: object) -> str:
