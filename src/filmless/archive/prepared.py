@@ -61,8 +61,8 @@ class MetadataText:
         elif not leaving.length:
             text = self._texts.of_data_set(leaving.head, **given)
         else:
-            with mapped(leaving.path, leaving.offset, leaving.length) as rest:
-                text = self._texts.of_data_set(leaving.head, rest, **given)
+            with mapped(leaving.path, leaving.offset, leaving.length) as behind:
+                text = self._texts.of_data_set(leaving.head, behind, **given)
         # within a string a quotation mark has a backslash before it: this is found nowhere else
         start, *rest = text.split(_REFERENCE)
         resource = f"{self._resource}{sop_instance_uid}/bulkdata/"
