@@ -12,7 +12,7 @@ import { Ask } from '../app/Ask'
 import { moment } from '../app/format'
 import { Dim, Item, Section } from '../app/ListPage'
 import classes from './Safety.module.css'
-import { usePeople, type Exam } from './model'
+import { useMaster, usePeople, wordsOfKind, type Exam } from './model'
 
 type Asked = components['schemas']['SafetyWords']
 type Answer = 'no' | 'yes' | 'unknown'
@@ -130,7 +130,9 @@ interface Props {
 }
 
 function Questions({ exam, page: now, close, done }: Props) {
-  const { t } = useTranslation()
+  const { t, i18n } = useTranslation()
+  const words = wordsOfKind(useMaster().data, 'procedure').find((one) => one.code === exam.procedure)?.more
+  const preparation = String(words?.[i18n.language === 'zh' ? 'preparation_zh' : 'preparation_en'] ?? '')
   // as it was when the window opened
   const [page] = useState(now)
   const [answers, setAnswers] = useState<Record<string, Answer>>(Object.fromEntries(page.questions.filter((one) => one.answer).map((one) => [one.code, one.answer as Answer])))
@@ -152,7 +154,15 @@ function Questions({ exam, page: now, close, done }: Props) {
       <Stack gap={6}>
         {page.questions.map((one, at) => (
           <div key={one.code} className={classes.question}>
-            <Text size="sm">{t(`safety.questions.${one.code as Code}`)}</Text>
+            <Text size="sm">
+              {t(`safety.questions.${one.code as Code}`)}
+              {one.code === 'prepared' && preparation && (
+                <Text span size="sm" c="dimmed">
+                  {' '}
+                  {preparation}
+                </Text>
+              )}
+            </Text>
             <SegmentedControl
               className={classes.answers}
               aria-label={t(`safety.questions.${one.code as Code}`)}

@@ -167,6 +167,7 @@ function columnsOf(tab: Tab, t: Translate, place: ReturnType<typeof usePlaceName
         column('form', t('department.master.form'), 190, (row) => `${'code' in row ? row.code : ''}${word('date')(row)}${'0'.repeat(Math.max(0, Number(word('digits')(row) || 4) - 1))}1`),
         column('identity', t('department.master.identity'), 130, (row) => t(`department.master.policies.${(word('identity')(row) || 'none') as 'none'}`)),
         column('identityExam', t('department.master.identityExam'), 130, (row) => t(`department.master.policies.${(word('identity_exam')(row) || 'none') as 'none'}`)),
+        column('safety', t('department.master.safety'), 130, (row) => t(`department.master.safetyPolicies.${word('safety')(row) === 'required' ? 'required' : 'recorded'}`)),
         column('green', t('department.green.title'), 90, yes('green')),
         active,
       ]
