@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import Engine, func, insert, select
+from sqlalchemy import Engine, func, insert, select, update
 from tests.department.hospital import DESK, HEAD, Hospital, outpatient, principal
 
 from filmless.access import belonging
-from filmless.access.model import EVERYWHERE
+from filmless.access.model import EVERYWHERE, Scope
 from filmless.db.work import reading, writing
 from filmless.department import booking, exams, identity_check, lists, numbers, orders, queue, registration
 from filmless.department.identity_check import Shown
@@ -20,7 +21,7 @@ from filmless.department.model import DepartmentSettings
 from filmless.department.orders import NewOrder, Wanted
 from filmless.department.registration import Arrival
 from filmless.department.states import State
-from filmless.department.tables import exam_numbers, identity_checks, steps, tickets
+from filmless.department.tables import exam_numbers, identity_checks, steps, tickets, words
 from filmless.department.tables import exams as exam_rows
 from filmless.kit import clock
 from filmless.kit.errors import Conflict, FilmlessError, Refused
@@ -165,7 +166,11 @@ def test_identity_is_compared_kept_and_blocks_by_class(engine: Engine, hospital:
         assert refused(second, Shown("NI", "11010519491231002X")) == "document-elsewhere"
         despite = Shown("NI", "11010519491231002X", despite="twins, card mixed up")
         assert refused(second, despite) == "not-permitted"
-        assert register(second, despite, head).state is State.ARRIVED
+        # a supervisor stands by and has shown that it is they; one of another site may not
+        elsewhere = hospital.acting("CHF", scope=Scope(sites=frozenset({"South"}))).who
+        assert refused(second, replace(despite, agreed=elsewhere)) == "not-found"
+        assert refused(second, replace(despite, agreed=hospital.acting("ATT").who)) == "not-found"
+        assert register(second, replace(despite, agreed=head.who)).state is State.ARRIVED
         # a card of nobody who is known here, of a woman born 1949-12-31: not this man's
         assert refused(ordered(other), Shown("NI", "110105194912310046")) == "identity-failed"
         # a passport that nobody's record has, shown for two
@@ -279,3 +284,32 @@ def test_an_order_says_what_the_department_asks_for(engine: Engine, hospital: Ho
             assert orders.order(connection, outpatient(person, **told), HEAD, desk, settings)[1]
     with pytest.raises(ValueError, match="shoe"):
         DepartmentSettings(order_needs=("shoe size",))
+
+
+def test_a_document_that_is_asked_for_is_left_out_by_right_only(engine: Engine, hospital: Hospital) -> None:
+    desk, head = hospital.acting("REG"), hospital.acting("CHF")
+    with writing(engine) as connection:
+        of_class = (words.c.kind == "exam-class", words.c.code == "M")
+        connection.execute(
+            update(words)
+            .where(*of_class)
+            .values(more={"needs": "VN", "identity": "document", "patient_class": "O"})
+        )
+        person = hospital.person(connection)
+        _, [exam] = orders.order(connection, outpatient(person), HEAD, desk, DESK.settings)
+
+        def register(shown: Shown) -> exams.Exam:
+            with connection.begin_nested():
+                return registration.register(connection, exam.id, desk, DESK, Arrival(identity=shown))
+
+        for shown, code in (
+            (Shown("two-identifiers"), "identity-failed"),
+            (Shown("two-identifiers", despite="a child"), "not-permitted"),
+        ):
+            with pytest.raises(FilmlessError) as error:
+                register(shown)
+            assert error.value.code == code
+        done = register(Shown("two-identifiers", despite="a child", agreed=head.who))
+        assert done.state is State.ARRIVED
+        [row] = connection.execute(select(identity_checks)).all()
+    assert (row.override_by, row.by, row.reason) == (head.who.name, desk.who.name, "a child")

@@ -15,8 +15,8 @@ from sqlalchemy import Connection, Row, insert, literal, or_, select, union_all,
 
 from filmless.access.acting import Acting
 from filmless.access.audit.model import Kind
-from filmless.access.model import Action, may
-from filmless.department import exams
+from filmless.access.model import Action, Principal, may
+from filmless.department import exams, visibility
 from filmless.department.exams import Exam
 from filmless.department.exams.guards import BLOCKING, class_words
 from filmless.department.model import Desk
@@ -49,6 +49,8 @@ class Shown:
     despite: str = ""
     #: the one at the desk compared the photograph, or the answers, and they do not fit
     fits: bool = True
+    #: who has the right to let somebody through all the same, and has just shown that it is they
+    agreed: Principal | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,20 +146,23 @@ def record(
     """
     verdict = compare(connection, exam.person, shown, desk.document_key)
     policy = str(class_words(connection, exam.exam_class).get(_POLICY[stage], "recorded"))
-    if policy == "document" and shown.document not in _NUMBERED and not shown.despite:
-        raise Conflict("A document with a number is asked for.", code="identity-failed")
+    wanting = policy == "document" and shown.document not in _NUMBERED
     override = ""
-    if not verdict.passed:
-        code = "document-elsewhere" if verdict.why == "of-another-person" else "identity-failed"
+    if wanting or not verdict.passed:
+        words = "A document with a number is asked for." if verdict.passed else _WORDS[verdict.why]
+        if not shown.despite and verdict.why == "of-another-person":
+            raise Conflict(words, code="document-elsewhere")
         if not shown.despite:
-            raise Conflict(_WORDS[verdict.why], code=code)
-        if policy in BLOCKING and not may(acting.who, Action.OVERRIDE_IDENTITY):
+            raise Conflict(words, code="identity-failed")
+        if shown.agreed is not None:
+            visibility.check(connection, shown.agreed, exam.id, Action.OVERRIDE_IDENTITY)
+        who = shown.agreed or acting.who
+        if policy in BLOCKING and not may(who, Action.OVERRIDE_IDENTITY):
             raise Refused(
-                f"{_WORDS[verdict.why]} Going on in spite of it takes the right to override.",
-                code="not-permitted",
+                f"{words} Going on in spite of it takes the right to override.", code="not-permitted"
             )
-        override = acting.who.name
-    what = "identity checked" if verdict.passed else "identity check overridden"
+        override = who.name[:80]
+    what = "identity checked" if not override else "identity check overridden"
     _keep(connection, exam, stage, shown, verdict, acting, desk, what, override)
     return verdict
 

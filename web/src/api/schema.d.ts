@@ -4261,6 +4261,8 @@ export interface components {
              * @enum {string}
              */
             stage: "registration" | "exam";
+            /** @description Who agrees, where whoever checks may not let through by themselves. */
+            supervisor?: components["schemas"]["SupervisorWords"] | null;
         };
         /**
          * Closing
@@ -8480,6 +8482,11 @@ export interface components {
             returned: boolean;
             /** Reviewer */
             reviewer: string;
+            /**
+             * Row
+             * @description Where images of several patients have the first of these numbers: which row of the study table is this person's; 0: only one has, or it cannot be told.
+             */
+            row: number;
             /** Side */
             side: string;
             /** Site */
@@ -9117,6 +9124,11 @@ export interface components {
             reported_at: string | null;
             /** Requester */
             requester: string;
+            /**
+             * Row
+             * @description Where images of several patients have the first of these numbers: which row of the study table is this person's; 0: only one has, or it cannot be told.
+             */
+            row: number;
             /** Side */
             side: string;
             /** Site */
@@ -9996,6 +10008,11 @@ export interface components {
             modality: string;
             /** Number */
             number: string;
+            /**
+             * Objects
+             * @description SOP Instance UIDs, where objects of other patients have the study's number, too; else none.
+             */
+            objects: string[];
             /** Protocol */
             protocol: string;
             /** Series Uid */
@@ -10196,6 +10213,8 @@ export interface components {
              * @default
              */
             number: string;
+            /** @description Who agrees, where whoever checks may not let through by themselves. */
+            supervisor?: components["schemas"]["SupervisorWords"] | null;
         };
         /**
          * Space
@@ -10591,6 +10610,22 @@ export interface components {
              * @description HHMMSS; may be empty.
              */
             time: string;
+        };
+        /**
+         * SupervisorWords
+         * @description Who lets somebody through although the check failed, standing by: account and password.
+         */
+        SupervisorWords: {
+            /** Account */
+            account: string;
+            /**
+             * Passcode
+             * @description Of a second factor.
+             * @default
+             */
+            passcode: string;
+            /** Password */
+            password: string;
         };
         /**
          * System
@@ -29738,7 +29773,10 @@ export interface operations {
     };
     show_measurements: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Which row, where there are several. */
+                row?: number | null;
+            };
             header?: never;
             path: {
                 /** @description Study Instance UID. */

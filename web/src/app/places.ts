@@ -24,7 +24,7 @@ export const places: Place[] = [
   { path: '/criticals', word: 'criticals', icon: IconBolt, needs: ['raise-critical'] },
   { path: '/inbox', word: 'inbox', icon: IconInbox, needs: ['answer-critical'] },
   // what was asked for and what came of it, for those who are not at the desk
-  { path: '/exams', word: 'exams', icon: IconClipboardList, needs: ['order', 'vet', 'send-back', 'hand-out', 'void'], unless: 'register' },
+  { path: '/exams', word: 'exams', icon: IconClipboardList, needs: ['order', 'vet', 'hold', 'send-back', 'hand-out', 'void'], unless: 'register' },
   // those who ask for exams begin with what came of them
   { path: '/booking', word: 'booking', icon: IconCalendarEvent, needs: ['book'], unless: 'register' },
   {

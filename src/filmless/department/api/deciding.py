@@ -1,6 +1,7 @@
 """What is done with one exam: registered, booked, moved, held, cancelled, checked."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Annotated, Literal
 
 from fastapi import APIRouter
@@ -12,7 +13,7 @@ from filmless.access.api.words import At, Host, In, Line, Who
 from filmless.access.model import Action, permit
 from filmless.db.work import writing
 from filmless.department import booking, exams, identity_check, queue, registration, tasks, visibility
-from filmless.department.api.checking import failures_kept
+from filmless.department.api.checking import agreed, failures_kept
 from filmless.department.api.desk import desk_of
 from filmless.department.api.words import ArrivalWords, ExamId, ExamWords, Reason, ShownWords
 from filmless.department.exams import Exam
@@ -90,6 +91,7 @@ def router(given: Desk | None) -> APIRouter:
     def register_exam(exam: ExamId, body: Registering, who: Who, at: At, host: Host) -> ExamWords:
         desk, arrival = desk_of(given), body.arrival()
         acting = at.acting(permit(who, Action.REGISTER), host)
+        arrival = replace(arrival, identity=agreed(at, body.identity, host))
         with failures_kept(at, exam, "registration", arrival.identity, acting, desk):
             return do(
                 at,
@@ -202,7 +204,8 @@ def router(given: Desk | None) -> APIRouter:
         desk = desk_of(given)
         action = Action.REGISTER if body.stage == "registration" else Action.PERFORM
         acting = at.acting(permit(who, action), host)
-        shown = body.shown()
+        shown = agreed(at, body, host)
+        assert shown is not None
         with (
             failures_kept(at, exam, body.stage, shown, acting, desk),
             writing(at.engine) as connection,

@@ -1,5 +1,6 @@
 """Orders and exams: ordering, registering, the green channel, lists, and the page of one exam."""
 
+from dataclasses import replace
 from datetime import date
 from typing import Annotated, Literal
 
@@ -12,7 +13,7 @@ from filmless.access.audit.model import Entry, Kind
 from filmless.access.model import Action, Principal, may, permit
 from filmless.db.work import reading, writing
 from filmless.department import exams, lists, orders, page, registration, visibility
-from filmless.department.api.checking import walk_in_failures_kept
+from filmless.department.api.checking import agreed, walk_in_failures_kept
 from filmless.department.api.words import (
     ArrivalWords,
     CheckWords,
@@ -186,9 +187,10 @@ def router(given: Desk | None) -> APIRouter:
         wanted = [Wanted(one.procedure, one.side) for one in body.procedures]
         arrival = body.arrival.arrival() if body.arrival is not None else None
         shown = None
-        if arrival is not None:
+        if body.arrival is not None and arrival is not None:
             permit(who, Action.REGISTER)
-            shown = arrival.identity
+            shown = agreed(at, body.arrival.identity, host)
+            arrival = replace(arrival, identity=shown)
         with (
             walk_in_failures_kept(at, body.person, shown, acting, desk),
             writing(at.engine) as connection,

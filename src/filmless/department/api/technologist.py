@@ -22,7 +22,7 @@ from filmless.department import (
     worksheet,
 )
 from filmless.department.api import making
-from filmless.department.api.checking import failures_kept
+from filmless.department.api.checking import agreed, failures_kept
 from filmless.department.api.desk import desk_of
 from filmless.department.api.words import CheckWords, ExamId, ExamWords
 from filmless.department.api.work_words import (
@@ -83,8 +83,8 @@ def router(given: Desk | None, context: ArchiveWeb | None) -> APIRouter:
 
     @made.post("/exams/{exam}/start", summary="It begins, after it was made sure who it is")
     def start_exam(exam: ExamId, body: Starting, who: Who, at: At, host: Host) -> ExamWords:
-        desk, identity = desk_of(given), body.identity.shown() if body.identity is not None else None
         acting = at.acting(permit(who, Action.PERFORM), host)
+        desk, identity = desk_of(given), agreed(at, body.identity, host)
         with failures_kept(at, exam, "exam", identity, acting, desk):
             return do(
                 at,

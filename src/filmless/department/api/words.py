@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from fastapi import Path
 from pydantic import BaseModel, Field, StringConstraints
 
-from filmless.access.api.words import In, Line
+from filmless.access.api.words import AccountName, In, Line, Password
 from filmless.department.exams import Exam, LogEntry, dangers
 from filmless.department.identity_check import Shown
 from filmless.department.lists import Listed
@@ -162,6 +162,14 @@ class CheckWords(BaseModel):
         return cls(**{name: getattr(row, name) for name in cls.model_fields})
 
 
+class SupervisorWords(In):
+    """Who lets somebody through although the check failed, standing by: account and password."""
+
+    account: AccountName
+    password: Password
+    passcode: Annotated[Line, Field(max_length=16)] = Field("", description="Of a second factor.")
+
+
 class ShownWords(In):
     """What somebody showed to say who he is."""
 
@@ -169,6 +177,9 @@ class ShownWords(In):
     number: Short = Field("", description="As the scanner reads it; kept as a keyed hash only.")
     fits: bool = Field(default=True, description="The photograph, or the answers, fit the person.")
     despite: Reason = Field("", description="Why it goes on although the check fails.")
+    supervisor: SupervisorWords | None = Field(
+        None, description="Who agrees, where whoever checks may not let through by themselves."
+    )
 
     def shown(self) -> Shown:
         """In the room's words."""

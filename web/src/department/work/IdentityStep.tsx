@@ -2,8 +2,10 @@
 import { Radio, Select, Stack, TextInput } from '@mantine/core'
 import { useTranslation } from 'react-i18next'
 
+import { useMay } from '../../access/session'
 import { day, moment } from '../../app/format'
 import { Dim, Item } from '../../app/ListPage'
+import { NOBODY, supervisorBody, SupervisorFields, type Supervisor } from '../IdentityFields'
 import { DOCUMENTS, usePeople, type Document } from '../model'
 import { plainName, type Page } from './model'
 import classes from './Work.module.css'
@@ -14,9 +16,10 @@ export interface Shown {
   /** Null: nobody has said yet. */
   fits: boolean | null
   despite: string
+  supervisor: Supervisor
 }
 
-export const NOT_ASKED: Shown = { document: 'two-identifiers', number: '', fits: null, despite: '' }
+export const NOT_ASKED: Shown = { document: 'two-identifiers', number: '', fits: null, despite: '', supervisor: NOBODY }
 
 const numbered = (shown: Shown) => shown.document !== 'two-identifiers'
 
@@ -26,7 +29,7 @@ export function isAnswered(shown: Shown): boolean {
 
 /** As the API wants it. */
 export function shownBody(shown: Shown) {
-  return { document: shown.document, number: shown.number.trim(), fits: numbered(shown) || shown.fits === true, despite: shown.despite.trim() }
+  return { document: shown.document, number: shown.number.trim(), fits: numbered(shown) || shown.fits === true, despite: shown.despite.trim(), supervisor: supervisorBody(shown.supervisor) }
 }
 
 /** The last check before the exam, where there was one. */
@@ -36,6 +39,7 @@ export function lastCheck(page: Page) {
 
 export function IdentityStep({ page, shown, set }: { page: Page; shown: Shown; set: (shown: Shown) => void }) {
   const { t } = useTranslation()
+  const may = useMay()
   const { listed } = page.row
   return (
     <Stack gap="sm">
@@ -73,6 +77,9 @@ export function IdentityStep({ page, shown, set }: { page: Page; shown: Shown; s
       )}
       {(shown.fits === false || numbered(shown)) && (
         <TextInput label={t('work.despite')} maxLength={400} value={shown.despite} onChange={(event) => set({ ...shown, despite: event.currentTarget.value })} />
+      )}
+      {shown.despite.trim() !== '' && ['required', 'document'].includes(page.identity) && !may('override-identity') && (
+        <SupervisorFields supervisor={shown.supervisor} set={(supervisor) => set({ ...shown, supervisor })} />
       )}
     </Stack>
   )
