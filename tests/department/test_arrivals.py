@@ -18,8 +18,9 @@ from filmless.archive.commitment import record
 from filmless.archive.model import Source
 from filmless.archive.references import Reference
 from filmless.archive.store import Archive
+from filmless.archive.tables import studies
 from filmless.db.work import reading, writing
-from filmless.department import exams, registration, tasks, transfer
+from filmless.department import exams, images, registration, tasks, transfer
 from filmless.department.arrivals import Arrivals
 from filmless.department.exams import Exam
 from filmless.department.identity_check import Shown
@@ -30,6 +31,7 @@ from filmless.department.tables import exam_studies
 from filmless.dicom import json_model
 from filmless.kit.errors import Conflict
 from filmless.patients import persons
+from filmless.patients.tables import patients
 
 #: the rest runs on one database: what is compared here is the same on both
 SQLITE = pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
@@ -230,6 +232,36 @@ def test_a_device_without_the_worklist_is_found_by_number(day: Day) -> None:
     assert day.state == ("E40", "arriving")
     with reading(day.engine) as connection:
         assert [exam.id for exam in exams.of_study(connection, "1.4.5")] == [day.exam.id]
+
+
+@SQLITE
+def test_whose_row_it_is_where_several_patients_have_its_number(day: Day) -> None:
+    with reading(day.engine) as connection:
+        person = persons.get(connection, day.exam.person)
+    name = {
+        "SpecificCharacterSet": "ISO_IR 192",
+        "PatientName": f"{person.name_alphabetic}={person.name_ideographic}",
+        "PatientBirthDate": person.birth_date,
+    }
+
+    def row() -> str:
+        """A name and a birth date, of the row that is found."""
+        with reading(day.engine) as connection:
+            number = images.row_of(connection, day.exam, day.exam.study_uid)
+            whose = select(patients).join(studies, studies.c.patient == patients.c.id)
+            found = connection.execute(whose.where(studies.c.id == number)).one_or_none()
+            assert bool(number) == (
+                day.exam.study_uid in images.shared_numbers(connection, [day.exam.study_uid])
+            )
+        return f"{found.patient_id} {found.birth_date}" if found else ""
+
+    day.images(1, **name)
+    assert row() == ""
+    day.images(2, PatientID="SOMEBODY", **name)
+    assert row() == f"{day.patient_id} {person.birth_date}"
+    # the same ID, and born on another day
+    day.images(3, **name | {"PatientBirthDate": "19010101"})
+    assert row() == f"{day.patient_id} {person.birth_date}"
 
 
 @SQLITE

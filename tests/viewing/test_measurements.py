@@ -14,12 +14,16 @@ import pydicom
 import pytest
 from pydicom.dataset import Dataset
 from pydicom.uid import generate_uid
+from sqlalchemy import select
 from tests import made
 from tests.viewing.conftest import Room, images
 
 from filmless.access.model import Principal, Role, Scope
+from filmless.archive.model import Arrival, Source
 from filmless.archive.query.instances import instances_of
+from filmless.archive.tables import studies
 from filmless.db.work import reading
+from filmless.patients.tables import patients
 
 SQLITE = pytest.mark.parametrize("backend", ["sqlite"], indirect=True)
 
@@ -320,6 +324,34 @@ async def test_images_of_several_patients_are_no_one_report(room: Room) -> None:
     status, told = await save(room, resident, study, annotations=[own, others])
     assert (status, told["code"]) == (400, "several-patients")
     assert (await save(room, resident, study, annotations=[others]))[0] == 201
+    # what is said of one of them is not said of the other
+    where = f"/studies/{study[0].StudyInstanceUID}/measurements"
+    with reading(room.place.archive.engine) as connection:
+        rows = connection.execute(
+            select(studies.c.id, patients.c.patient_id).join(patients, patients.c.id == studies.c.patient)
+        )
+        found = {
+            patient: (await room.ask(resident, "GET", f"{where}?row={row}"))[1] for row, patient in rows.all()
+        }
+    assert {patient: len(told["annotations"]) for patient, told in found.items()} == {
+        "P 0815": 0,
+        "P 0816": 1,
+    }
+
+
+@SQLITE
+async def test_what_is_made_is_of_the_patient_whom_the_device_meant(room: Room) -> None:
+    """Where only the sender's device says whose numbers its patient IDs are."""
+    (image,) = study = images(1)
+    del image.IssuerOfPatientID
+    source = Source("CT1", default_issuer="HOSPITAL")
+    arrival = Arrival(str(image.SOPClassUID), str(image.SOPInstanceUID), "1.2.840.10008.1.2.1", source)
+    room.place.archive.store_blocking(arrival, [made.data_set(made.part10(image))])
+    one = drawn(str(image.SOPInstanceUID), "length", [[1, 2], [3, 4]], length=(2.8, "px"))
+    assert (await save(room, room.person("resident", Role.RES), study, annotations=[one]))[0] == 201
+    with reading(room.place.archive.engine) as connection:
+        assert connection.scalars(select(patients.c.issuer)).all() == ["HOSPITAL"]
+        assert len(connection.scalars(select(studies.c.id)).all()) == 1
 
 
 @SQLITE

@@ -3,10 +3,11 @@
 Never against the patient: images under an exam's UID but of somebody else's patient ID wait for a person to look.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Literal
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, func, insert, select
 
 from filmless.access.acting import Acting
 from filmless.archive.tables import instances, rejections, series, studies
@@ -14,6 +15,7 @@ from filmless.department import exams, numbers
 from filmless.department.exams import Exam
 from filmless.department.tables import exam_numbers, exam_studies
 from filmless.department.tables import exams as exam_rows
+from filmless.patients.service import same_person as not_another
 from filmless.patients.tables import patients, person_identifiers, persons
 
 #: how a study became an exam's
@@ -65,6 +67,48 @@ def same_person(connection: Connection, exam: Exam, patient_id: str, number: str
         person_identifiers.c.person.in_(whose), person_identifiers.c.value == patient_id
     )
     return connection.execute(known).first() is not None
+
+
+def shared_numbers(connection: Connection, study_uids: Collection[str]) -> set[str]:
+    """Those Study Instance UIDs under which several patients have images."""
+    query = (
+        select(studies.c.study_uid)
+        .where(studies.c.study_uid.in_(list(study_uids)), studies.c.instance_count > 0)
+        .group_by(studies.c.study_uid)
+        .having(func.count() > 1)
+    )
+    return set(connection.scalars(query))
+
+
+def row_of(connection: Connection, exam: Exam, study_uid: str) -> int:
+    """Which row of `studies` is the exam's person's, where several patients have images under this number; 0 where
+    only one has, or which of them it is cannot be told.
+    """
+    rows = connection.execute(
+        select(
+            studies.c.id,
+            studies.c.accession_number,
+            patients.c.patient_id,
+            patients.c.name,
+            patients.c.birth_date,
+        )
+        .join(patients, patients.c.id == studies.c.patient)
+        .where(studies.c.study_uid == study_uid, studies.c.instance_count > 0)
+        .limit(100)
+    ).all()
+    if len(rows) < 2:
+        return 0
+    fitting = [
+        row
+        for row in rows
+        if row.patient_id and same_person(connection, exam, row.patient_id, row.accession_number)
+    ]
+    if len(fitting) > 1:
+        # the same ID, and another name or birth date
+        one = connection.execute(select(persons).where(persons.c.id == exam.person)).one()
+        name = "=".join((one.name_alphabetic, one.name_ideographic, one.name_phonetic))
+        fitting = [row for row in fitting if not_another(row.name, row.birth_date, name, one.birth_date)]
+    return fitting[0].id if len(fitting) == 1 else 0
 
 
 def attach(connection: Connection, exam: Exam, study_uid: str, by: By, acting: Acting) -> bool:

@@ -66,8 +66,9 @@ class SharedImages:
 def study_of(connection: Connection, principal: Principal) -> SharedStudy | None:
     """The study that the link opens; None where it is not here (any more)."""
     tags = (PATIENT_NAME, STUDY_DATE, STUDY_DESCRIPTION, MODALITIES, STUDY_INSTANCES)
-    found = list(search(connection, principal, _query("STUDY", {STUDY_UID: principal.study}, tags, 1)))
-    if not found:
+    found = list(search(connection, principal, _query("STUDY", {STUDY_UID: principal.study}, tags, 2)))
+    if len(found) != 1:
+        # of several patients by now: none of them is the one for whom it was opened
         return None
     one = found[0]
     tags = (SERIES_NUMBER, SERIES_DESCRIPTION, MODALITY, SERIES_INSTANCES, SERIES_UID)
@@ -100,7 +101,7 @@ def images_of(
     keys = {STUDY_UID: principal.study, SERIES_UID: series_uid}
     tags = (SERIES_NUMBER, SERIES_DESCRIPTION, MODALITY)
     found = list(search(connection, principal, _query("SERIES", keys, tags, 1)))
-    if not found:
+    if not found or study_of(connection, principal) is None:
         return None
     title = " ".join(
         filter(None, (found[0][MODALITY], found[0][SERIES_NUMBER], found[0][SERIES_DESCRIPTION]))

@@ -10,7 +10,7 @@ from filmless.access.acting import Acting
 from filmless.access.model import Action, Principal, permit
 from filmless.access.settings import AccessSettings
 from filmless.access.shares import SharedStudy, ShareLink
-from filmless.archive.query import visible_at
+from filmless.archive.query import listing, visible_at
 from filmless.archive.tables import studies
 from filmless.db.work import reading, writing
 from filmless.kit import clock
@@ -39,7 +39,7 @@ def make_link(
     Raises Refused: "not-permitted", "not-found" where the study may not be shared by who asks, "bad-value",
     "weak-password".
     """
-    demand_shareable(engine, acting.who, wanted.study_uid)
+    _demand_one_patient(engine, acting.who, wanted.study_uid)
     kept = shares.hashed_password(wanted.password)
     with writing(engine) as connection:
         link, secret = shares.make_link(
@@ -59,7 +59,7 @@ def share_with(
     engine: Engine, acting: Acting, settings: AccessSettings, *, study_uid: str, account: str, until: datetime
 ) -> SharedStudy:
     """Open a study to an account until then. Raises Refused as `make_link`."""
-    demand_shareable(engine, acting.who, study_uid)
+    _demand_one_patient(engine, acting.who, study_uid)
     with writing(engine) as connection:
         return shares.share_with(
             connection, acting, settings, study_uid=study_uid, account=account, until=until
@@ -72,6 +72,13 @@ def demand_shareable(engine: Engine, principal: Principal, study_uid: str) -> No
     with reading(engine) as connection:
         if not sees(connection, allowed, study_uid):
             raise Refused("There is no such study that you may share.", code="not-found")
+
+
+def _demand_one_patient(engine: Engine, principal: Principal, study_uid: str) -> None:
+    """As `demand_shareable`; "shared-number" where it would open the images of several patients."""
+    demand_shareable(engine, principal, study_uid)
+    with reading(engine) as connection:
+        listing.demand_one_patient(connection, principal, study_uid)
 
 
 def sees(connection: Connection, principal: Principal, study_uid: str) -> bool:

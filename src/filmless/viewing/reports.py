@@ -27,11 +27,13 @@ MOST: Final = 100
 LONGEST: Final = 8 << 20
 
 
-def measured(archive: Archive, codecs: Codecs, principal: Principal, study_uid: str) -> dict[str, Any]:
+def measured(
+    archive: Archive, codecs: Codecs, principal: Principal, study_uid: str, row: int | None = None
+) -> dict[str, Any]:
     """{"annotations": [...], "left_out": reports that were not read}. In a thread that may wait.
 
-    Of a chain of versions the latest; another one's report and its later version may both be seen where only the
-    earlier is rejected.
+    `row`: of `studies`, where several patients have the study's number. Of a chain of versions the latest; another
+    one's report and its later version may both be seen where only the earlier is rejected.
     """
     statement = (
         stored(principal)
@@ -39,6 +41,8 @@ def measured(archive: Archive, codecs: Codecs, principal: Principal, study_uid: 
         .order_by(instances.c.id.desc())
         .limit(1000)
     )
+    if row is not None:
+        statement = statement.where(studies.c.id == row)
     with reading(archive.engine) as connection:
         found = [StoredInstance(*row) for row in connection.execute(statement)]
     taken = [one for one in found if one.size <= LONGEST][:MOST]

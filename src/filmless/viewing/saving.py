@@ -15,7 +15,7 @@ from filmless.archive.leaving import leaving
 from filmless.archive.model import Arrival, Kind, Source
 from filmless.archive.query.instances import StoredInstance, instances_of
 from filmless.archive.store import Archive
-from filmless.archive.tables import instances, series
+from filmless.archive.tables import instances, series, versions
 from filmless.db.work import reading
 from filmless.dicom.uids import EXPLICIT_VR_LE
 from filmless.kit import clock
@@ -64,7 +64,7 @@ def save(archive: Archive, codecs: Codecs, principal: Principal, study_uid: str,
     wanted = dict.fromkeys([*(str(one["sop"]) for one in wish.annotations), *wish.key_images, *wish.previous])
     if len(wanted) > MOST_IMAGES:
         raise Refused(f"At most {MOST_IMAGES} images can be drawn on in one go.", code="too-large")
-    found, observer = _look_up(archive, principal, study_uid, list(wanted))
+    found, observer, issuer = _look_up(archive, principal, study_uid, list(wanted))
     _demand_inside(archive, wish.annotations)
     for uid in wish.previous:
         if found[uid].sop_class not in REPORT_CLASSES:
@@ -88,11 +88,10 @@ def save(archive: Archive, codecs: Codecs, principal: Principal, study_uid: str,
         made = codecs.documents_blocking([_source(archive, one) for one in found.values()], content)
     except OSError:
         raise Unavailable("An image cannot be read at the moment.", code="unreadable") from None
+    source = Source(f"web:{principal.name}", default_issuer=issuer)
     # the report last: while it is not there, nothing was saved, and the same save goes on where it ended
     for sop_class, uid, data in sorted(made, key=lambda one: one[1] == uids["report"]):
-        outcome = archive.store_blocking(
-            Arrival(sop_class, uid, EXPLICIT_VR_LE, Source(f"web:{principal.name}"), study_uid), [data]
-        )
+        outcome = archive.store_blocking(Arrival(sop_class, uid, EXPLICIT_VR_LE, source, study_uid), [data])
         if outcome.kind not in (Kind.STORED, Kind.SAME, Kind.KEPT_FIRST):
             raise Defect("What was drawn could not be stored.", code="not-stored")
     names = [uid for _, uid, _ in made]
@@ -105,8 +104,10 @@ def save(archive: Archive, codecs: Codecs, principal: Principal, study_uid: str,
 
 def _look_up(
     archive: Archive, principal: Principal, study_uid: str, wanted: list[str]
-) -> tuple[dict[str, StoredInstance], str]:
-    """(the objects by UID, the observer's name). Raises Refused where one is not there for the principal."""
+) -> tuple[dict[str, StoredInstance], str, str]:
+    """(the objects by UID, the observer's name, the issuer that counts where they name none). Raises Refused where one
+    is not there for the principal.
+    """
     with reading(archive.engine) as connection:
         rows = instances_of(connection, principal, level="IMAGE", study_uids=[study_uid], sop_uids=wanted)
         found = {one.sop_instance: one for one in rows}
@@ -117,13 +118,18 @@ def _look_up(
             .where(instances.c.sop_instance_uid.in_(list(found)))
         )
         patients = len(set(connection.scalars(filed)))
+        # what is made of them is the same patient's, where only the sender's device said whose numbers these are
+        issuers = select(versions.c.default_issuer).where(
+            versions.c.id.in_([one.version for one in found.values()])
+        )
+        issuer = max(connection.scalars(issuers), default="")
     if patients > 1:
         # of one Study Instance UID; what is made has the patient of its images
         raise Refused("The images are of several patients.", code="several-patients")
     if missing := [uid for uid in wanted if uid not in found]:
         raise Refused(f"{len(missing)} of the images are not in this study.", code="not-found")
     # a name without components is a family name: PN wants them said
-    return found, _person_name(str(name or principal.name))
+    return found, _person_name(str(name or principal.name)), issuer
 
 
 def _demand_inside(archive: Archive, annotations: Sequence[Mapping[str, Any]]) -> None:

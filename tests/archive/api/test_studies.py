@@ -20,6 +20,7 @@ from filmless.access.tables import study_access
 from filmless.archive import api
 from filmless.archive.api import changes as changes_module
 from filmless.archive.api.words import Changes, Priors, SearchAnswer, StudyDetails
+from filmless.archive.model import Source
 from filmless.archive.query.facets import facets
 from filmless.archive.query.listing import Wanted
 from filmless.archive.rejection import apply_note
@@ -431,6 +432,24 @@ async def test_one_number_under_two_patients(table: Table, put: Put) -> None:
         priors = (await table.get(f"/studies/1.2.6.1/priors?row={rows[patient]}")).json()["studies"]
         assert [each["study_uid"] for each in priors] == [prior]
     assert (await table.get("/studies/1.2.6.1/priors")).json() == {"studies": []}
+    # in one series: another one with the first one's ID, and one whose issuer only the sender's device said
+    twin = {"StudyInstanceUID": "1.2.6.1", "SOPInstanceUID": "1.2.6.1.1.8", "PatientBirthDate": "19991231"}
+    await asyncio.to_thread(put, made(1, **twin))
+    device = Source("CT9", default_issuer="ELSEWHERE")
+    await asyncio.to_thread(put, made(1, SOPInstanceUID="1.2.6.1.1.9"), device)
+    objects = set()
+    for one in (await table.get("/studies/1.2.6.1")).json()["under"]:
+        details = (await table.get(f"/studies/1.2.6.1?row={one['row']}")).json()
+        (series_of,) = details["content"]
+        born, issuer = details["patient"]["birth_date"], details["patient"]["issuer"]
+        objects.add((born, issuer, *series_of["objects"]))
+        assert series_of["thumbnail"]["sop_instance_uid"] in series_of["objects"]
+    assert objects == {
+        ("19500101", "", "1.2.6.1.1.1"),
+        ("19500101", "", "1.2.6.1.77.1"),
+        ("19991231", "", "1.2.6.1.1.8"),
+        ("19500101", "ELSEWHERE", "1.2.6.1.1.9"),
+    }
     # a row of another study is none of this one
     elsewhere = (await table.get("/studies/1.2.6.2")).json()
     assert elsewhere["under"] == []

@@ -258,7 +258,9 @@ async def test_a_thumbnail_is_of_the_middle_of_the_largest_series(web: Web) -> N
     for number in (1, 2, 9):
         web.put(made.part10(image(number, series=2)))
     web.put(made.part10(image(5, series=1)))
-    web.put(made.part10(report()))
+    sheet_of_paper = report()
+    sheet_of_paper.PatientName = "Web^Wanda"
+    web.put(made.part10(sheet_of_paper))
     async with web.client() as client:
         for address in (f"/studies/{STUDY}", f"/studies/{STUDY}/series/{STUDY}.2"):
             answer = await get(client, f"{address}/thumbnail", "image/png")
@@ -271,6 +273,12 @@ async def test_a_thumbnail_is_of_the_middle_of_the_largest_series(web: Web) -> N
         sheet = await get(client, f"/studies/{STUDY}/series/{STUDY}.9/thumbnail", "image/png")
         assert imagecodecs.png_decode(sheet.content).shape == (128, 128)
         assert (await get(client, f"/studies/{STUDY}/thumbnail", "text/html")).status_code == 406
+        # nothing stands for two patients who have one number
+        other = image(6, series=1, PatientName="Web^Somebody")
+        address, _ = web.put(made.part10(other))
+        for several in (f"/studies/{STUDY}", f"/studies/{STUDY}/series/{STUDY}.1"):
+            assert (await get(client, f"{several}/thumbnail")).status_code == 404
+        assert (await get(client, f"{address}/thumbnail", "image/png")).status_code == 200
 
 
 async def test_thumbnails_are_kept_and_known_again(web: Web) -> None:

@@ -59,6 +59,8 @@ export function StudyDetails({ study, row, changed, timeline = true }: Props) {
   if (details.isError) return <ErrorNote error={details.error} again={() => void details.refetch()} />
   const found = details.data!
   const address = found.other_patients > 0 ? `/view/${study}?row=${found.row}` : `/view/${study}`
+  // what is done to the number would be done to all of them
+  const shared = found.other_patients > 0
   const [first, second] = names(found.patient)
   const title = (
     <>
@@ -133,7 +135,7 @@ export function StudyDetails({ study, row, changed, timeline = true }: Props) {
         {may('export') && (
           <Menu position="bottom-start">
             <Menu.Target>
-              <Button variant="default" leftSection={<IconDownload size={15} />}>
+              <Button variant="default" leftSection={<IconDownload size={15} />} disabled={shared}>
                 {t('archive.study.download')}
               </Button>
             </Menu.Target>
@@ -165,7 +167,7 @@ export function StudyDetails({ study, row, changed, timeline = true }: Props) {
         {(may('send') || may('share') || may('reject')) && (
           <Menu position="bottom-end">
             <Menu.Target>
-              <Button variant="default" px={8} aria-label={t('app.actions.more')}>
+              <Button variant="default" px={8} aria-label={t('app.actions.more')} disabled={shared}>
                 <IconDots size={15} />
               </Button>
             </Menu.Target>
@@ -186,7 +188,7 @@ export function StudyDetails({ study, row, changed, timeline = true }: Props) {
           {t('archive.study.series')} ({found.content.length})
         </Text>
         {found.content.map((one) => (
-          <SeriesLine key={one.series_uid} study={study} series={one} href={`${address}${address.includes('?') ? '&' : '?'}series=${one.series_uid}`} />
+          <SeriesLine key={one.series_uid} study={study} series={one} apart={shared} href={`${address}${address.includes('?') ? '&' : '?'}series=${one.series_uid}`} />
         ))}
       </Stack>
       {timeline && <Stack gap={4}>
@@ -235,14 +237,15 @@ export function StudyDetails({ study, row, changed, timeline = true }: Props) {
   )
 }
 
-function SeriesLine({ study, series, href }: { study: string; series: Series; href: string }) {
+/** `apart`: another patient's images may have the number of the series, too. */
+function SeriesLine({ study, series, apart, href }: { study: string; series: Series; apart: boolean; href: string }) {
   const { t } = useTranslation()
   const images = series.images > 0
   return (
     <Link className={classes.seriesRow} href={href}>
       <img
         className={classes.thumbnail}
-        src={`/dicom-web/studies/${study}/series/${series.series_uid}/thumbnail?viewport=112,112`}
+        src={`/dicom-web/studies/${study}/series/${series.series_uid}${apart ? `/instances/${series.thumbnail.sop_instance_uid}` : ''}/thumbnail?viewport=112,112`}
         alt=""
         loading="lazy"
         width={56}

@@ -250,7 +250,8 @@ function PhraseMenu({ phrases, language, insert }: { phrases: Phrase[]; language
 function MeasuredMenu({ report, insert }: { report: Report; insert: (line: Line) => void }) {
   const { t } = useTranslation()
   const studies = [...new Set(report.exams.flatMap((one) => one.study_uids))].slice(0, 4)
-  const query = useQuery({ queryKey: ['measured', studies], queryFn: () => measuredIn(studies, t), enabled: false })
+  const { row } = report.exams[0]!
+  const query = useQuery({ queryKey: ['measured', studies, row], queryFn: () => measuredIn(studies, row, t), enabled: false })
   const lines = query.data ?? []
   return (
     <Menu width={340} position="bottom-end" shadow="md" onOpen={() => void query.refetch()}>

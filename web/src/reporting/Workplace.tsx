@@ -50,7 +50,7 @@ export default function Workplace() {
   const study = exam.study_uids[0]
   const panel = <ReportPanel key={number} report={query.data} alone={alone} reload={() => void query.refetch()} />
   if (alone) return <div className={classes.alone}>{panel}</div>
-  const images = study ? <OneStudy key={study} study={study} beside /> : <Center h="100%">{t('reporting.noImages')}</Center>
+  const images = study ? <OneStudy key={study} study={study} beside={{ row: exam.row, patient: [exam.person.name, exam.person.patient_id].filter(Boolean).join(' ') }} /> : <Center h="100%">{t('reporting.noImages')}</Center>
   if (!wide) {
     return (
       <div className={classes.narrow}>

@@ -14,16 +14,24 @@ export interface Line {
 type Value = { name: string; value: number; unit: string }
 type Drawn = { id: string; tool: string; sop: string; frame: number; label: string; plane?: object | null; values?: Value[] }
 
-/** One's own drafts first, then what is saved; each once. */
-export async function measuredIn(studies: string[], t: TFunction): Promise<Line[]> {
+/**
+ * One's own drafts first, then what is saved; each once. `row`: whose it is, where images of several patients have the
+ * first of these numbers; of one for which that is not known, nothing.
+ */
+export async function measuredIn(studies: string[], row: number, t: TFunction): Promise<Line[]> {
   const found = await Promise.all(
-    studies.map(async (study_uid) => {
+    studies.map(async (study_uid, at) => {
       const params = { path: { study_uid } }
+      const query = at === 0 && row ? { row } : {}
+      const details = await data(api.GET('/studies/{study_uid}', { params: { ...params, query } }))
+      const mixed = details.other_patients > 0
+      if (mixed && !query.row) return []
+      const its = new Set(details.content.flatMap((one) => one.objects))
       const [draft, saved] = await Promise.all([
         data(api.GET('/studies/{study_uid}/draft', { params })) as Promise<components['schemas']['DraftWords']>,
-        data(api.GET('/studies/{study_uid}/measurements', { params })) as Promise<components['schemas']['Measurements']>,
+        data(api.GET('/studies/{study_uid}/measurements', { params: { ...params, query: mixed ? query : {} } })) as Promise<components['schemas']['Measurements']>,
       ])
-      return [...(draft.annotations as Drawn[]), ...(saved.annotations as Drawn[])]
+      return [...(draft.annotations as Drawn[]).filter((one) => !mixed || its.has(one.sop)), ...(saved.annotations as Drawn[])]
     }),
   )
   const seen = new Set<string>()

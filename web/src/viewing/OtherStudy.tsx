@@ -1,6 +1,4 @@
 import { Loader } from '@mantine/core'
-import { useState } from 'react'
-
 import { ErrorNote } from '../app/errors'
 import type { Viewing } from './model'
 import { Entries, Heading } from './SeriesList'
@@ -9,6 +7,9 @@ import { WhichPatient } from './WhichPatient'
 
 interface Props {
   study: string
+  /** Whose it is, where its number stands for studies of several patients; 0: not said. */
+  row: number
+  choose: (row: number) => void
   /** Which of the open studies it is. */
   at: number
   viewing: Viewing
@@ -18,9 +19,8 @@ interface Props {
 }
 
 /** Another study that is open: its series under a heading of their own. */
-export function OtherStudy({ study, at, viewing, wanted, wants, shown }: Props) {
-  const [row, choose] = useState(0)
-  const { details, content, loads, undecided } = useStudy(viewing, study, at, wanted, row)
+export function OtherStudy({ study, row, choose, at, viewing, wanted, wants, shown }: Props) {
+  const { details, content, loads, mixed, undecided } = useStudy(viewing, study, at, wanted, row)
   if (details.isPending) return <Loader size="xs" m="xs" />
   if (details.isError) return <ErrorNote error={details.error} again={() => void details.refetch()} />
   return (
@@ -31,6 +31,7 @@ export function OtherStudy({ study, at, viewing, wanted, wants, shown }: Props) 
           key={one.series_uid}
           series={one}
           study={study}
+          apart={mixed}
           stacks={loads[number]?.data}
           failed={Boolean(loads[number]?.isError)}
           shown={shown}

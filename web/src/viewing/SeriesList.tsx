@@ -20,6 +20,8 @@ export function Heading({ study }: { study: Details }) {
 
 interface EntriesProps {
   study: string
+  /** Another patient's images have the number of this study, too. */
+  apart?: boolean
   series: Details['content'][number]
   stacks: Stack[] | undefined
   failed: boolean
@@ -27,14 +29,15 @@ interface EntriesProps {
   choose: (stack: Stack | null) => void
 }
 
-export function Entries({ study, series, stacks, failed, shown, choose }: EntriesProps) {
+export function Entries({ study, apart = false, series, stacks, failed, shown, choose }: EntriesProps) {
   const { t } = useTranslation()
   const picture = `/dicom-web/studies/${study}/series/${series.series_uid}`
   const several = (stacks?.length ?? 0) > 1
   const entries: (Stack | null)[] = stacks ?? [null]
   return entries.map((stack) => {
     const Icon = stack && stack.kind !== 'images' ? iconOf(stack) : null
-    const address = several && stack ? `${picture}/instances/${stack.instances[0]!.sop}/thumbnail` : `${picture}/thumbnail`
+    const one = several && stack ? stack.instances[0]!.sop : apart ? series.thumbnail.sop_instance_uid : ''
+    const address = one ? `${picture}/instances/${one}/thumbnail` : `${picture}/thumbnail`
     return (
       <UnstyledButton
         key={stack?.id ?? series.series_uid}

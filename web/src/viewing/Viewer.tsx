@@ -29,14 +29,24 @@ export default function Viewer() {
   return <OneStudy key={study} study={study} />
 }
 
+/** A report beside which a study is shown. */
+interface Beside {
+  /** The row of its patient, where others have images with the study's number; 0: only he has, or it is not known. */
+  row: number
+  /** The patient, as people read it. */
+  patient: string
+}
+
 /** A study in the viewer; priors beside it where the address names them. Of several patients with its number, one. */
-export function OneStudy({ study, beside = false }: { study: string; beside?: boolean }) {
+export function OneStudy({ study, beside }: { study: string; beside?: Beside }) {
   const [search] = useSearchParams()
-  const [row, choose] = useState(() => Number(/^[0-9]{1,18}$/.exec(search.get('row') ?? '')?.[0] ?? 0))
+  const [chosen, choose] = useState(() => (beside ? 0 : Number(/^[0-9]{1,18}$/.exec(search.get('row') ?? '')?.[0] ?? 0)))
+  // beside a report only its patient's are shown
+  const row = beside?.row || chosen
   return <OneRow key={row} study={study} row={row} choose={choose} beside={beside} />
 }
 
-function OneRow({ study, row, choose, beside }: { study: string; row: number; choose: (row: number) => void; beside: boolean }) {
+function OneRow({ study, row, choose, beside }: { study: string; row: number; choose: (row: number) => void; beside?: Beside }) {
   const { t } = useTranslation()
   const [search] = useSearchParams()
   const [viewing] = useState(() => new Viewing())
@@ -47,6 +57,8 @@ function OneRow({ study, row, choose, beside }: { study: string; row: number; ch
   const series = search.get('series') ?? ''
   const asked = [...new Set((search.get('with') ?? '').split(','))].filter((one) => /^[0-9.]{1,64}$/.test(one) && one !== study).slice(0, 4)
   const { details, content, loads, stacks, mixed, undecided } = useStudy(viewing, study, 0, wanted, row)
+  // of the other studies that are open, whose each is
+  const [rows, setRows] = useState<Record<string, number>>({})
   const [hanging, others] = useHanging({ viewing, model, study, asked, series, wants })
   useBridge(viewing, stacks)
 
@@ -77,15 +89,21 @@ function OneRow({ study, row, choose, beside }: { study: string; row: number; ch
     return (
       <Centre>
         <Column maw={480} p="md">
+          {beside && (
+            <Alert color="red" variant="light" p="sm" role="alert">
+              {t('viewing.which.unknown', { patient: beside.patient })}
+            </Alert>
+          )}
           <WhichPatient rows={details.data!.under} choose={choose} />
         </Column>
       </Centre>
     )
   }
   const known = model.known.filter((one) => one.study === study || others.includes(one.study))
-  const open = known.map((one) => ({ study: one.study, title: one.title, stacks: one.series.flatMap((each) => each.stacks ?? []), row: one.study === study && mixed ? row : 0 }))
+  const open = known.map((one) => ({ study: one.study, title: one.title, stacks: one.series.flatMap((each) => each.stacks ?? []), row: one.study === study ? (mixed ? row : 0) : (rows[one.study] ?? 0) }))
   const shownIds = new Set(model.panes.map((pane) => pane.stack?.id))
   const patients = new Set(model.panes.flatMap((pane) => (pane.stack ? [patientOf(pane.stack)] : [])))
+  const births = new Set(model.panes.flatMap((pane) => (pane.stack && birthOf(pane.stack)) || []))
   return (
     <div className={classes.page} data-study={study}>
       <Toolbar viewing={viewing} volume={volume} model={model} stacks={stacks} study={study} hanging={hanging} around={around} />
@@ -94,9 +112,16 @@ function OneRow({ study, row, choose, beside }: { study: string; row: number; ch
         {mixed && (
           <Alert color="orange" variant="light" p={6} m={4}>
             <Text size="xs">{t('viewing.which.mixed')}</Text>
-            <Anchor component="button" size="xs" onClick={() => choose(0)}>
-              {t('viewing.which.another')}
-            </Anchor>
+            {!beside?.row && (
+              <Anchor component="button" size="xs" onClick={() => choose(0)}>
+                {t('viewing.which.another')}
+              </Anchor>
+            )}
+          </Alert>
+        )}
+        {mixed && beside && !beside.row && (
+          <Alert color="red" variant="filled" p={6} m={4} role="alert">
+            <Text size="xs">{t('viewing.which.unknown', { patient: beside.patient })}</Text>
           </Alert>
         )}
         {content.map((one, at) => (
@@ -104,6 +129,7 @@ function OneRow({ study, row, choose, beside }: { study: string; row: number; ch
             key={one.series_uid}
             series={one}
             study={study}
+            apart={mixed}
             stacks={loads[at]?.data}
             failed={Boolean(loads[at]?.isError)}
             shown={shownIds}
@@ -111,7 +137,13 @@ function OneRow({ study, row, choose, beside }: { study: string; row: number; ch
           />
         ))}
         {others.map((one, at) => (
-          <OtherStudy key={one} study={one} at={at + 1} viewing={viewing} wanted={wanted} wants={wants} shown={shownIds} />
+          <OtherStudy
+            key={`${one} ${rows[one] ?? 0}`}
+            study={one}
+            row={rows[one] ?? 0}
+            choose={(chosen) => setRows((all) => ({ ...all, [one]: chosen }))}
+            at={at + 1} viewing={viewing} wanted={wanted} wants={wants} shown={shownIds}
+          />
         ))}
       </nav>
       {model.volume && <VolumePanes key={model.volume.id} stack={model.volume} viewing={viewing} opened={setVolume} />}
@@ -128,13 +160,13 @@ function OneRow({ study, row, choose, beside }: { study: string; row: number; ch
             <PaneView key={pane.id} pane={pane} index={at} viewing={viewing} active={at === model.active} find={(id) => stacks.find((one) => one.id === id) ?? viewing.stackOf(id)} spot={model.spot} prior={pane.stack !== null && pane.stack.study !== study} />
           ),
         )}
-        {patients.size > 1 && (
+        {(patients.size > 1 || births.size > 1) && (
           <div className={classes.warning} role="alert">
             {t('viewing.twoPatients')}
           </div>
         )}
       </main>}
-      <Measurements viewing={viewing} studies={open} beside={beside} />
+      <Measurements viewing={viewing} studies={open} beside={beside !== undefined} />
     </div>
   )
 }
@@ -143,6 +175,9 @@ function patientOf(stack: Stack): string {
   const json = stack.instances[0]!.json
   return JSON.stringify([json['00100020']?.Value, json['00100021']?.Value, json['00100010']?.Value])
 }
+
+/** "" where it is not told. */
+const birthOf = (stack: Stack) => String(stack.instances[0]!.json['00100030']?.Value?.[0] ?? '')
 
 function Centre({ children }: { children: React.ReactNode }) {
   return (

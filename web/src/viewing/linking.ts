@@ -1,6 +1,7 @@
 /** From objects that refer to images to those images. */
 import type { QueryClient } from '@tanstack/react-query'
 
+import type { components } from '../api/schema'
 import { contentOf, imagesIn, seriesIn, type Reference } from './engine/document'
 import { Segmentation } from './engine/segments'
 import type { Stack } from './engine/series'
@@ -8,14 +9,19 @@ import { State } from './engine/state'
 import { frameOf } from './engine/frames'
 import type { Over } from './engine/presenting'
 import type { Viewing } from './model'
-import { seriesQuery } from './useStudy'
+import { onlyOf, seriesQuery } from './useStudy'
 
 /** The longest that tables of a state may take; milliseconds. */
 const PATIENCE = 30_000
 
-/** The image stacks of some series of a study; series that are not here are left out. */
-async function stacksIn(queries: QueryClient, study: string, series: string[]): Promise<Stack[]> {
-  const found = await Promise.allSettled([...new Set(series)].filter(Boolean).map((one) => queries.fetchQuery(seriesQuery(study, one))))
+type Details = components['schemas']['StudyDetails']
+
+/** The image stacks of some series of the study of an object, and of its patient; series that are not here are left out. */
+async function stacksIn(queries: QueryClient, { study, instances }: Stack, series: string[]): Promise<Stack[]> {
+  const mixed = queries.getQueriesData<Details>({ queryKey: ['study', study] }).flatMap(([, one]) => (one && one.other_patients > 0 ? one : []))
+  const own = mixed.find((one) => one.content.some((each) => each.objects.includes(instances[0]!.sop)))
+  if (mixed.length > 0 && !own) return []
+  const found = await Promise.allSettled([...new Set(series)].filter(Boolean).map((one) => queries.fetchQuery(seriesQuery(study, one, own && onlyOf(own, one)))))
   return found.flatMap((one) => (one.status === 'fulfilled' ? one.value : [])).filter((one) => one.kind === 'images')
 }
 
@@ -35,7 +41,7 @@ export async function referred(queries: QueryClient, stack: Stack): Promise<Show
   const first = stack.instances[0]!
   if (stack.kind === 'state') {
     const state = new State(first)
-    const target = (await stacksIn(queries, stack.study, state.series)).find((one) => one.imageIds.some((id) => state.shows(frameOf(id)!)))
+    const target = (await stacksIn(queries, stack, state.series)).find((one) => one.imageIds.some((id) => state.shows(frameOf(id)!)))
     if (!target) return null
     if (state.beyond) return 'beyond'
     await state.load(AbortSignal.timeout(PATIENCE))
@@ -43,7 +49,7 @@ export async function referred(queries: QueryClient, stack: Stack): Promise<Show
   }
   if (stack.kind === 'segmentation') {
     const segmentation = new Segmentation(stack.study, stack.series, first)
-    const known = await stacksIn(queries, stack.study, segmentation.series)
+    const known = await stacksIn(queries, stack, segmentation.series)
     const target = known.find((one) => one.imageIds.some((id) => segmentation.covers(frameOf(id)!)))
     return target ? { stack: target, over: { segmentation } } : null
   }
@@ -54,7 +60,7 @@ export async function referred(queries: QueryClient, stack: Stack): Promise<Show
 /** The images of a key object selection, in its order. */
 async function keyImages(queries: QueryClient, stack: Stack): Promise<string[]> {
   const { json } = stack.instances[0]!
-  const stacks = await stacksIn(queries, stack.study, seriesIn(json))
+  const stacks = await stacksIn(queries, stack, seriesIn(json))
   return imagesIn(contentOf(json)).flatMap((one) => idOf(stacks, one) ?? [])
 }
 
@@ -67,7 +73,7 @@ function idOf(stacks: Stack[], { sop, frame }: Reference): string | undefined {
 
 /** Shows an image that a document refers to, beside the document; false where it is not here. */
 export async function follow(queries: QueryClient, viewing: Viewing, from: number, stack: Stack, reference: Reference): Promise<boolean> {
-  const stacks = await stacksIn(queries, stack.study, seriesIn(stack.instances[0]!.json))
+  const stacks = await stacksIn(queries, stack, seriesIn(stack.instances[0]!.json))
   const id = idOf(stacks, reference)
   const target = stacks.find((one) => id !== undefined && one.imageIds.includes(id))
   if (!target) return false

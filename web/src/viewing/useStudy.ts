@@ -3,9 +3,12 @@ import { useQueries, useQuery } from '@tanstack/react-query'
 import { useEffect, useMemo } from 'react'
 
 import { api, data } from '../api/client'
+import type { components } from '../api/schema'
 import { day, madeBy } from '../app/format'
-import { loadSeries, stacksOf, text } from './engine/series'
+import { loadSeries, stacksOf } from './engine/series'
 import type { Viewing } from './model'
+
+type Details = components['schemas']['StudyDetails']
 
 /** Series whose metadata are read at once, at the most; the rest when they are chosen. */
 const AT_ONCE = 12
@@ -16,13 +19,25 @@ export const studyQuery = (study: string, row = 0) => ({
   queryFn: () => data(api.GET('/studies/{study_uid}', { params: { path: { study_uid: study }, query: row ? { row } : {} } })),
 })
 
-/** `only`: of this patient alone, where others have images in a series of that number, too. */
-export const seriesQuery = (study: string, series: string, only?: { id: string; issuer: string }) => ({
-  queryKey: only ? ['series', study, series, only] : ['series', study, series],
+/** What of a series is one patient's, where several have objects under the study's number. */
+interface Only {
+  row: number
+  /** SOP Instance UIDs: what the objects say of whose they are tells it not always. */
+  objects: readonly string[]
+}
+
+/** Undefined: all of it. */
+export function onlyOf(details: Details, series: string): Only | undefined {
+  if (details.other_patients === 0) return undefined
+  return { row: details.row, objects: details.content.find((one) => one.series_uid === series)?.objects ?? [] }
+}
+
+export const seriesQuery = (study: string, series: string, only?: Only) => ({
+  queryKey: only ? ['series', study, series, only.row, only.objects.length, only.objects.at(-1)] : ['series', study, series],
   queryFn: async ({ signal }: { signal: AbortSignal }) => {
     const all = await loadSeries(study, series, signal)
-    const its = ({ json }: (typeof all)[number]) => text(json, '00100020').trim() === only!.id && text(json, '00100021').trim() === only!.issuer
-    return stacksOf(study, series, only ? all.filter(its) : all)
+    const its = only && new Set(only.objects)
+    return stacksOf(study, series, its ? all.filter((one) => its.has(one.sop)) : all)
   },
   staleTime: Infinity,
 })
@@ -36,9 +51,8 @@ export function useStudy(viewing: Viewing, study: string, at: number, wants: Rea
   const mixed = (details.data?.other_patients ?? 0) > 0
   const undecided = mixed && !row
   const content = useMemo(() => (undecided ? [] : (details.data?.content ?? [])), [details.data, undecided])
-  const patient = mixed && details.data ? { id: details.data.patient.id, issuer: details.data.patient.issuer } : undefined
   const loads = useQueries({
-    queries: content.map((one, number) => ({ ...seriesQuery(study, one.series_uid, patient), enabled: number < AT_ONCE || wants.has(one.series_uid) })),
+    queries: content.map((one, number) => ({ ...seriesQuery(study, one.series_uid, onlyOf(details.data!, one.series_uid)), enabled: number < AT_ONCE || wants.has(one.series_uid) })),
   })
   const stacks = loads.flatMap((one) => one.data ?? [])
   const state = loads.map((one) => one.status).join()

@@ -16,6 +16,7 @@ from filmless.access.audit.model import Entry, Kind
 from filmless.access.model import Action, Principal
 from filmless.archive.api.deciding import Caller
 from filmless.archive.api.words import PROBLEMS, Uid
+from filmless.archive.query.listing import demand_one_patient
 from filmless.archive.query.pictured import Pictured, pictured
 from filmless.archive.web.asking import host_of, permitted
 from filmless.archive.web.context import ArchiveWeb
@@ -85,6 +86,7 @@ def router(context: ArchiveWeb | None) -> APIRouter:
 
 def _found(context: ArchiveWeb, who: Principal, study_uid: str, series_uid: str) -> list[Pictured]:
     with reading(context.engine) as connection:
+        demand_one_patient(connection, who, study_uid)
         found = pictured(connection, who, study_uid, series_uid)
     if not found:
         raise Refused("There is no such study.", code="not-found")

@@ -13,6 +13,7 @@ from filmless.archive import reject as rejecting
 from filmless.archive.api.deciding import DECIDING, Caller, Decision, Desk, Reason
 from filmless.archive.api.words import Uid
 from filmless.archive.model import REJECTION_CODES
+from filmless.archive.query.listing import demand_one_patient
 from filmless.archive.query.visibility import seen
 from filmless.archive.tables import instances, series, studies
 from filmless.archive.web.context import ArchiveWeb
@@ -132,6 +133,9 @@ def router(context: ArchiveWeb | None) -> APIRouter:
             if archive is None:
                 raise Unavailable("Objects are not stored by this server.", code="no-storage")
             detail.update(studies=(wish.study_uid,), code=wish.code)
+            if not wish.sop_instance_uids:
+                with reading(archive.engine) as connection:
+                    demand_one_patient(connection, allowed, wish.study_uid)
             try:
                 notes = rejecting.reject(
                     archive,

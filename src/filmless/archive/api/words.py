@@ -175,6 +175,9 @@ class SeriesWords(BaseModel):
     instances: int
     images: int = Field(description="Those that have rows and columns.")
     last_arrival_at: datetime
+    objects: list[str] = Field(
+        description="SOP Instance UIDs, where objects of other patients have the study's number, too; else none."
+    )
     thumbnail: Thumbnail
 
 

@@ -17,6 +17,7 @@ from filmless.archive.query.received import element_text
 from filmless.archive.query.request import ARRIVAL, Order
 from filmless.archive.query.visibility import in_force, seen, visible
 from filmless.archive.tables import instances, series, studies
+from filmless.kit.errors import Conflict
 from filmless.patients.tables import patients
 
 #: orders by their words
@@ -275,20 +276,38 @@ def details(
     """A study's row with its series; None where the principal sees no such study.
 
     The same UID under several patients is a doubt that a steward has to settle: then "under" has the row of each, and
-    `row` says which of them is meant; without it, it is the first. Each series has one instance that stands for it:
-    the middle one of those that have pixels.
+    `row` says which of them is meant; without it, it is the first. The series name their "objects" then: what else has
+    their numbers is another patient's, whatever the objects themselves say of whose they are. Each series has one
+    instance that stands for it: the middle one of those that have pixels.
     """
     found = _study(connection, principal, study_uid)
     wanted = next((one for one in found if row is None or one.id == row), None)
     if wanted is None:
         return None
     rows = {one["row"]: one for one in _rows(connection, principal, found)}
+    content = _content(connection, principal, wanted.id)
+    if len(found) > 1:
+        objects = _objects(connection, principal, wanted.id)
+        for one in content:
+            one["objects"] = objects.get(one["series_uid"], [])
     return {
         **rows[wanted.id],
         "other_patients": len(found) - 1,
         "under": [rows[one.id] for one in found] if len(found) > 1 else [],
-        "content": _content(connection, principal, wanted.id),
+        "content": content,
     }
+
+
+def demand_one_patient(connection: Connection, principal: Principal, study_uid: str) -> None:
+    """Raises Conflict (code "shared-number") where the principal sees this number under several patients.
+
+    For what is done to all that has a number: it would be done to the other patient's images, too.
+    """
+    if len(_study(connection, principal, study_uid)) > 1:
+        raise Conflict(
+            "Images of several patients have this study's number. A data steward has to set that right first.",
+            code="shared-number",
+        )
 
 
 def _study(connection: Connection, principal: Principal, study_uid: str) -> Sequence[Any]:
@@ -299,6 +318,20 @@ def _study(connection: Connection, principal: Principal, study_uid: str) -> Sequ
         .order_by(studies.c.id)
     )
     return connection.execute(statement).fetchall()
+
+
+def _objects(connection: Connection, principal: Principal, study: int) -> Mapping[str, list[str]]:
+    """Series Instance UID -> SOP Instance UIDs of a row of `studies`."""
+    statement = (
+        select(series.c.series_uid, instances.c.sop_instance_uid)
+        .join(series, series.c.id == instances.c.series)
+        .where(series.c.study == study, visible(principal, action=Action.SEARCH))
+        .order_by(instances.c.id)
+    )
+    found: dict[str, list[str]] = {}
+    for row in connection.execute(statement):
+        found.setdefault(row.series_uid, []).append(row.sop_instance_uid)
+    return found
 
 
 def _content(connection: Connection, principal: Principal, study: int) -> list[dict[str, Any]]:
@@ -355,6 +388,7 @@ def _content(connection: Connection, principal: Principal, study: int) -> list[d
             "instances": row.whole,
             "images": row.pixels,
             "last_arrival_at": row.last_arrival_at.isoformat(),
+            "objects": [],
             "thumbnail": {
                 "sop_instance_uid": row.sop_instance_uid,
                 "sop_class_uid": row.sop_class_uid,

@@ -43,7 +43,7 @@ def pictured(
     """The objects of a study, series or instance in the order of series, instance number and arrival; [] where there
     is none, or none that this principal may see."""
     ids = _series(connection, principal, study_uid, series_uid, sop_uid)
-    rows = [row for one, _, _ in ids for row in _instances(connection, principal, one, sop_uid)]
+    rows = [row for one, *_ in ids for row in _instances(connection, principal, one, sop_uid)]
     return _stored(connection, principal, study_uid, series_uid, rows)
 
 
@@ -53,10 +53,10 @@ def representative(
     """The object that stands for a series or study: of a series the image in the middle by instance number; of a study
     that of its series with the most images, the first of several. None where there is nothing to be seen.
 
-    Without images any object stands for them.
+    Without images any object stands for them. Nothing stands for objects of several patients that have one number.
     """
     found = _series(connection, principal, study_uid, series_uid)
-    if not found:
+    if len({one[3] for one in found}) != 1:
         return None
     best = max(found, key=lambda one: (one[1] > 0 and one[2] not in _ABOUT_IMAGES, one[1]))
     rows = _instances(connection, principal, best[0], "")
@@ -70,19 +70,25 @@ def representative(
 
 def _series(
     connection: Connection, principal: Principal, study_uid: str, series_uid: str, sop_uid: str = ""
-) -> list[tuple[int, int, str]]:
-    """(series.id, images in it, modality) by series number."""
+) -> list[tuple[int, int, str, int]]:
+    """(series.id, images in it, modality, studies.id) by series number."""
     statement = _joined(
-        select(series.c.id, func.count(instances.c.rows), series.c.modality, series.c.series_number),
+        select(
+            series.c.id,
+            func.count(instances.c.rows),
+            series.c.modality,
+            series.c.study,
+            series.c.series_number,
+        ),
         principal,
     ).where(studies.c.study_uid == study_uid)
     if series_uid:
         statement = statement.where(series.c.series_uid == series_uid)
     if sop_uid:
         statement = statement.where(instances.c.sop_instance_uid == sop_uid)
-    grouped = statement.group_by(series.c.id, series.c.modality, series.c.series_number)
+    grouped = statement.group_by(series.c.id, series.c.modality, series.c.study, series.c.series_number)
     rows = connection.execute(grouped).all()
-    return [(row[0], row[1], row[2]) for row in sorted(rows, key=lambda row: (by_number(row[3]), row[0]))]
+    return [tuple(row[:4]) for row in sorted(rows, key=lambda row: (by_number(row[4]), row[0]))]
 
 
 def _instances(connection: Connection, principal: Principal, series_id: int, sop_uid: str) -> list[_Row]:

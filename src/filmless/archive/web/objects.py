@@ -18,6 +18,7 @@ from filmless.access.model import Action
 from filmless.archive.query import instances_of
 from filmless.archive.query.instances import StoredInstance
 from filmless.archive.query.keys import Level
+from filmless.archive.query.listing import demand_one_patient
 from filmless.archive.web import zipped
 from filmless.archive.web.asking import CACHE, Asked, asked, etag_of, not_found, unchanged
 from filmless.archive.web.context import ArchiveWeb
@@ -66,8 +67,15 @@ class Objects:
                 )
             )
 
+    def _demand_one_patient(self, ask: Asked) -> None:
+        with reading(self._context.engine) as connection:
+            demand_one_patient(connection, ask.principal, ask.study)
+
     async def _zip(self, request: Request, syntax: str) -> Response:
         ask = asked(request, self._context, Action.EXPORT)
+        if not ask.instance:
+            # a file for a person, called by the number: not of two patients
+            await asyncio.to_thread(self._demand_one_patient, ask)
         found = await asyncio.to_thread(self._load, ask)
         if not found:
             raise not_found()

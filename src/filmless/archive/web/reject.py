@@ -24,6 +24,7 @@ from filmless.access.audit.model import Entry, Kind
 from filmless.access.model import Action, Principal, permit
 from filmless.archive import reject as rejecting
 from filmless.archive.model import QUALITY_CODE, REJECTION_CODES
+from filmless.archive.query.listing import demand_one_patient
 from filmless.archive.query.visibility import seen
 from filmless.archive.store import Archive
 from filmless.archive.tables import instances, series, studies
@@ -79,6 +80,9 @@ class _Rejection:
         study, rest = uids[0], uids[1:]
 
         def work(allowed: Principal, archive: Archive, reason: str) -> _Done:
+            if len(rest) < len(_NAMES) - 1:
+                with reading(archive.engine) as connection:
+                    demand_one_patient(connection, allowed, study)
             try:
                 notes = rejecting.reject(
                     archive,

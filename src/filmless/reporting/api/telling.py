@@ -8,6 +8,7 @@ from sqlalchemy import Connection, select
 
 from filmless.access.model import Action, Principal, may
 from filmless.department.exams import Exam
+from filmless.department.images import row_of, shared_numbers
 from filmless.department.tables import exam_studies, orders
 from filmless.kit import clock
 from filmless.patients.tables import persons
@@ -86,6 +87,8 @@ def exams(connection: Connection, found: Sequence[Exam]) -> list[w.ReportExam]:
     )
     for row in connection.execute(query):
         studies[row.exam].append(row.study_uid)
+    first = {one.id: (studies[one.id] or [one.study_uid])[0] for one in found}
+    mixed = shared_numbers(connection, set(first.values()))
     made = []
     for one in found:
         order = asked[one.order_id]
@@ -93,6 +96,7 @@ def exams(connection: Connection, found: Sequence[Exam]) -> list[w.ReportExam]:
             w.ReportExam(
                 **{name: getattr(one, name) for name in _EXAM},
                 study_uids=studies[one.id] or [one.study_uid],
+                row=row_of(connection, one, first[one.id]) if first[one.id] in mixed else 0,
                 person=person_words(people[one.person], one.finished_at or one.started_at),
                 patient_class=order.patient_class,
                 requester=order.requester,

@@ -45,6 +45,10 @@ class ReportExam(BaseModel):
     study_uids: list[str] = Field(
         description="Those with images first; the one that the worklist gives else."
     )
+    row: int = Field(
+        description="Where images of several patients have the first of these numbers: which row of the study table "
+        "is this person's; 0: only one has, or it cannot be told."
+    )
     person: ReportPerson
     procedure: str
     procedure_zh: str

@@ -10,6 +10,7 @@ from starlette.responses import Response
 from filmless.access.audit.model import Kind
 from filmless.access.model import Action, Principal, permit
 from filmless.archive.api.deciding import DECIDING, Caller, Desk
+from filmless.archive.api.studies import Row
 from filmless.archive.api.words import Uid
 from filmless.archive.store import Archive
 from filmless.archive.web.context import ArchiveWeb
@@ -79,9 +80,11 @@ def router(context: ArchiveWeb | None) -> APIRouter:
         return Response(status_code=204)
 
     @made.get("/measurements", summary="What is measured in the study's reports")
-    async def show_measurements(request: Request, principal: Caller, study_uid: StudyUid) -> Measurements:
+    async def show_measurements(
+        request: Request, principal: Caller, study_uid: StudyUid, row: Row = None
+    ) -> Measurements:
         def work(who: Principal) -> Measurements:
-            found = reports.measured(desk.archive, desk.context.codecs, who, study_uid)
+            found = reports.measured(desk.archive, desk.context.codecs, who, study_uid, row)
             if found["annotations"]:
                 host = client_host(request, desk.context.http)
                 desk.context.trail.viewed(who, host, study_uid, "report")

@@ -81,7 +81,7 @@ export const archive = {
     images_other: '{{count}} images',
     objects_one: '{{count}} object',
     objects_other: '{{count}} objects',
-    otherPatients: 'This study is also filed under another patient; downloading, sending, sharing and rejecting take the images of all of them. The data steward has to settle that. Also under:',
+    otherPatients: 'Images of another patient have this study number, too. Downloading, sending, sharing and rejecting would concern both, and are off until the data steward has settled it. Also under:',
     sensitive: 'Sensitive study: every look is reviewed.',
     born: 'born {{date}}',
     later: 'later',

@@ -83,6 +83,7 @@ export const viewing = {
     help: 'Whose images are to be opened? The data steward has to settle to whom they belong.',
     mixed: 'Images of another patient have this study number, too.',
     another: 'Show the other patient',
+    unknown: 'The report is about {{patient}}. It could not be told which of these images are theirs: compare name, birth date and ID, or have the data steward decide first.',
   },
   blendName: 'How a slab is put together',
   rendering: 'Volume rendering',

@@ -84,7 +84,7 @@ export const archive: Words<typeof english> = {
     images_other: '{{count}} 幅图像',
     objects_one: '{{count}} 个对象',
     objects_other: '{{count}} 个对象',
-    otherPatients: '该检查同时归在另一患者名下；下载、发送、分享和拒收会涉及全部患者的图像，需由数据管理员处理。另一患者：',
+    otherPatients: '该检查号下还有另一患者的图像。下载、发送、分享和拒收会涉及双方，在数据管理员处理之前已停用。另一患者：',
     sensitive: '敏感检查：每次查看都会被复核。',
     born: '出生 {{date}}',
     later: '之后',

@@ -71,10 +71,8 @@ function OneStudy({ study, title, stacks, row, viewing, open, several }: Props['
   const drawing = useDrawing(study, row)
   const all = useSyncExternalStore(drawing.subscribe, drawing.get)
   const mixed = row > 0
-  drawing.apart = mixed
   // of the same number are images of another patient: what is drawn on those is none of this one's
-  const its = (one: Annotation | Measured) => !mixed || drawing.imageOf(one) !== undefined
-  const state = mixed ? { ...all, own: all.own.filter(its), measured: all.measured.filter(its) } : all
+  const state = mixed ? { ...all, own: all.own.filter((one) => drawing.imageOf(one) !== undefined) } : all
   const images = stacks.flatMap((one) => one.imageIds)
   const known = images.length
   // a series more is known: what was drawn on it can be shown
@@ -148,7 +146,7 @@ const drawings = new Map<string, { drawing: Drawing; users: number; end: () => v
 
 function useDrawing(study: string, row: number): Drawing {
   const key = `${study} ${row}`
-  const [drawing] = useState(() => drawings.get(key)?.drawing ?? new Drawing(study))
+  const [drawing] = useState(() => drawings.get(key)?.drawing ?? new Drawing(study, row))
   useEffect(() => {
     const found = drawings.get(key) ?? { drawing, users: 0, end: drawing.start() }
     found.users += 1
@@ -218,7 +216,8 @@ function Save({ drawing, state }: { drawing: Drawing; state: State }) {
         label={t('measuring.keyImages')}
         checked={keyImages}
         onChange={(event) => setKeyImages(event.currentTarget.checked)}
-        disabled={!state.own.length}
+        // what is on planes is on no image
+        disabled={state.own.every((one) => one.plane)}
       />
       <Button size="xs" fullWidth loading={busy} disabled={!state.own.length} onClick={() => void save()}>
         {t('measuring.save')}

@@ -52,11 +52,18 @@ export class Drawing {
   private pending: Annotation[] = []
   /** (SOP Instance UID, frame) -> image id */
   private images = new Map<string, string>()
-  /** Another patient's images have the number of this study, too: only what is on known images is of this one. */
-  apart = false
   private shown = new Set<string>()
 
-  constructor(readonly study: string) {}
+  /** `row`: whose, where another patient's images have the number of this study, too; 0: no other's have. */
+  constructor(
+    readonly study: string,
+    private readonly row: number,
+  ) {}
+
+  /** Only what is on known images is of this patient. */
+  private get apart(): boolean {
+    return this.row > 0
+  }
 
   subscribe = (listener: () => void) => {
     this.listeners.add(listener)
@@ -137,7 +144,7 @@ export class Drawing {
   }
 
   async readReports(): Promise<void> {
-    const found = await data(api.GET('/studies/{study_uid}/measurements', { params: { path: { study_uid: this.study } } }))
+    const found = await data(api.GET('/studies/{study_uid}/measurements', { params: { path: { study_uid: this.study }, query: this.row ? { row: this.row } : {} } }))
     if (this.closed) return
     for (const one of this.drawn()) if (markOf(one).report) annotations.state.removeAnnotation(one.annotationUID!)
     this.shown.clear()
