@@ -2,7 +2,8 @@
 
 With SQLite the jobs are in a file of their own beside the index (jobs.sqlite), so that they do not compete for
 its writer; with PostgreSQL they are in the schema "dbos" of the same database. What is kept of a job is JSON:
-ids, UIDs and AE titles, never patient data. dbos is imported when first needed: the network process never is.
+ids, UIDs and AE titles, never patient data. dbos is imported when first needed; `filmless serve` does so once for the
+processes that it forks (app/crew.py).
 """
 
 import asyncio

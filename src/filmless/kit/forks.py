@@ -184,6 +184,9 @@ def park(name: str, run: Callable[[list[str]], int | None]) -> Parked | None:
         code = _live(name, theirs.detach(), run)
     except SystemExit as asked:
         code = asked.code if isinstance(asked.code, int) else int(asked.code is not None)
+    except KeyboardInterrupt:
+        # a person's, while it still imports: it has no handler yet, and nothing to say
+        code = 128 + signal.SIGINT
     except BaseException:  # noqa: BLE001  nothing of the parent's, whose stack this is, may go on here
         traceback.print_exc()
     finally:
