@@ -57,7 +57,7 @@ export function RegisterExam({ page, close, done }: Props) {
     }
   }
 
-  const shown = failed && !['identity-failed', 'document-elsewhere'].includes(failed.code)
+  const shown = failed && identity.despite === '' && !['identity-failed', 'document-elsewhere'].includes(failed.code)
   return (
     <Modal opened onClose={close} title={t('department.act.register')} size="lg">
       <form onSubmit={(event) => void submit(event)}>

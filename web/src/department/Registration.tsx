@@ -118,7 +118,7 @@ export default function Registration() {
   const text = (name: 'requester' | 'bed' | 'visit_number' | 'admission_number' | 'allergies' | 'implants', span: string, label: string, most = 64) => (
     <TextInput className={classes[`span${span}`]} label={label} {...needed(name)} placeholder={name === 'requester' ? self : undefined} maxLength={most} value={fields[name]} onChange={(event) => set({ [name]: event.currentTarget.value })} />
   )
-  const shown = failed && !['identity-failed', 'document-elsewhere'].includes(failed.code)
+  const shown = failed && identity.despite === '' && !['identity-failed', 'document-elsewhere'].includes(failed.code)
   return (
     <div className={classes.sheet}>
       <div className={classes.sheetInner}>

@@ -96,7 +96,7 @@ export function Checks({ checks }: { checks: Page['checks'] }) {
       </span>
       {' · '}
       {t(`department.identity.stages.${one.stage as 'exam'}`)} · {t(`department.identity.${one.document as 'NI'}`)}
-      <Dim>{[moment(one.at), called(one.by), one.reason].filter(Boolean).join(' · ')}</Dim>
+      <Dim>{[moment(one.at), called(one.by), one.override_by !== one.by && called(one.override_by), one.reason].filter(Boolean).join(' · ')}</Dim>
     </Item>
   ))
 }
