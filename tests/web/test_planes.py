@@ -63,9 +63,10 @@ class Study:
     reference: str
     straight: str
     tilted: str
-    #: SOP Instance UIDs of a slice in the middle, and of the first one
+    #: SOP Instance UIDs of a slice in the middle, of the first one, and of one that is tilted
     sop: str
     first: str
+    other: str
 
     def api(self, role: Role = Role.ATT) -> httpx.Client:
         secret = self.site.session(f"the-{role.lower()}", role)
@@ -96,13 +97,10 @@ def study(site: Site, tmp_path_factory: pytest.TempPathFactory) -> Study:
         return ds
 
     slices = [slice_of(number, straight, 0) for number in range(SLICES)]
-    for number in range(8):
-        slice_of(number, tilted, 0.4)
+    shifted = [slice_of(number, tilted, 0.4) for number in range(8)]
     site.server.cli("import", folder)
-    middle, first = slices[SLICES // 2], slices[0]
-    return Study(
-        site, uid, reference, straight, tilted, str(middle.SOPInstanceUID), str(first.SOPInstanceUID)
-    )
+    named = (str(one.SOPInstanceUID) for one in (slices[SLICES // 2], slices[0], shifted[4]))
+    return Study(site, uid, reference, straight, tilted, *named)
 
 
 def tool(page: Page, name: str) -> None:
@@ -325,6 +323,20 @@ def test_lengths_and_greys_on_a_tilted_plane(study: Study, opened: Opened) -> No
     assert numbers(later[1]) == pytest.approx(numbers(length), abs=1e-3)
 
 
+def pointed(study: Study, sop: str) -> dict[str, Any]:
+    """Something pointed at on the axial plane through the middle."""
+    axes = {"origin": MIDDLE.tolist(), "row": [1, 0, 0], "column": [0, 1, 0]}
+    plane = {"reference": study.reference, "slab": 0, "blend": "", **axes}
+    return {
+        "id": str(uuid4()),
+        "tool": "probe",
+        "sop": sop,
+        "points": [[-9, -9]],
+        "values": [],
+        "plane": plane,
+    }
+
+
 def test_nothing_is_measured_where_it_would_be_wrong(study: Study, opened: Opened) -> None:
     # slices that are shifted against each other
     page = opened(f"/view/{study.uid}?series={study.tilted}", role=Role.QC)
@@ -339,6 +351,12 @@ def test_nothing_is_measured_where_it_would_be_wrong(study: Study, opened: Opene
     # what belongs to one image is no tool here
     assert page.get_by_role("button", name="Magnifier").is_disabled()
     stroke(page, middle, (middle[0] + 60, middle[1] + 40))
+    # something in either series, in the same place of the patient
+    own, others = (pointed(study, sop) for sop in (study.sop, study.other))
+    with study.api(Role.QC) as api:
+        csrf = api.get(f"{study.site.base}/api/session").json()["csrf"]
+        drawn = {"version": 0, "annotations": [own, others]}
+        assert api.put("/draft", json=drawn, headers={"X-Filmless-CSRF": csrf}).status_code == 200
     # and a volume of which a slice is on its way
     held: list[Any] = []
     hold = True
@@ -354,11 +372,19 @@ def test_nothing_is_measured_where_it_would_be_wrong(study: Study, opened: Opene
     for route in held:
         route.continue_()
     page.locator("[data-plane=axial][data-ready]").wait_for()
+    # a mark is shown in its own series only: another one has other values there
+    shown = "[data-plane=axial] svg [data-annotation-uid='{}']"
+    page.locator(shown.format(own["id"])).first.wait_for(state="attached")
+    assert page.locator(shown.format(others["id"])).count() == 0
     stroke(page, middle, (middle[0] + 50, middle[1] + 70))
     # only what was drawn when all of it was here
-    status(page, "saved")
     with study.api(Role.QC) as api:
-        (one,) = api.get("/draft").json()["annotations"]
+
+        def lengths() -> list[dict[str, Any]]:
+            return [one for one in api.get("/draft").json()["annotations"] if one["tool"] == "length"]
+
+        peers.eventually(lengths, "the length is kept")
+        (one,) = lengths()
     assert one["plane"]["row"] == [1, 0, 0] and one["points"][1][1] - one["points"][0][1] > 0
     across, down = np.subtract(one["points"][1], one["points"][0])
     assert down / across == pytest.approx(70 / 50, rel=0.03)
