@@ -144,6 +144,16 @@ def marks(page: Page, selector: str) -> list[tuple[float, float]]:
     return sorted((left + across * ratio, top + down * ratio) for across, down in places)
 
 
+def at_rest(page: Page, selector: str) -> list[tuple[float, float]] | None:
+    """Where the marks are, once both are there and stay where they are; None before."""
+    found = marks(page, selector)
+    page.evaluate("() => new Promise((done) => requestAnimationFrame(() => setTimeout(done, 300)))")
+    again = marks(page, selector)
+    if len(found) < 2 or np.abs(np.subtract(found, again)).max() > 0.2:
+        return None
+    return found if np.hypot(*np.subtract(found[0], found[1])) > 100 else None
+
+
 def in_patient(one: dict[str, Any], points: Any = None) -> Array:
     plane = one["plane"]
     on = np.asarray(one["points"] if points is None else points, dtype=float)
@@ -237,7 +247,8 @@ def test_lengths_and_greys_on_a_tilted_plane(study: Study, opened: Opened) -> No
     entry.get_by_role("button", name="here").click()
     page.locator(f"{tilted}[data-ready]").wait_for()
     tool(page, "Length")
-    peers.eventually(lambda: len(marks(page, tilted)) == 2, "both marks are on the plane")
+    # where it is is known before it is drawn
+    first, second = peers.eventually(lambda: at_rest(page, tilted), "both marks are on the plane")
     peers.eventually(
         lambda: {value["name"] for one in study.drawn() for value in one["values"]} == {"value"},
         "the value at the spot, which is known now",
@@ -246,19 +257,19 @@ def test_lengths_and_greys_on_a_tilted_plane(study: Study, opened: Opened) -> No
     assert numbers(probe)["value"] == pytest.approx(float(values_at(in_patient(probe))[0]), abs=0.05)
 
     # from mark to mark, as they are seen: the length, and both ends, are where the marks were put
-    first, second = marks(page, tilted)
     stroke(page, first, second)
     entries(page, 2)
-    status(page, "saved")
+    wanted = float(np.linalg.norm(BALLS[1] - BALLS[0]))
+    # what is drawn slowly is kept on its way, too
+    peers.eventually(lambda: abs(numbers(study.drawn()[-1])["length"] - wanted) < 0.5, f"{wanted} mm")
     length = study.drawn()[-1]
-    wanted = np.linalg.norm(BALLS[1] - BALLS[0])
     (said,) = length["values"]
     assert (said["name"], said["unit"], length["spacing"]) == ("length", "mm", "reformatted")
     assert said["value"] == pytest.approx(wanted, abs=0.5)
     ends = in_patient(length)
     assert said["value"] == pytest.approx(float(np.linalg.norm(ends[1] - ends[0])), abs=1e-3)
     assert np.linalg.norm(ends - np.array(BALLS), axis=1).max() < 0.6
-    assert "MPR plane" in entries(page, 2).last.inner_text()
+    assert "Oblique plane" in entries(page, 2).last.inner_text()
 
     # greys, thin and as a slab of 10 mm
     tool(page, "Rectangle")
@@ -272,7 +283,11 @@ def test_lengths_and_greys_on_a_tilted_plane(study: Study, opened: Opened) -> No
     tool(page, "Ellipse")
     stroke(page, (to_x + 35, to_y - 25), (to_x + 70, to_y + 5))
     entries(page, 4)
-    peers.eventually(lambda: len(study.drawn()) == 4, "all of it is kept")
+    status(page, "saved")
+    peers.eventually(
+        lambda: len(found := study.drawn()) == 4 and all(len(samples(one)) > 100 for one in found[2:]),
+        "all of it is kept",
+    )
     *_, rectangle, ellipse = study.drawn()
     assert (rectangle["tool"], ellipse["tool"]) == ("rectangle", "ellipse")
     assert (rectangle["plane"]["slab"], ellipse["plane"]["slab"], ellipse["plane"]["blend"]) == (0, 10, "max")

@@ -87,7 +87,7 @@ export function studyColumns(t: TFunction): Column<StudyRow>[] {
     { id: 'sex', title: t('archive.column.sex'), width: 44, cell: (row) => sex(row.patient.sex) },
     { id: 'age', title: t('archive.column.age'), width: 50, cell: (row) => ageAt(row.age, row.patient.birth_date, row.date) },
     { id: 'birthDate', title: t('archive.column.birthDate'), width: 96, cell: (row) => day(row.patient.birth_date) },
-    { id: 'date', title: t('archive.column.date'), width: 92, order: 'date', cell: (row) => day(row.date) },
+    { id: 'date', title: t('archive.column.date'), width: 102, order: 'date', cell: (row) => day(row.date) },
     { id: 'time', title: t('archive.column.time'), width: 52, cell: (row) => clock(row.time) },
     {
       id: 'modality',
@@ -99,7 +99,7 @@ export function studyColumns(t: TFunction): Column<StudyRow>[] {
         </span>
       ),
     },
-    { id: 'description', title: t('archive.column.description'), width: 164, order: 'description', cell: (row) => row.description },
+    { id: 'description', title: t('archive.column.description'), width: 150, order: 'description', cell: (row) => row.description },
     { id: 'bodyPart', title: t('archive.column.bodyPart'), width: 90, cell: (row) => row.body_parts.join(' ') },
     { id: 'accession', title: t('archive.column.accession'), width: 108, order: 'accession', cell: (row) => row.accession_number },
     { id: 'series', title: t('archive.column.series'), width: 54, end: true, cell: (row) => count(row.series) },
@@ -121,7 +121,6 @@ export const USUAL_COLUMNS = [
   'modality',
   'description',
   'accession',
-  'series',
   'images',
   'received',
 ]

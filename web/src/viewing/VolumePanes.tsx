@@ -75,6 +75,12 @@ export function VolumePanes({ stack, viewing, opened }: { stack: Stack; viewing:
   }, [view, preset])
 
   const complete = part >= 1
+  useEffect(() => {
+    if (!complete || !view) return
+    view.refresh()
+    const timer = setTimeout(() => view.refresh(), 500)
+    return () => clearTimeout(timer)
+  }, [complete, view])
   const unmeasured = view?.unmeasured() ?? null
   return (
     <div className={classes.volume}>

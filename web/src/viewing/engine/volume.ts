@@ -183,15 +183,33 @@ export class VolumeView {
     const likeness = (view: Types.IVolumeViewport) => Math.abs(dot(normal, view.getCamera().viewPlaneNormal as Vector))
     const [view] = this.planes().sort((a, b) => likeness(b) - likeness(a))
     if (!view) return
-    const { focalPoint, position } = view.getCamera() as { focalPoint: Vector; position: Vector }
-    const far = Math.hypot(...less(position, focalPoint))
-    view.setCamera({
-      viewPlaneNormal: normal,
-      viewUp: [-plane.column[0], -plane.column[1], -plane.column[2]],
-      focalPoint: [...middle],
-      position: middle.map((value, axis) => value + normal[axis]! * far) as Vector,
-    })
-    view.render()
+    const aim = () => {
+      const { focalPoint, position, viewPlaneNormal } = view.getCamera() as { focalPoint: Vector; position: Vector; viewPlaneNormal: Vector }
+      if (dot(viewPlaneNormal, normal) > 1 - 1e-9 && Math.hypot(...less(focalPoint, middle)) < 1e-3) return
+      const far = Math.hypot(...less(position, focalPoint))
+      view.setCamera({
+        viewPlaneNormal: normal,
+        viewUp: [-plane.column[0], -plane.column[1], -plane.column[2]],
+        focalPoint: [...middle],
+        position: middle.map((value, axis) => value + normal[axis]! * far) as Vector,
+      })
+      view.render()
+    }
+    aim()
+    // while the volume comes the engine puts its planes right once more, in its own way; whoever moves them meanwhile may
+    let tries = 0
+    const { element } = view
+    const timer = setInterval(() => {
+      tries += 1
+      if (this.closed || tries > 100 || (tries > 10 && this.unmeasured() !== 'awaited')) return stop()
+      aim()
+    }, 100)
+    const stop = () => {
+      clearInterval(timer)
+      for (const kind of ['pointerdown', 'mousedown', 'wheel', 'touchstart']) element.removeEventListener(kind, stop, true)
+    }
+    for (const kind of ['pointerdown', 'mousedown', 'wheel', 'touchstart']) element.addEventListener(kind, stop, true)
+    this.listeners.push(stop)
   }
 
   /** Whether slices are missing: then planes would show what is not there. */
@@ -243,6 +261,11 @@ export class VolumeView {
       }
       view.render()
     }
+  }
+
+  /** Draws the planes once more: with what came last. */
+  refresh(): void {
+    if (!this.closed) for (const view of this.planes()) view.render()
   }
 
   reset(): void {

@@ -63,8 +63,8 @@ export function Entry({ one, number, image, go, drawing }: EntryProps) {
           <Text size="xs" fw={550} truncate>
             {one.label || words}
           </Text>
-          <Text size="xs" c="dimmed" truncate>
-            {[one.label && words, one.plane ? planeWords(one.plane as Plane) : number > 0 && t('measuring.image', { number }), sourceOf(one as Annotation), 'finding' in one && one.finding].filter(Boolean).join(' · ')}
+          <Text size="xs" c="dimmed" truncate={!one.plane}>
+            {[one.label && words, one.plane ? planeWords(one.plane as Plane) : number > 0 && t('measuring.image', { number }), !one.plane && sourceOf(one as Annotation), 'finding' in one && one.finding].filter(Boolean).join(' · ')}
           </Text>
           <span className={classes.values}>
             {values.map((value) => {
