@@ -110,7 +110,7 @@ export function StudyDetails({ study, row, changed, timeline = true }: Props) {
             .filter((one) => one.row !== found.row)
             .map((one) => (
               <div key={one.row}>
-                <PatientName patient={one.patient} /> {one.patient.id}
+                <PatientName patient={one.patient} /> {[one.patient.id, day(one.patient.birth_date)].filter(Boolean).join(' · ')}
               </div>
             ))}
         </Alert>

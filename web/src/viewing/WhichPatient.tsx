@@ -11,11 +11,11 @@ type Row = components['schemas']['StudyRow']
 export function WhichPatient({ rows, choose }: { rows: Row[]; choose: (row: number) => void }) {
   const { t } = useTranslation()
   return (
-    <Alert color="orange" variant="light" p="sm" title={t('viewing.which.title')} data-testid="which-patient">
+    <Alert color="orange" variant="light" p="sm" style={{ minWidth: 0 }} title={t('viewing.which.title')} data-testid="which-patient">
       <Stack gap="xs">
         <Text size="sm">{t('viewing.which.help')}</Text>
         {rows.map((one) => (
-          <Button key={one.row} variant="default" justify="flex-start" h="auto" py={6} onClick={() => choose(one.row)}>
+          <Button key={one.row} variant="default" justify="flex-start" h="auto" py={6} styles={{ label: { whiteSpace: 'normal', textAlign: 'left' } }} onClick={() => choose(one.row)}>
             <Stack gap={0} align="flex-start">
               <span>
                 <PatientName patient={one.patient} />
