@@ -157,6 +157,18 @@ def test_an_object_without_study_cannot_be_accepted(archive: Archive, put: Put) 
         assert quarantine.count(connection) == 1
 
 
+def test_the_note_is_filed_with_the_patient_of_what_it_rejects(archive: Archive, put: Put) -> None:
+    """Also where only the entry of the sender's device says who issued the patient's ID."""
+    for number in (1, 2):
+        put(
+            ct(SOPInstanceUID=f"1.2.3.1.1.{number}", IssuerOfPatientID=None),
+            Source("CT1", default_issuer="HOSPITAL"),
+        )
+    reject.reject(archive, ENGINEER, code="113001", by="li", reason="blurred", sop_uids=["1.2.3.1.1.2"])
+    with reading(archive.engine) as connection:
+        assert len(connection.execute(select(studies.c.id)).all()) == 1
+
+
 def test_rebuild_gives_the_same_answers(archive: Archive, put: Put) -> None:
     fill(put)
     put(ct(PixelData=bytes(128)))  # quarantine

@@ -18,7 +18,7 @@ from filmless.department.identity_check import Shown
 from filmless.department.orders import Wanted
 from filmless.department.registration import Arrival
 from filmless.department.states import State
-from filmless.department.tables import words
+from filmless.department.tables import orders, words
 from filmless.department.worklist import keys
 from filmless.department.worklist.items import of_exam
 from filmless.kit import clock
@@ -180,9 +180,23 @@ def test_the_device_is_told_what_was_asked(engine: Engine, hospital: Hospital) -
     with writing(engine) as connection:
         safety.answer(connection, exam.id, hospital.acting("TRI"), answers=answers)
         item = of_exam(connection, exam.id)
-    assert item is not None
-    assert item[keys.PREGNANCY] == 4
-    assert item[keys.ALERTS].en == "metal in the body; deaf"
+        assert item is not None
+        assert (item[keys.PREGNANCY], item[keys.ALERTS].en) == (4, "metal in the body; deaf")
+        # "no" counts for a day, metal until somebody asks again
+        now = safety.answer(
+            connection, exam.id, hospital.acting("TRI"), answers={**answers, "pregnancy": "no"}
+        )
+        exams.note(
+            connection,
+            exam.id,
+            "a test",
+            hospital.acting("TRI"),
+            also={"more": {"safety": {**now.more["safety"], "at": "2026-01-01T08:00:00+00:00"}}},
+        )
+        connection.execute(update(orders).values(cautions={"pregnancy": "yes"}))
+        item = of_exam(connection, exam.id)
+        assert item is not None
+        assert (item[keys.PREGNANCY], item[keys.ALERTS].en) == (3, "metal in the body")
 
 
 @pytest.mark.parametrize("backend", ["sqlite"], indirect=True)

@@ -142,7 +142,10 @@ class Room:
                 one.PatientID, one.IssuerOfPatientID = whose.patient_id, whose.issuer
                 one.AccessionNumber = row.number
                 arrival = Arrival(
-                    str(one.SOPClassUID), str(one.SOPInstanceUID), "1.2.840.10008.1.2.1", Source("import")
+                    str(one.SOPClassUID),
+                    str(one.SOPInstanceUID),
+                    "1.2.840.10008.1.2.1",
+                    Source("CT1", default_issuer="HOSPITAL"),
                 )
                 outcome = archive.store_blocking(arrival, [dicom.data_set(dicom.part10(one))])
                 assert outcome.kind is Kind.STORED

@@ -17,6 +17,7 @@ from tests.reporting.test_reports import TEXT, signed
 from filmless.access.model import SYSTEM
 from filmless.archive.leaving import leaving
 from filmless.archive.query.instances import instances_of
+from filmless.archive.tables import studies
 from filmless.db.work import reading
 from filmless.reporting.documents import Documents
 from filmless.reporting.tables import report_documents
@@ -135,7 +136,9 @@ def test_documents_in_the_archive(room: Room, documents: Documents, tmp_path: Pa
             one.sop_instance: one
             for one in instances_of(connection, SYSTEM, level="IMAGE", sop_uids=[row.sop_uid for row in rows])
         }
-    assert {row.status for row in rows} == {"stored"}
+        # of the same patient as the images, of whose ID only the scanner's entry says who issued it
+        filed = connection.execute(select(studies).where(studies.c.study_uid == rows[0].study_uid)).all()
+    assert {row.status for row in rows} == {"stored"} and len(filed) == 1
     files = {}
     for row in rows:
         out = leaving(stored[row.sop_uid], room.context.store)

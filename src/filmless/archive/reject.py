@@ -15,6 +15,7 @@ from filmless.archive.model import REJECTION_CODES, Arrival, Kind, Source
 from filmless.archive.query.instances import StoredInstance, instances_of
 from filmless.archive.store import Archive
 from filmless.archive.tables import rejections
+from filmless.archive.whose import issuer_of
 from filmless.db.work import reading, writing
 from filmless.dicom.builders.kos import Reference, rejection_note
 from filmless.dicom.uids import EXPLICIT_VR_LE
@@ -106,9 +107,10 @@ def _reject_in_study(archive: Archive, found: list[StoredInstance], code: str, b
     ledger.write(
         archive.root, [{"what": "reject", "note": note.sop_instance_uid, "by": by, "reason": reason}]
     )
+    with reading(archive.engine) as connection:
+        source = Source("filmless", default_issuer=issuer_of(connection, first.version))
     outcome = archive.store_blocking(
-        Arrival(note.sop_class_uid, note.sop_instance_uid, EXPLICIT_VR_LE, Source("filmless")),
-        [note.data_set],
+        Arrival(note.sop_class_uid, note.sop_instance_uid, EXPLICIT_VR_LE, source), [note.data_set]
     )
     if outcome.kind is not Kind.STORED:
         raise Defect("The rejection note was not stored.", code="note")

@@ -42,3 +42,16 @@ def studies_of(
             part = connection.scalars(query.where(column.in_(uids[start : start + _CHUNK])))
             found |= dict.fromkeys(part)
     return list(found)
+
+
+def issuer_of(connection: Connection, version: int) -> str:
+    """Who issued the patient ID under which an object is filed. What is made of it is filed under the same, also where
+    only the sender's device said whose numbers these are, and the header does not (Source.default_issuer)."""
+    query = (
+        select(patients.c.issuer)
+        .join(studies, studies.c.patient == patients.c.id)
+        .join(series, series.c.study == studies.c.id)
+        .join(instances, instances.c.series == series.c.id)
+        .where(instances.c.version == version)
+    )
+    return connection.scalar(query) or ""

@@ -11,13 +11,13 @@ from sqlalchemy import Connection, select
 
 from filmless.access.acting import Acting
 from filmless.archive.tables import instances, series, studies
-from filmless.department import exams, identity_check, tasks, transfer
+from filmless.department import exams, identity_check, images, tasks, transfer
 from filmless.department.exams import Exam
 from filmless.department.identity_check import Shown
 from filmless.department.model import Desk
 from filmless.department.performed.told import WRONG_ENTRY
 from filmless.department.registration import reason_words
-from filmless.kit.errors import Refused
+from filmless.kit.errors import Conflict, Refused
 
 
 def start(
@@ -139,13 +139,22 @@ def objects_of(
 ) -> list[str]:
     """The SOP Instance UIDs of images of an exam that are named, by themselves or by their series.
 
-    Raises Refused (code "unknown-object") where one is none of this exam's.
+    Raises Refused (code "unknown-object") where one is none of this exam's, and Conflict (code "shared-number") where
+    another patient has images under the same number and it cannot be told which are whose.
     """
+    uids = exams.studies_of(connection, exam)
+    shared = images.shared_numbers(connection, uids)
+    rows = [images.row_of(connection, exam, uid) for uid in shared]
+    if 0 in rows:
+        raise Conflict(
+            "Images of several patients have this study's number. A data steward has to set that right first.",
+            code="shared-number",
+        )
     query = (
         select(instances.c.sop_instance_uid, series.c.series_uid)
         .join(series, series.c.id == instances.c.series)
         .join(studies, studies.c.id == series.c.study)
-        .where(studies.c.study_uid.in_(exams.studies_of(connection, exam)))
+        .where(studies.c.study_uid.in_(set(uids) - shared) | studies.c.id.in_(rows))
     )
     if sop_uids:
         query = query.where(instances.c.sop_instance_uid.in_(list(sop_uids)))

@@ -43,7 +43,15 @@ def answer(
     answered = replace(exam, more={**exam.more, "safety": kept})
     found = dangers.asked(connection, answered)
     stopping = dangers.stopping(answered, found)
-    kept["state"] = "stop" if stopping else "caution" if any(one.speaks for one in found) else "clear"
+    kept["state"] = (
+        "stop"
+        if stopping
+        else "caution"
+        if any(one.speaks for one in found)
+        else "clear"
+        if all(one.answer for one in found)
+        else ""
+    )
     now = exams.note(
         connection,
         exam_id,
@@ -95,6 +103,9 @@ def accept(
         seen=exam.changes if seen is None else seen,
     )
     tasks.close_cause(connection, f"safety:{exam_id}", acting.who, reason)
+    if now.state is State.IN_PROGRESS:
+        # what was never asked is not accepted with it
+        raise_task(connection, now)
     return now
 
 

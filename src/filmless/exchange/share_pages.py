@@ -19,12 +19,13 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from filmless.access import shares
 from filmless.access.acting import Acting
 from filmless.access.audit.trail import Trail
-from filmless.access.model import share_principal
+from filmless.access.model import Principal, share_principal
 from filmless.access.shares import ShareLink
+from filmless.archive.query.listing import demand_one_patient
 from filmless.db.work import reading, writing
 from filmless.exchange import share_view
 from filmless.exchange.share_html import STYLE, Language, Page
-from filmless.kit.errors import Refused
+from filmless.kit.errors import FilmlessError, Refused
 from filmless.net.http.model import HttpSettings
 from filmless.net.http.origin import client_host, is_secure
 from filmless.net.http.problems import of_error, problem
@@ -159,6 +160,11 @@ class SharePages:
         content = make(request, link, pages) if link is not None else None
         return _page(pages.nothing(), 404) if content is None else _page(content)
 
+    def demand_one_patient(self, principal: Principal) -> None:
+        """Raises Conflict (code "shared-number") where several patients have images under the link's number by now."""
+        with reading(self._engine) as connection:
+            demand_one_patient(connection, principal, principal.study)
+
     def _study(self, _request: Request, link: ShareLink, pages: Page) -> str | None:
         with reading(self._engine) as connection:
             study = share_view.study_of(connection, link.principal)
@@ -194,6 +200,11 @@ class OnBehalfOfLink:
             await of_error(Refused("This link is not open here.", code="not-found"))(scope, receive, send)
             return
         principal = share_principal(link.name, link.study_uid, download=link.download)
+        try:
+            await asyncio.to_thread(self._pages.demand_one_patient, principal)
+        except FilmlessError as error:
+            await of_error(error)(scope, receive, send)
+            return
         state = {**scope.get("state", {}), "principal": principal, "signed_in": None}
         state["host"] = self._pages.host(request)
         # the link's name is no part of what DICOMweb is asked

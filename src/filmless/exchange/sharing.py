@@ -7,7 +7,7 @@ from sqlalchemy import Connection, Engine, select
 
 from filmless.access import shares
 from filmless.access.acting import Acting
-from filmless.access.model import Action, Principal, permit
+from filmless.access.model import SYSTEM, Action, Principal, permit
 from filmless.access.settings import AccessSettings
 from filmless.access.shares import SharedStudy, ShareLink
 from filmless.archive.query import listing, visible_at
@@ -78,7 +78,8 @@ def _demand_one_patient(engine: Engine, principal: Principal, study_uid: str) ->
     """As `demand_shareable`; "shared-number" where it would open the images of several patients."""
     demand_shareable(engine, principal, study_uid)
     with reading(engine) as connection:
-        listing.demand_one_patient(connection, principal, study_uid)
+        # whoever opens it sees all, also what the sharer does not
+        listing.demand_one_patient(connection, SYSTEM, study_uid)
 
 
 def sees(connection: Connection, principal: Principal, study_uid: str) -> bool:

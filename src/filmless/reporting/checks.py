@@ -153,7 +153,7 @@ def of_report(
                 found.append(Warning("late-images", "", str(task.body.get("count", ""))))
     ids = {one.id for one in exams}
     # images were moved from or to it, and it is not clear where they belong
-    doubted = tasks.open_tasks(connection, kinds=("moved-images",))
+    doubted = tasks.open_tasks(connection, kinds=("moved-images",), limit=5000)
     if any(task.exam in ids or task.body.get("to") in ids for task in doubted):
         found.append(Warning("whose-images", "", ""))
     return found

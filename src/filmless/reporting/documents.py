@@ -20,7 +20,9 @@ from filmless.archive.query.instances import StoredInstance, instances_of, store
 from filmless.archive.reject import reject
 from filmless.archive.store import Archive
 from filmless.archive.tables import instances, series, studies
+from filmless.archive.whose import issuer_of
 from filmless.db.work import reading, writing
+from filmless.department import images
 from filmless.department.tables import exam_studies
 from filmless.dicom.uids import EXPLICIT_VR_LE
 from filmless.kit import clock
@@ -180,11 +182,13 @@ class Documents:
         links = [*gathered.images, *wish.pop("linked")]
         found = look_up(self.shelf.engine, links)
         wish["images"] = [_part(self.shelf, one) for one in found.values()]
+        issuers = {one["sop"]: one.pop("issuer") for one in wish["wanted"]}
         printed = asyncio.run(print_report(self.shelf, gathered, wish))
         with self.way_in() as archive:
             for sop_class, uid, data in printed.objects:
                 study = next(row.study_uid for row in rows if row.sop_uid == uid)
-                arrival = Arrival(sop_class, uid, EXPLICIT_VR_LE, Source(SOURCE), study)
+                source = Source(SOURCE, default_issuer=issuers[uid])
+                arrival = Arrival(sop_class, uid, EXPLICIT_VR_LE, source, study)
                 outcome = archive.store_blocking(arrival, [data])
                 if outcome.kind not in (Kind.STORED, Kind.SAME, Kind.KEPT_FIRST):
                     raise OSError(0, f"the archive did not take it: {outcome.kind}")
@@ -204,18 +208,21 @@ class Documents:
             sections.append(("addendum", words))
         names = find.names_of(connection, [report.author, report.reviewer, text.last.by])
         author, verifier = names.get(report.author), names.get(text.last.by)
-        wanted = [
-            {
-                "kind": row.kind,
-                "study": row.study_uid,
-                "series": row.series_uid,
-                "sop": row.sop_uid,
-                "revision": row.revision,
-                "source": self._source(connection, row.study_uid),
-                "previous": _previous(connection, row),
-            }
-            for row in rows
-        ]
+        wanted = []
+        for row in rows:
+            source = self._source(connection, report, row.study_uid)
+            wanted.append(
+                {
+                    "kind": row.kind,
+                    "study": row.study_uid,
+                    "series": row.series_uid,
+                    "sop": row.sop_uid,
+                    "revision": row.revision,
+                    "source": _part(self.shelf, source) if source is not None else None,
+                    "issuer": issuer_of(connection, source.version) if source is not None else "",
+                    "previous": _previous(connection, row),
+                }
+            )
         return {
             "wanted": wanted,
             "linked": content["links"],
@@ -253,16 +260,20 @@ class Documents:
             },
         }
 
-    def _source(self, connection: Connection, study_uid: str) -> dict[str, Any] | None:
-        """An object of the study, whose patient and study are taken over; None where it has none."""
+    def _source(self, connection: Connection, report: Report, study_uid: str) -> StoredInstance | None:
+        """An object of the study, whose patient and study are taken over; None where none is of its patient."""
         query = (
             stored(SYSTEM)
             .where(studies.c.study_uid == study_uid, series.c.modality.not_in(("DOC", "KO", "PR")))
             .order_by(instances.c.id)
             .limit(1)
         )
+        if images.shared_numbers(connection, [study_uid]):
+            # several patients have images under this number: only those of the exam's
+            rows = {images.row_of(connection, one, study_uid) for one in find.exams_of(connection, report.id)}
+            query = query.where(studies.c.id.in_(rows - {0}))
         row = connection.execute(query).first()
-        return _part(self.shelf, StoredInstance(*row)) if row is not None else None
+        return StoredInstance(*row) if row is not None else None
 
     def _reject(self, rows: list[Row[Any]]) -> None:
         with reading(self.shelf.engine) as connection:

@@ -15,7 +15,8 @@ from filmless.archive.leaving import leaving
 from filmless.archive.model import Arrival, Kind, Source
 from filmless.archive.query.instances import StoredInstance, instances_of
 from filmless.archive.store import Archive
-from filmless.archive.tables import instances, series, versions
+from filmless.archive.tables import instances, series
+from filmless.archive.whose import issuer_of
 from filmless.db.work import reading
 from filmless.dicom.uids import EXPLICIT_VR_LE
 from filmless.kit import clock
@@ -105,7 +106,7 @@ def save(archive: Archive, codecs: Codecs, principal: Principal, study_uid: str,
 def _look_up(
     archive: Archive, principal: Principal, study_uid: str, wanted: list[str]
 ) -> tuple[dict[str, StoredInstance], str, str]:
-    """(the objects by UID, the observer's name, the issuer that counts where they name none). Raises Refused where one
+    """(the objects by UID, the observer's name, who issued the patient's ID). Raises Refused where one
     is not there for the principal.
     """
     with reading(archive.engine) as connection:
@@ -118,11 +119,7 @@ def _look_up(
             .where(instances.c.sop_instance_uid.in_(list(found)))
         )
         patients = len(set(connection.scalars(filed)))
-        # what is made of them is the same patient's, where only the sender's device said whose numbers these are
-        issuers = select(versions.c.default_issuer).where(
-            versions.c.id.in_([one.version for one in found.values()])
-        )
-        issuer = max(connection.scalars(issuers), default="")
+        issuer = next((issuer_of(connection, one.version) for one in found.values()), "")
     if patients > 1:
         # of one Study Instance UID; what is made has the patient of its images
         raise Refused("The images are of several patients.", code="several-patients")

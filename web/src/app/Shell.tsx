@@ -21,6 +21,7 @@ import { Link, useLocation } from 'wouter'
 import { ChangePassword } from '../access/ChangePassword'
 import { useMay, useSession } from '../access/session'
 import { api, data } from '../api/client'
+import { Problem } from '../api/problem'
 import { language, LANGUAGES, setLanguage, type Language } from '../i18n'
 import { Alarms } from './Alarms'
 import { showError } from './errors'
@@ -124,7 +125,7 @@ function Navigation() {
 /** How many tasks cannot wait: whoever works elsewhere sees it too. */
 function Urgent() {
   const { t } = useTranslation()
-  const query = useQuery({ queryKey: ['tasks', 'urgent'], queryFn: () => data(api.GET('/tasks/urgent')), refetchInterval: (at) => (at.state.status === 'error' ? false : 30_000), retry: false })
+  const query = useQuery({ queryKey: ['tasks', 'urgent'], queryFn: () => data(api.GET('/tasks/urgent')), refetchInterval: (at) => (at.state.error instanceof Problem && at.state.error.status === 403 ? false : 30_000), retry: false })
   const count = query.data?.urgent ?? 0
   if (count === 0) return null
   return (

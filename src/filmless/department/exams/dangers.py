@@ -100,20 +100,27 @@ class Asked:
 
 
 def asked(connection: Connection, exam: Exam) -> list[Asked]:
-    """The questions of an exam with what is known: answers, else what the order says of dangers."""
+    """The questions of an exam with what is known: answers that count, else what the order says of dangers."""
     kept: Mapping[str, Any] = exam.more.get("safety") or {}
-    answers: Mapping[str, Any] = kept.get("answers") or {}
+    answers = counting(kept, _begun(exam))
     about, ordered = _about(connection, exam)
-    counts = _of_today(exam, kept)
     found = []
     for code, question in QUESTIONS.items():
         if question.applies(about):
-            answer = str(answers.get(code, ""))
-            if answer not in question.danger and not counts:
-                answer = ""
-            answer = answer or ordered.get(code, "")
+            answer = answers.get(code) or ordered.get(code, "")
             found.append(Asked(code, answer, question.stops, answer in question.danger))
     return found
+
+
+def counting(kept: Mapping[str, Any], begun: datetime | None = None) -> dict[str, str]:
+    """Of what is kept of the questions, the answers that count for an exam that began at `begun`, or begins now."""
+    lately = _lately(kept, begun)
+    answers: Mapping[str, Any] = kept.get("answers") or {}
+    return {
+        code: str(answer)
+        for code, answer in answers.items()
+        if lately or (code in QUESTIONS and answer in QUESTIONS[code].danger)
+    }
 
 
 def stopping(exam: Exam, found: Sequence[Asked]) -> list[str]:
@@ -140,10 +147,15 @@ def _accepted(exam: Exam) -> Mapping[str, Any]:
 
 
 def _of_today(exam: Exam, said: Mapping[str, Any]) -> bool:
-    if "at" not in said:
-        return False
-    begun = exam.started_at if exam.state not in OPEN or exam.state is State.IN_PROGRESS else None
-    return (begun or clock.now()) - datetime.fromisoformat(said["at"]) < _DAY
+    return _lately(said, _begun(exam))
+
+
+def _begun(exam: Exam) -> datetime | None:
+    return exam.started_at if exam.state not in OPEN or exam.state is State.IN_PROGRESS else None
+
+
+def _lately(said: Mapping[str, Any], begun: datetime | None) -> bool:
+    return "at" in said and (begun or clock.now()) - datetime.fromisoformat(said["at"]) < _DAY
 
 
 def _about(connection: Connection, exam: Exam) -> tuple[About, Mapping[str, str]]:

@@ -68,12 +68,20 @@ def told(connection: Connection, study_uid: str) -> Told | None:
             patients.c.birth_date,
             patients.c.sex,
             studies.c.accession_number,
+            studies.c.instance_count,
         )
         .join(studies, studies.c.patient == patients.c.id)
         .where(studies.c.study_uid == study_uid)
         .order_by(studies.c.instance_count.desc(), studies.c.id)
     ).all()
-    return Told(*rows[0], several=len(rows) > 1) if rows else None
+    if not rows:
+        return None
+    # a row without images is only of what is told of them, a note of rejection for one
+    one = rows[0]
+    several = sum(row.instance_count > 0 for row in rows) > 1
+    return Told(
+        one.patient_id, one.issuer, one.name, one.birth_date, one.sex, one.accession_number, several=several
+    )
 
 
 def wanted(connection: Connection, study_uid: str, now: Told) -> Wanted | None:

@@ -14,7 +14,7 @@ from filmless.archive import reject
 from filmless.archive.store import Archive
 from filmless.archive.tables import instances, series, studies
 from filmless.db.work import reading
-from filmless.department import booking, exams, registration, tasks
+from filmless.department import booking, exams, images, registration, tasks
 from filmless.department.exams import Exam
 from filmless.department.identity import stuck
 from filmless.department.identity.alone import alone
@@ -90,9 +90,17 @@ def _take_out(archive: Archive, exam_id: int, acting: Acting) -> int:
     code = _CODES.get(str(said.detail.get("code", "")), _PATIENT_SAFETY)
     made = 0
     for uid in wanted:
+        with reading(archive.engine) as connection:
+            objects = _objects(connection, exam_id, uid)
         try:
             notes = reject.reject(
-                archive, SYSTEM, code=code, by=said.by[:64], reason=said.reason, study_uids=[uid]
+                archive,
+                SYSTEM,
+                code=code,
+                by=said.by[:64],
+                reason=said.reason,
+                study_uids=[uid],
+                sop_uids=objects,
             )
         except Refused as refused:
             if refused.code != "unknown-object":
@@ -122,7 +130,7 @@ def to_take_out(connection: Connection, exam_id: int) -> list[str]:
         uid
         for uid in exams.studies_of(connection, exam)
         if all(one.state is State.VOID for one in exams.of_study(connection, uid))
-        and _in_use(connection, uid)
+        and _in_use(connection, exam, uid)
     ]
 
 
@@ -139,7 +147,7 @@ def copies(connection: Connection, study_uids: list[str]) -> list[Copy]:
     return sorted(found, key=lambda one: one.at, reverse=True)
 
 
-def _in_use(connection: Connection, study_uid: str) -> bool:
+def _in_use(connection: Connection, exam: Exam, study_uid: str) -> bool:
     query = (
         select(instances.c.id)
         .join(series, series.c.id == instances.c.series)
@@ -147,4 +155,16 @@ def _in_use(connection: Connection, study_uid: str) -> bool:
         .where(studies.c.study_uid == study_uid, instances.c.rejected == "")
         .limit(1)
     )
+    if images.shared_numbers(connection, [study_uid]):
+        # another patient's images stay; where nobody can tell whose they are, a steward sets that right first
+        query = query.where(studies.c.id == images.row_of(connection, exam, study_uid))
     return connection.scalar(query) is not None
+
+
+def _objects(connection: Connection, exam_id: int, study_uid: str) -> list[str]:
+    """The exam's objects of a study of which another patient has images too; else none: all of the study are."""
+    if not images.shared_numbers(connection, [study_uid]):
+        return []
+    row = images.row_of(connection, exams.get(connection, exam_id), study_uid)
+    query = select(instances.c.sop_instance_uid).join(series, series.c.id == instances.c.series)
+    return list(connection.scalars(query.where(series.c.study == row)))

@@ -13,6 +13,7 @@ from sqlalchemy import ColumnElement, Connection, Row, Select, and_, or_, select
 
 from filmless.access.model import Scope
 from filmless.archive.query.matching import AnyOf, Match, Range
+from filmless.department.exams.dangers import counting
 from filmless.department.tables import (
     exam_numbers,
     exams,
@@ -244,7 +245,7 @@ def _values(row: Row[Any], known: _Places, title: str) -> Values:
     ward, bed = known.name("ward", row.ward), row.bed and f" {row.bed}"
     cautions: Mapping[str, Any] = row.cautions or {}
     # what the patient was asked here is newer than what the order says
-    answers: Mapping[str, Any] = ((row.more or {}).get("safety") or {}).get("answers") or {}
+    answers = counting((row.more or {}).get("safety") or {})
     inside = [words for code, words in _INSIDE.items() if answers.get(code) in ("yes", "unknown")]
     alerts = _words(cautions, "implants", "infection", "other")
     local = row.starts_at.astimezone()
@@ -328,8 +329,8 @@ def _line(text: str) -> str:
     return " ".join(text.replace("\\", "/").split())
 
 
-def _pregnancy(answers: Mapping[str, Any], cautions: Mapping[str, Any]) -> str:
-    said = {"yes": "possible"}.get(str(answers.get("pregnancy", "")), str(answers.get("pregnancy", "")))
+def _pregnancy(answers: Mapping[str, str], cautions: Mapping[str, Any]) -> str:
+    said = answers.get("pregnancy", "").replace("yes", "possible")
     ordered = str(cautions.get("pregnancy", ""))
     # who is asked says that she may be; the order may know that she is
     return ordered if said in ("", "possible") and ordered == "yes" else said or ordered

@@ -205,7 +205,7 @@ export const tasks = {
     'moved-images': 'The images are not, or not only, where they were moved to. Decide where they belong: undo the move in the journal, or reject them again where they do not belong.',
     'register-missed': 'Register the patient now: number and bill are missing.',
     'identity-unchecked': 'Make sure who was examined, and keep it.',
-    safety: 'Look at once: it may harm the patient. Ask what was not asked; say why it was made, or stop it.',
+    safety: 'Look at once: it may harm the patient. Ask while it runs what was not asked; say what came of it.',
     'images-missing': 'Send them again from the device; the exam is verified by itself when they are here.',
     repeat: 'Repeat the exam, read what is there, or leave it.',
     'late-images': 'Look at them: they are not in the report.',

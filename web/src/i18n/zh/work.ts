@@ -208,7 +208,7 @@ export const tasks: Words<typeof tasksInEnglish> = {
     'moved-images': '图像不在，或不只在移动后的检查中。请确认归属：在记录中撤销移动，或在不应归属的检查中再次废弃。',
     'register-missed': '请补登记：缺少检查号和收费。',
     'identity-unchecked': '请核实被检查者身份并记录。',
-    safety: '请立即核实：检查可能对患者有害。补做询问，并记录原因或中止检查。',
+    safety: '请立即核实：检查可能对患者有害。检查进行中可补做询问，并记录处理结果。',
     'images-missing': '请从设备重新发送；传齐后自动通过核对。',
     repeat: '请决定重做、按现有图像阅片或不再处理。',
     'late-images': '请查看：这些图像未写入报告。',
