@@ -8484,7 +8484,8 @@ export interface components {
             reviewer: string;
             /**
              * Row
-             * @description Where images of several patients have the first of these numbers: which row of the study table is this person's; 0: only one has, or it cannot be told.
+             * @description Of a report: where images of several patients have the first of these numbers, which row of the study table is this person's; 0: only one has, or it cannot be told. Lists do not look for it.
+             * @default 0
              */
             row: number;
             /** Side */
@@ -9126,7 +9127,8 @@ export interface components {
             requester: string;
             /**
              * Row
-             * @description Where images of several patients have the first of these numbers: which row of the study table is this person's; 0: only one has, or it cannot be told.
+             * @description Of a report: where images of several patients have the first of these numbers, which row of the study table is this person's; 0: only one has, or it cannot be told. Lists do not look for it.
+             * @default 0
              */
             row: number;
             /** Side */

@@ -46,8 +46,9 @@ class ReportExam(BaseModel):
         description="Those with images first; the one that the worklist gives else."
     )
     row: int = Field(
-        description="Where images of several patients have the first of these numbers: which row of the study table "
-        "is this person's; 0: only one has, or it cannot be told."
+        default=0,
+        description="Of a report: where images of several patients have the first of these numbers, which row of the "
+        "study table is this person's; 0: only one has, or it cannot be told. Lists do not look for it.",
     )
     person: ReportPerson
     procedure: str
