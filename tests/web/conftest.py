@@ -7,8 +7,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import pytest
+from sqlalchemy import delete
 
 from filmless.access import accounts, grants, sessions
+from filmless.access.account_tables import preferences
 from filmless.access.acting import Acting
 from filmless.access.model import SYSTEM, Role, Scope
 from filmless.app.index import open_index
@@ -53,6 +55,11 @@ class Site:
                     )
         return self.cookies[name]
 
+    def forget(self) -> None:
+        """What pages remember of an account, such as a layout, is not for the next test."""
+        with open_index(load(self.server.home, environment={})) as engine, writing(engine) as connection:
+            connection.execute(delete(preferences))
+
 
 @pytest.fixture(scope="session")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
@@ -81,6 +88,7 @@ def opened(site: Site, browser: Browser) -> Iterator[Callable[..., Page]]:
     """Opens a page as an account of a role; ends with it. A page that threw an error fails the test."""
     contexts = []
     errors: list[str] = []
+    site.forget()
 
     def open_page(
         path: str, *, role: Role = Role.CHF, locale: str = "en-GB", size: tuple[int, int] = (1000, 720)

@@ -16,8 +16,18 @@
   const ready = () => pane()?.querySelector('[data-ready]')
   const key = (name) => window.dispatchEvent(new KeyboardEvent('keydown', { key: name, bubbles: true }))
 
-  const open = async (study) => {
-    history.pushState({}, '', '/view/' + study)
+  // the rows of a study whose number several patients have; [0] where it is one patient's
+  const rowsOf = async (study) => {
+    const { under } = await (await fetch('/api/studies/' + study)).json()
+    return under.length > 1 ? under.map((one) => one.row) : [0]
+  }
+
+  const open = async (study, row = 0) => {
+    if (row) {
+      history.pushState({}, '', '/studies')
+      await until('the list of studies', () => !document.querySelector('section[data-active]'))
+    }
+    history.pushState({}, '', '/view/' + study + (row ? '?row=' + row : ''))
     await until('the list of ' + study, () => {
       const entries = [...document.querySelectorAll('nav [data-stack]')]
       return entries.length > 0 && location.pathname.endsWith(study) && document.querySelector('[data-study="' + study + '"]')
@@ -169,7 +179,11 @@
   // and from `pictures`, by SOP Instance UID; of long stacks every so many images
   const walk = async (study, step, pictures = {}) => {
     const found = []
-    for (const stack of await open(study)) {
+    for (const row of await rowsOf(study)) await walkRow(study, row, step, pictures, found)
+    return found
+  }
+  const walkRow = async (study, row, step, pictures, found) => {
+    for (const stack of await open(study, row)) {
       const one = { stack, what: '', images: [] }
       found.push(one)
       try {
@@ -200,7 +214,6 @@
         one.error = `${error} (${[pane().dataset.stack, counted(), ready()?.dataset.corner, shown()].join('; ')})`
       }
     }
-    return found
   }
   window.looking = { ready: () => Boolean(ready()), walk, open, show, compare, next, composed, rendered, until, frames, key }
 })()
