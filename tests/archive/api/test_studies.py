@@ -215,6 +215,7 @@ async def test_a_row_says_what_the_table_shows(table: Table, put: Put, engine: E
         )
     row = (await table.ask("/studies/search", ENGINEER, text="A2001")).json()["studies"][0]
     received = row.pop("received_at"), row.pop("changed_at")
+    assert row.pop("row") > 0
     assert all(abs(datetime.now(UTC) - datetime.fromisoformat(at)) < timedelta(minutes=5) for at in received)
     assert row == {
         "study_uid": "1.2.6.1",
