@@ -183,3 +183,15 @@ def test_a_replacement_may_move_to_another_series(archive: Archive, put: Put) ->
         (study,) = connection.execute(select(studies)).all()
     assert (study.instance_count, study.series_count, study.modalities) == (2, 1, "MR")
     assert integrity.check(archive.engine, archive.root).differences == []
+
+
+def test_an_object_announced_by_another_uid_and_accepted_is_no_damage(archive: Archive) -> None:
+    announced = Arrival(CT, "1.2.3.99", EXPLICIT_LE, Source("CT1"))
+    archive.store_blocking(announced, [encoded(ct())])
+    (one,) = waiting(archive)
+    publisher = Publisher(archive.engine, archive.root, archive.settings)
+    outcome = quarantine.accept(archive.engine, publisher, archive.root, one.id, by="li", reason="a rewriter")
+    assert outcome.kind is Kind.STORED
+    assert integrity.check(archive.engine, archive.root).differences == []
+    rebuild.rebuild(archive.engine, archive.root, archive.settings)
+    assert integrity.check(archive.engine, archive.root).differences == []

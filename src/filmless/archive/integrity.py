@@ -13,6 +13,7 @@ from sqlalchemy import Engine, Row, Table, and_, func, literal, or_, select
 
 from filmless.archive import overlays
 from filmless.archive.blobs import BlobStore, read_label, writer_lives
+from filmless.archive.model import Cause
 from filmless.archive.tables import instances, open_folders, quarantine, series, studies, versions
 from filmless.db.work import reading
 from filmless.dicom import part10
@@ -79,7 +80,7 @@ def check(
             _row_without_file(engine, root, row, report)
             row = next(rows, None)
         if row is not None and row.path == path:
-            _compare(root, row, report, checksums=checksums)
+            _compare(engine, root, row, report, checksums=checksums)
             row = next(rows, None)
         elif _is_stray(engine, root, path):
             report.add("file-without-row", path, "a file of the store that the index does not know")
@@ -172,7 +173,7 @@ def _row_without_file(engine: Engine, root: Path, row: Row[Any], report: Report)
     report.add("row-without-file", row.path, f"the file of {row.sop_instance_uid} is gone")
 
 
-def _compare(root: Path, row: Row[Any], report: Report, *, checksums: bool) -> None:
+def _compare(engine: Engine, root: Path, row: Row[Any], report: Report, *, checksums: bool) -> None:
     report.objects += 1
     try:
         with (root / row.path).open("rb") as file:
@@ -188,14 +189,24 @@ def _compare(root: Path, row: Row[Any], report: Report, *, checksums: bool) -> N
                 or (label.key, label.size, label.sha256) != (row.key, row.size, row.sha256)
                 or meta.data_set_offset != row.offset
                 or meta.transfer_syntax_uid != row.transfer_syntax_uid
-                # in quarantine, the UID announced may differ from the data set's
-                or (row.what == "version" and meta.sop_instance_uid != row.sop_instance_uid)
+                or (meta.sop_instance_uid != row.sop_instance_uid and not _announced_otherwise(engine, row))
             ):
                 report.add("label", row.path, "the file's own label differs from the index")
             if checksums and _sha256(file, row.offset) != row.sha256:
                 report.add("checksum", row.path, f"the bytes of {row.sop_instance_uid} have changed")
     except (OSError, FilmlessError) as error:
         report.add("unreadable", row.path, f"cannot be read: {error}")
+
+
+def _announced_otherwise(engine: Engine, row: Row[Any]) -> bool:
+    """Whether the UID announced may differ from the data set's: in quarantine, or taken in from there."""
+    if row.what == "quarantine":
+        return True
+    with reading(engine) as connection:
+        cause = connection.scalar(
+            select(quarantine.c.cause).where(quarantine.c.key == row.key, quarantine.c.state == "accepted")
+        )
+    return cause == Cause.UID_MISMATCH.value
 
 
 def _sha256(file: Any, offset: int) -> str:
