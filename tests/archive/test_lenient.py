@@ -106,3 +106,13 @@ def test_a_ledger_that_cannot_be_written_whole_stops_the_decision(
     monkeypatch.undo()
     assert put(ct(PixelData=bytes(128))).kind is Kind.QUARANTINED
     assert [line["what"] for line in ledger.read(archive.root)] == ["quarantine"]
+
+
+def test_pixels_that_are_cut_short_are_stored_with_a_warning(archive: Archive, put: Put) -> None:
+    whole = encoded(ct())
+    outcome = archive.store_blocking(Arrival(CT, "1.2.3.1.1.1", EXPLICIT_LE, Source("CT1")), [whole[:-10]])
+    assert outcome.kind is Kind.STORED
+    assert [text for _, text in outcome.warnings] == [
+        "its length reaches past the end of the data set: pixels are missing"
+    ]
+    assert put(ct(SOPInstanceUID="1.2.3.1.1.2")).warnings == ()

@@ -10,6 +10,7 @@ from filmless.archive import levels
 from filmless.archive.model import REJECTION_CODES, Arrival, Cause
 from filmless.dicom import json_model, scan
 from filmless.dicom.sopclasses import KEY_OBJECT_SELECTION
+from filmless.dicom.uids import transfer_syntax
 from filmless.patients import names
 from filmless.patients.service import INDEXED, Identity
 
@@ -114,6 +115,12 @@ def read_entry(arrival: Arrival, file: File, header: scan.Header) -> Entry:
         entry.warn(tag, text)
     if header.truncated:
         entry.warn(0, "the data set ends before its last element does")
+    if (
+        header.pixel_end is not None
+        and header.pixel_end > file.size
+        and not transfer_syntax(arrival.transfer_syntax_uid).deflated
+    ):
+        entry.warn(0x7FE00010, "its length reaches past the end of the data set: pixels are missing")
     if sop_class_uid == KEY_OBJECT_SELECTION:
         entry.note = rejection_note(header)
     return entry

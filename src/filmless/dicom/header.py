@@ -30,6 +30,8 @@ class Header:
     large: dict[int, tuple[str, int, int]] = field(default_factory=dict)
     #: where the tag of the pixel data element is, in the data set (of a deflated one: in the inflated data)
     pixel_offset: int | None = None
+    #: where the pixel data end by their own length, which may be past the end; None where they do not say it
+    pixel_end: int | None = None
     #: the scan saw every attribute asked for that the data set has: it reached the pixel data, the end, or the
     #: last tag asked for
     complete: bool = False

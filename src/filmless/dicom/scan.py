@@ -203,7 +203,7 @@ def _walk(
             if tag is not None:
                 if tag < 0:
                     if not item:
-                        header.pixel_offset = pos
+                        header.pixel_offset, header.pixel_end = pos, after
                         if not past_pixels:
                             break
                         pos = after
@@ -219,6 +219,8 @@ def _walk(
         if tag is not None and tag < 0:
             if not item:
                 header.pixel_offset = pos
+                if length != UNDEFINED:
+                    header.pixel_end = after
                 if not past_pixels:
                     break
                 tag = None
