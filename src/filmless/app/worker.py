@@ -373,8 +373,9 @@ def work(settings: Settings, stop: threading.Event, *, poll: float = 1.0) -> Non
 
 
 def main(_arguments: Sequence[str] = ()) -> int:
-    """Entry point; returns the exit code."""
+    """Entry point; returns the exit code. What people and scanners wait for goes first (nice 5)."""
     name_this("filmless-worker")
+    os.nice(5)
     frugal()
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

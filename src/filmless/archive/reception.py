@@ -203,13 +203,13 @@ class Reception:
                 return
 
     def _write(self, batch: list[tuple[Fragment, Callable[[], None] | None]], *, last: bool) -> None:
-        """Write and hash a batch. Each call that gives the interpreter away has to win it back: few of them."""
+        """Write and hash a batch. What has to win the interpreter back is cheaper than a copy in memory that is new."""
         buffers: list[Fragment] = [fragment for fragment, _ in batch]
-        data = buffers[0] if len(buffers) == 1 else b"".join(buffers)
-        self._hash.update(data)
-        self._size += len(data)
-        if self._scanned is None and not self._scan_file:
-            self._look_at(data)
+        for fragment in buffers:
+            self._hash.update(fragment)
+            self._size += len(fragment)
+            if self._scanned is None and not self._scan_file:
+                self._look_at(fragment)
         if self._fd < 0:
             header = self._open()
             if last:
@@ -269,11 +269,11 @@ class Reception:
             if self._archive.alone():
                 # the committer prepares the transaction while the disk works; it commits when both are done
                 self._archive.written(written)
-                self._sync(written, folder=False)
+                self._sync(written)
             else:
                 # many senders: whole batches of synced files, so that the committer waits for the index alone
                 with self._archive.syncing():
-                    self._sync(written, folder=True)
+                    self._sync(written)
                 self._archive.written(written)
             return
         try:
@@ -309,12 +309,9 @@ class Reception:
             raise Refused("the object is of another study than was announced", code="other-study")
         return Written(Item(entry), self._folder, self._done)
 
-    def _sync(self, written: Written, *, folder: bool) -> None:
+    def _sync(self, written: Written) -> None:
         try:
             os.fsync(self._fd)
-            if folder:
-                os.fsync(written.folder.fd)
-                written.folder_synced = True
         except OSError as broken:
             written.sync_error = disk_error(broken)
         except Exception as broken:

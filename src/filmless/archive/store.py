@@ -12,14 +12,14 @@ import os
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
 from sqlalchemy import Engine
 
-from filmless.archive.blobs import BlobStore
+from filmless.archive.blobs import BlobStore, Folder
 from filmless.archive.codecs import Codecs
 from filmless.archive.corrections import returning
 from filmless.archive.filing import Known
@@ -229,9 +229,8 @@ class Archive:
             nonlocal durable
             if durable:
                 return
+            _sync_folders(batch)
             for one in batch:
-                if not one.folder_synced:
-                    self._sync_folder(one)
                 one.synced.wait()
             if any(one.sync_error is not None for one in batch):
                 raise NotDurable
@@ -254,15 +253,6 @@ class Archive:
                 log.exception("an object could not be concluded")
                 self._answer(one, Defect(f"the object is in doubt: {type(error).__name__}"))
         return again
-
-    def _sync_folder(self, one: Written) -> None:
-        """While another thread syncs the file: the file system writes both with one commit of its journal."""
-        try:
-            os.fsync(one.folder.fd)
-            one.folder_synced = True
-        except OSError as broken:
-            one.synced.wait()
-            one.sync_error = one.sync_error or disk_error(broken)
 
     def _conclude(self, one: Written, result: Result, again: list[Written]) -> None:
         if result.later:
@@ -319,3 +309,26 @@ class Archive:
             one.item.same = False
         one.item.compared_with = known.key
         self._ready.put(one)
+
+
+def _sync_folders(batch: Sequence[Written]) -> None:
+    """Make the entries of a batch's files durable: most often they are of one folder, and one sync does for all.
+
+    The index's writer is at work on the transaction meanwhile, and perhaps other threads on the files themselves.
+    """
+    folders: dict[Folder, list[Written]] = {}
+    for one in batch:
+        if not one.folder_synced:
+            folders.setdefault(one.folder, []).append(one)
+    for folder, files in folders.items():
+        broken: OSError | None = None
+        try:
+            os.fsync(folder.fd)
+        except OSError as error:
+            broken = error
+        for one in files:
+            if broken is None:
+                one.folder_synced = True
+                continue
+            one.synced.wait()
+            one.sync_error = one.sync_error or disk_error(broken)
