@@ -52,6 +52,8 @@ class Report:
         self.figures: dict[tuple[str, str, str], list[float]] = {}
         self.units: dict[str, str] = {}
         self.notes: list[str] = []
+        #: (part, row) -> what the load client could take at most, each time it was measured
+        self.ceilings: dict[tuple[str, str], list[float]] = {}
 
     def add(self, part: str, row: str, side: str, figure: float) -> None:
         self.figures.setdefault((part, row, side), []).append(figure)

@@ -1,17 +1,22 @@
 """Signing in and out, as a browser does."""
 
+import os
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import select, update
 from tests.access.conftest import PASSWORD, Site, code_of, one_database, signed_in
 
-from filmless.access import preferences
+from filmless.access import grants, preferences, sessions
 from filmless.access.account_tables import sessions as sessions_table
-from filmless.access.model import Role
+from filmless.access.gate import Gate
+from filmless.access.keys import digest
+from filmless.access.model import Principal, Role
 from filmless.access.settings import AccessSettings
 from filmless.db.work import reading, writing
 from filmless.kit import clock
+from filmless.kit.board import Board
 
 
 @one_database
@@ -100,6 +105,53 @@ def test_another_sites_page_cannot_sign_in_for_somebody(site: Site) -> None:
     )
     assert code_of(answer) == (403, "csrf")
     assert len(site.told(kind="refusal", outcome="refused")) == 1
+
+
+@one_database
+def test_what_one_web_process_changes_acts_at_once_in_another(site: Site) -> None:
+    """Two gates are two processes: they share a database and a board."""
+    first = Board()
+    here, there = (
+        Gate(site.engine, site.gate.settings, site.gate.http, site.trail, board=board)
+        for board in (first, Board(1, os.dup(first.fileno())))
+    )
+    site.account("zhang", Role.ATT)
+    browser = site.browser()
+    signed_in(browser, "zhang")
+    secret = browser.cookies["filmless_session"]
+    key = digest(secret)
+    assert here.by_session(secret) is not None and there.by_session(secret) is not None
+    assert here.believed("session", key) is not None and there.believed("session", key) is not None
+
+    found = here.by_session(secret)
+    assert found is not None and found.session is not None
+    with writing(site.engine) as connection:
+        sessions.end_this(connection, found.session)
+    here.forget()
+    assert here.believed("session", key) is None
+    assert there.believed("session", key) is None
+    assert there.by_session(secret) is None
+
+
+@one_database
+def test_an_answer_that_was_asked_before_a_change_is_not_believed_after_it(
+    site: Site, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    site.account("zhang", Role.ATT)
+    browser = site.browser()
+    signed_in(browser, "zhang")
+    secret = browser.cookies["filmless_session"]
+    really = grants.principal_of
+
+    def slowly(*given: Any, **more: Any) -> Principal:
+        made = really(*given, **more)
+        # somebody takes rights away between this look at the database and its end
+        site.gate.forget()
+        return made
+
+    monkeypatch.setattr(grants, "principal_of", slowly)
+    assert site.gate.by_session(secret) is not None
+    assert site.gate.believed("session", digest(secret)) is None
 
 
 def test_idle_and_old_sessions_end(site: Site) -> None:

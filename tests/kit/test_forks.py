@@ -43,7 +43,7 @@ def run(arguments):
 print("said once")
 parked = forks.park("a-name", run)
 ours, theirs = socket.socketpair()
-child = parked.begin(answers=True, sockets=[theirs])
+child = parked.begin(answers=True, files=[theirs])
 theirs.close()
 print(ours.recv(100).decode(), parked.waits)
 child.stdin.write(b"word\\n"); child.stdin.flush()

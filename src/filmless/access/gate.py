@@ -26,13 +26,15 @@ from filmless.access.sign_in import SigningIn
 from filmless.access.tokens import Token
 from filmless.db.work import reading, writing
 from filmless.kit import clock
+from filmless.kit.board import Board
 from filmless.kit.errors import Refused
 from filmless.net.http.model import HttpSettings
 
 log = logging.getLogger(__name__)
 
 #: seconds for which an answer of the database is believed: a viewer asks for hundreds of frames in a second. What
-#: this process itself changes acts at once, what others change (a command, another web process) after this time
+#: this process and those that share its board change acts at once, what others change (a command, another server)
+#: after this time
 BELIEVED: Final = 2.0
 _MOST: Final = 10_000
 #: a token's use is told again after this time, or from another address
@@ -60,16 +62,28 @@ class SignedIn:
 class Gate:
     """One for a process. Safe to use from any thread."""
 
-    def __init__(self, engine: Engine, settings: AccessSettings, http: HttpSettings, trail: Trail) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        settings: AccessSettings,
+        http: HttpSettings,
+        trail: Trail,
+        *,
+        board: Board | None = None,
+        rates: Rates | None = None,
+    ) -> None:
+        """`board`: shared with the other web processes of this server; `rates`: of all of them together."""
         self.engine = engine
         self.settings = settings
         self.http = http
         self.trail = trail
-        self.rates = Rates()
+        self.rates = rates or Rates()
         #: None where nobody signs in through OpenID Connect
         self.provider = Provider(settings) if settings.oidc_issuer else None
+        self._board = board or Board()
         self._lock = threading.Lock()
-        self._believed: OrderedDict[tuple[str, str], tuple[float, SignedIn]] = OrderedDict()
+        #: kind and digest -> until when, what had changed before it was asked, the answer
+        self._believed: OrderedDict[tuple[str, str], tuple[float, bytes, SignedIn]] = OrderedDict()
 
     @property
     def signing_in(self) -> SigningIn:
@@ -81,7 +95,8 @@ class Gate:
         return Acting(who, self.trail, host, reason)
 
     def forget(self) -> None:
-        """Ask the database again for everybody: after a change to an account, a session or a token."""
+        """Ask the database again for everybody: after a change to an account, a session or a token is committed."""
+        self._board.changed()
         with self._lock:
             self._believed.clear()
 
@@ -89,14 +104,16 @@ class Gate:
         """What the database said a moment ago; None where it has to be asked. Never blocks."""
         with self._lock:
             found = self._believed.get((kind, secret_digest))
-        return found[1] if found is not None and found[0] > time.monotonic() else None
+        if found is None or found[0] <= time.monotonic() or found[1] != self._board.changes:
+            return None
+        return found[2]
 
     def by_session(self, secret: str, *, attended: bool = True) -> SignedIn | None:
         """Who holds this cookie; None for nobody. Asks the database.
 
         `attended`: somebody sits there; else the session goes on being idle.
         """
-        key = digest(secret)
+        key, before = digest(secret), self._board.changes
         with reading(self.engine) as connection:
             found = sessions.find(connection, key, self.settings)
             if found is None:
@@ -113,7 +130,7 @@ class Gate:
         if attended and session.seen_at + sessions.SEEN_EVERY <= clock.now():
             with writing(self.engine) as connection:
                 sessions.seen(connection, session)
-        return self._believe("session", key, made)
+        return self._believe("session", key, made, before)
 
     def _must(self, account: Account, session: Session) -> Must:
         # whoever signs in through the provider has what the provider demands
@@ -130,7 +147,7 @@ class Gate:
 
         Raises Refused: "not-signed-in" where it is none or is over, "too-many" for an address that guesses.
         """
-        key = digest(secret)
+        key, before = digest(secret), self._board.changes
         with reading(self.engine) as connection:
             found = tokens.find(connection, key) if secret.startswith(tokens.PREFIX) else None
             if found is not None and (name is None or clean_name(name) == found[1].name):
@@ -142,7 +159,7 @@ class Gate:
             self._refuse_token(host)
             raise Refused("This API token is not known here, or it is over.", code="not-signed-in")
         self._note_use(token, principal, host)
-        return self._believe("token", key, SignedIn(principal, account, token=token))
+        return self._believe("token", key, SignedIn(principal, account, token=token), before)
 
     def tell_forgery(self, host: str, path: str) -> None:
         """Another site's page had a browser ask something of us: into the trail, once a minute for an address."""
@@ -178,9 +195,10 @@ class Gate:
             connection, Entry(Kind.SIGN_IN, principal, host=host, what="token", detail=detail)
         )
 
-    def _believe(self, kind: str, key: str, made: SignedIn) -> SignedIn:
+    def _believe(self, kind: str, key: str, made: SignedIn, before: bytes) -> SignedIn:
+        """`before`: what had changed when the database was asked; a change since then makes it worth nothing."""
         with self._lock:
-            self._believed[kind, key] = (time.monotonic() + BELIEVED, made)
+            self._believed[kind, key] = (time.monotonic() + BELIEVED, before, made)
             self._believed.move_to_end((kind, key))
             while len(self._believed) > _MOST:
                 self._believed.popitem(last=False)

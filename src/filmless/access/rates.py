@@ -4,7 +4,7 @@ import threading
 import time
 from collections import OrderedDict, deque
 from collections.abc import Callable
-from typing import Final
+from typing import Final, Protocol
 
 from filmless.kit.errors import Refused
 
@@ -13,11 +13,26 @@ _WINDOW: Final = 60.0
 _MOST_KEYS: Final = 10_000
 
 
-class Rates:
-    """Counts in this process; what is to hold over all of them, and over a restart, is in the database (lockout)."""
+class Counting(Protocol):
+    """Counts for several processes, as Rates does for one. May block."""
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+    def take(self, kind: str, key: str, most: int) -> None: ...
+
+    def give_back(self, kind: str, key: str) -> None: ...
+
+
+class Rates:
+    """Counts in memory; what is to hold over several servers, and over a restart, is in the database (lockout).
+
+    `elsewhere` counts for all processes of a server. It is asked only while fewer than `most` were counted here, so
+    that nobody who is refused already costs it anything. With it, not for an event loop.
+    """
+
+    def __init__(
+        self, clock: Callable[[], float] = time.monotonic, elsewhere: Counting | None = None
+    ) -> None:
         self._clock = clock
+        self._elsewhere = elsewhere
         self._lock = threading.Lock()
         self._taken: OrderedDict[tuple[str, str], deque[float]] = OrderedDict()
 
@@ -34,6 +49,8 @@ class Rates:
             taken.append(now)
             while len(self._taken) > _MOST_KEYS:
                 self._taken.popitem(last=False)
+        if self._elsewhere is not None:
+            self._elsewhere.take(kind, key, most)
 
     def give_back(self, kind: str, key: str) -> None:
         """The last one taken was none of those that count."""
@@ -41,3 +58,5 @@ class Rates:
             taken = self._taken.get((kind, key))
             if taken:
                 taken.pop()
+        if self._elsewhere is not None:
+            self._elsewhere.give_back(kind, key)

@@ -3,6 +3,7 @@
     {"do": "associations"}                      -> {"associations": [{"id": ..., "calling_ae": ...}, ...]}
     {"do": "health"}, {"do": "metrics"}         -> what /health and /metrics of the web process say
     {"do": "abort", "id": "...", "reason": ""}  -> {"aborted": "..."}
+    {"do": "attempt", "kind": "...", "key": "...", "most": 30}  -> {}, or "too-many" (app/counting.py)
     anything that fails                         -> {"error": "...", "family": "Refused", "code": "..."}
 
 The socket belongs to the server's user alone (0600): who may open it may do everything that it offers.

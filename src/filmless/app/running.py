@@ -14,6 +14,7 @@ from sqlalchemy import Engine, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from filmless import __version__
+from filmless.access.rates import Rates
 from filmless.app import metrics, supervise
 from filmless.app.settings import Settings
 from filmless.archive.store import Archive
@@ -33,7 +34,7 @@ class Running:
     engine: Engine
     archive: Archive
     worker: supervise.Child
-    web: supervise.Child
+    webs: list[supervise.Child]
     #: one per port: plain, and TLS where there is one
     servers: list[Server]
     dicom_port: int
@@ -41,6 +42,8 @@ class Running:
     tls_port: int
     #: objects received, by what became of them ("failed" where nothing was kept)
     received: Counter[str]
+    #: attempts at all web processes, where there are several
+    rates: Rates = field(default_factory=Rates)
     began: float = field(default_factory=time.monotonic)
 
 
@@ -55,7 +58,13 @@ async def health(running: Running) -> Mapping[str, Any]:
             "associations": sum(len(server.associations) for server in running.servers),
         },
         "worker": {"ok": running.worker.runs, "restarts": running.worker.deaths},
-        "web": {"ok": running.web.runs, "restarts": running.web.deaths, "port": running.http_port},
+        "web": {
+            # while one is started again the others answer: no reason to send callers elsewhere
+            "ok": any(web.runs for web in running.webs),
+            "processes": sum(web.runs for web in running.webs),
+            "restarts": sum(web.deaths for web in running.webs),
+            "port": running.http_port,
+        },
         "database": {"ok": database},
         "disk": disk,
     }
@@ -98,8 +107,13 @@ def registry(running: Running) -> CollectorRegistry:
         "filmless_worker_restarts": (
             "Times that the worker process was started again.", True, lambda: float(running.worker.deaths),
         ),
+        "filmless_web_processes": (
+            "Web processes that run.", False, lambda: float(sum(web.runs for web in running.webs)),
+        ),
         "filmless_web_restarts": (
-            "Times that the web process was started again.", True, lambda: float(running.web.deaths),
+            "Times that a web process was started again.",
+            True,
+            lambda: float(sum(web.deaths for web in running.webs)),
         ),
     }  # fmt: skip
     counted: metrics.Counted = {

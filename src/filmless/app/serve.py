@@ -24,6 +24,7 @@ from filmless import __version__
 from filmless.access.first import first_account
 from filmless.app import crew, dicom, logs, supervise
 from filmless.app.control import ControlServer
+from filmless.app.counting import counter
 from filmless.app.index import make_home
 from filmless.app.running import Running, aborter, lister, teller
 from filmless.app.settings import Settings
@@ -37,6 +38,7 @@ from filmless.db.engine import grow_log, open_engine
 from filmless.department.master.first import first_words
 from filmless.devices.model import DeviceSettings
 from filmless.kit import allocator, forks
+from filmless.kit.board import Board
 from filmless.kit.errors import Refused
 from filmless.net.server import Server
 
@@ -128,19 +130,36 @@ async def _serve(
             tls_port = await _listen(servers[1], settings.server.bind, settings.tls.port, stack, settings)
 
         worker = supervise.Child(settings, "worker", parked=parked.worker)
-        web = supervise.Child(settings, "web", sockets=[http_socket], parked=parked.web)
+        board = Board()
+        webs = [
+            supervise.Child(
+                settings,
+                "web",
+                files=[http_socket, board],
+                parked=one,
+                arguments=[str(place)],
+                ended=partial(board.leave, place),
+            )
+            for place, one in enumerate(parked.webs)
+        ]
         http_port = http_socket.getsockname()[1]
         running = Running(
-            settings, engine, archive, worker, web, servers, dicom_port, http_port, tls_port, received
+            settings, engine, archive, worker, webs, servers, dicom_port, http_port, tls_port, received
         )
         tell = teller(running)
         control = ControlServer(
             settings.control_socket,
-            {"associations": lister(running), "abort": aborter(running), "health": tell, "metrics": tell},
+            {
+                "associations": lister(running),
+                "abort": aborter(running),
+                "attempt": counter(running.rates),
+                "health": tell,
+                "metrics": tell,
+            },
         )
         await control.start()
         stack.push_async_callback(control.close)
-        for child in (web, worker):
+        for child in (*webs, worker):
             child.start()
             stack.push_async_callback(child.stop, settings.server.stop_grace_seconds)
 
@@ -155,7 +174,8 @@ async def _serve(
         log.info("stopping")
         # at the same time: nobody waits for the other, and the whole ends within one grace
         grace = settings.server.stop_grace_seconds
-        await asyncio.gather(web.stop(grace), worker.stop(grace), *(server.stop(grace) for server in servers))
+        children = (child.stop(grace) for child in (*webs, worker))
+        await asyncio.gather(*children, *(server.stop(grace) for server in servers))
     log.info("stopped")
 
 

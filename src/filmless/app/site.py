@@ -22,9 +22,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from filmless import __version__
 from filmless.access import api as access_api
 from filmless.access.gate import Gate
+from filmless.access.rates import Rates
 from filmless.access.web import Authenticate
 from filmless.app import control, system_api
 from filmless.app.calling import tls_for_devices
+from filmless.app.counting import AtServer
 from filmless.app.index import open_index
 from filmless.app.pages import Application
 from filmless.app.settings import Settings
@@ -45,6 +47,7 @@ from filmless.devices.api import Calling
 from filmless.exchange import api as exchange_api
 from filmless.exchange import job_api, send_api, share_pages, sharing
 from filmless.insight import api as insight_api
+from filmless.kit.board import Board
 from filmless.kit.errors import FilmlessError, Unavailable
 from filmless.net.http.bodies import BoundedBodies
 from filmless.net.http.described import with_problem
@@ -85,10 +88,11 @@ class Site:
 
 
 @asynccontextmanager
-async def open_site(settings: Settings) -> AsyncIterator[Site]:
-    """All that answers HTTP, opened; closed at the end."""
+async def open_site(settings: Settings, board: Board) -> AsyncIterator[Site]:
+    """All that answers HTTP, opened; closed at the end. `board`: of all web processes of the server."""
     with open_index(settings, create=True) as engine, open_trail(settings, engine, "web") as trail:
-        gate = Gate(engine, settings.access, settings.http, trail)
+        rates = Rates(elsewhere=AtServer(settings.control_socket)) if settings.http.processes > 1 else Rates()
+        gate = Gate(engine, settings.access, settings.http, trail, board=board, rates=rates)
         codecs = Codecs(settings.home / "scratch", settings.codecs)
         archive = Archive(engine, settings.store, settings.archive, codecs)
         desk = job_api.JobDesk(settings.home, jobs_url(settings.home, settings.index_url))
@@ -148,7 +152,7 @@ def assemble(
     web: ASGIApp = Starlette(routes=list(dicom_web), exception_handlers=handlers)
     links = share_pages.routes(gate.engine, gate.trail, settings.http, web)
     keys = Keys(settings.home / "keys")
-    papers = genuine_page.routes(gate.engine, gate.trail, settings.http, keys, settings.reporting)
+    papers = genuine_page.routes(gate.engine, gate.trail, settings.http, keys, settings.reporting, gate.rates)
     if allowed:
         # with a token, never with the cookie of somebody who is signed in here
         web = CORSMiddleware(

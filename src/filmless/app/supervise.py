@@ -9,13 +9,13 @@ import os
 import socket
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO
 
 from filmless.app.settings import Settings
 from filmless.kit.errors import Conflict, Refused
-from filmless.kit.forks import Forked, Parked
+from filmless.kit.forks import File, Forked, Parked
 
 log = logging.getLogger(__name__)
 
@@ -68,17 +68,23 @@ class Child:
         settings: Settings,
         name: str,
         command: Sequence[str] = (),
-        sockets: Sequence[socket.socket] = (),
+        files: Sequence[File] = (),
         parked: Parked | None = None,
+        *,
+        arguments: Sequence[str] = (),
+        ended: Callable[[], None] | None = None,
     ) -> None:
-        """`name`: of its module in app/, unless `command` says otherwise. `sockets` are its own too; their numbers
-        are its arguments. `parked` is the first one; those after it are programs of their own, as it is itself where
-        there is none parked."""
-        numbers = tuple(str(one.fileno()) for one in sockets)
+        """`name`: of its module in app/, unless `command` says otherwise. `files` are its own too; their numbers
+        are its arguments, before `arguments`. `parked` is the first one, which has these; those after it are programs
+        of their own, as it is itself where there is none parked. `ended` is called at each of its ends."""
+        numbers = tuple(str(one.fileno()) for one in files)
         self.name = name
-        self._command = tuple(command) or (sys.executable, "-m", f"filmless.app.{name}", *numbers)
+        self._command = tuple(command) or (
+            sys.executable, "-m", f"filmless.app.{name}", *numbers, *arguments,
+        )  # fmt: skip
         self._environment = os.environ | settings.environment()
-        self._sockets = tuple(sockets)
+        self._files = tuple(files)
+        self._ended = ended
         self._task: asyncio.Task[None] | None = None
         self._parked = parked
         self._process: asyncio.subprocess.Process | Forked | None = None
@@ -105,6 +111,8 @@ class Child:
                 code: int | str = await self._live()
             except OSError as why:
                 code = why.strerror or "it cannot be started"
+            if self._ended is not None:
+                self._ended()
             if self._stopping.is_set():
                 return
             self.deaths += 1
@@ -120,7 +128,7 @@ class Child:
         are killed."""
         parked, self._parked = self._parked, None
         if parked is not None and parked.waits:
-            self._process = process = parked.begin(sockets=self._sockets)
+            self._process = process = parked.begin(files=self._files)
             assert process.stdin is not None
             with process.stdin:
                 return await _end_of(process)
@@ -131,7 +139,7 @@ class Child:
                     *self._command,
                     stdin=theirs,
                     env=self._environment,
-                    pass_fds=[one.fileno() for one in self._sockets],
+                    pass_fds=[one.fileno() for one in self._files],
                 )
             if self._stopping.is_set():
                 # told to stop while the process was being made: `stop` has not seen it

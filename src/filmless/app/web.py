@@ -1,9 +1,11 @@
 """The web process: everything that is asked over HTTP, so that the DICOM network is left in peace.
 
-    python -m filmless.app.web NUMBER       (of a listening socket that it was given; settings as for `filmless serve`)
+    python -m filmless.app.web NUMBER NUMBER PLACE       (of a listening socket and a board that it was given, and its
+                                                          place on that; settings as for `filmless serve`)
 
-`filmless serve` starts it and starts it again when it ends; it ends with its standard input, where that is a pipe. It
-has nothing of its own to remember: several of them, on one or more machines with one PostgreSQL, answer alike.
+`filmless serve` starts as many as [http] processes says, and starts one again when it ends; they end with their
+standard input, where that is a pipe. They have nothing of their own to remember (decision 0016): several of them, on
+one or more machines with one PostgreSQL, answer alike.
 """
 
 import asyncio
@@ -21,6 +23,7 @@ from filmless.app import logs
 from filmless.app.settings import Settings, load
 from filmless.app.site import Site, open_site
 from filmless.kit.allocator import frugal
+from filmless.kit.board import Board
 from filmless.kit.errors import FilmlessError
 from filmless.kit.forks import name_this
 from filmless.net import tls
@@ -30,14 +33,14 @@ from filmless.net.http.server import HttpServer
 log = logging.getLogger("filmless.app.web")
 
 
-async def serve(settings: Settings, listener: socket.socket, stopping: asyncio.Event) -> None:
+async def serve(settings: Settings, listener: socket.socket, board: Board, stopping: asyncio.Event) -> None:
     """Serve until `stopping`."""
     async with AsyncExitStack() as stack:
-        site: Site = await stack.enter_async_context(open_site(settings))
+        site: Site = await stack.enter_async_context(open_site(settings, board))
         context = None
         if settings.http.tls:
             context = tls.server_context(Path(settings.tls.certificate), Path(settings.tls.key))
-        server = HttpServer(site.app, listener, settings.http, context)
+        server = HttpServer(site.app, listener, settings.http, context, board)
         server.start()
         # nothing of what was made at start is garbage
         gc.freeze()
@@ -47,14 +50,14 @@ async def serve(settings: Settings, listener: socket.socket, stopping: asyncio.E
     log.info("the web process has ended")
 
 
-async def _main(settings: Settings, listener: socket.socket) -> None:
+async def _main(settings: Settings, listener: socket.socket, board: Board) -> None:
     stopping = asyncio.Event()
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopping.set)
     if stat.S_ISFIFO(os.fstat(0).st_mode):
         loop.add_reader(0, _end_of_input, loop, stopping)
-    await serve(settings, listener, stopping)
+    await serve(settings, listener, board, stopping)
 
 
 def _end_of_input(loop: asyncio.AbstractEventLoop, stopping: asyncio.Event) -> None:
@@ -72,8 +75,10 @@ def main(arguments: list[str]) -> int:
     os.umask(0o027)
     try:
         settings = load()
-        logs.start(settings, "web", name="web")
-        uvloop.run(_main(settings, socket.socket(fileno=int(arguments[0]))))
+        listener, board, place = (int(argument) for argument in arguments)
+        name = f"web-{place + 1}" if place else "web"
+        logs.start(settings, name, name=name)
+        uvloop.run(_main(settings, socket.socket(fileno=listener), Board(place, board)))
     except FilmlessError as error:
         log.error("%s", error.message)
         return 1

@@ -25,7 +25,7 @@ import threading
 import traceback
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import IO, Any, TypeVar
+from typing import IO, Any, Protocol, TypeVar
 
 from filmless.kit.errors import Defect
 
@@ -35,6 +35,12 @@ _T = TypeVar("_T")
 _END_SECONDS = 5.0
 #: linux/prctl.h
 _PR_SET_PDEATHSIG = 1
+
+
+class File(Protocol):
+    """What has a number by which another process may be given it: a socket, a board."""
+
+    def fileno(self) -> int: ...
 
 
 class Forked:
@@ -113,9 +119,9 @@ class Parked:
         """Whether it can still begin."""
         return self._channel is not None and self._process.poll() is None
 
-    def begin(self, *, answers: bool = False, sockets: Sequence[socket.socket] = ()) -> Forked:
+    def begin(self, *, answers: bool = False, files: Sequence[File] = ()) -> Forked:
         """Let it begin, with a pipe of ours as its standard input, and with one as its standard output if it
-        `answers`. `sockets` become its own too; their numbers are its arguments.
+        `answers`. `files` become its own too; their numbers are its arguments.
 
         Raises OSError where it has ended.
         """
@@ -128,7 +134,7 @@ class Parked:
             stdout, written = os.pipe()
             pipes.append(written)
         try:
-            handles = [*pipes, *(one.fileno() for one in sockets)]
+            handles = [*pipes, *(one.fileno() for one in files)]
             socket.send_fds(channel, [bytes([answers])], handles)
         except OSError:
             for one in (stdin, *([stdout] if stdout is not None else [])):

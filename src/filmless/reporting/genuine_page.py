@@ -120,10 +120,10 @@ _COLOURS: Final = {"current": "good", "altered": "bad", "retracted": "bad", "not
 
 
 def routes(
-    engine: Engine, trail: Trail, http: HttpSettings, keys: Keys, settings: ReportingSettings
+    engine: Engine, trail: Trail, http: HttpSettings, keys: Keys, settings: ReportingSettings, rates: Rates
 ) -> list[BaseRoute]:
     """To be mounted at model.CHECK_PAGE."""
-    page = CheckPage(engine, trail, http, keys, settings)
+    page = CheckPage(engine, trail, http, keys, settings, rates)
     return [
         Route("/style.css", _style, methods=["GET"]),
         Route("/{token}", page.show, methods=["GET"]),
@@ -138,14 +138,20 @@ class CheckPage:
     """The page of one web process."""
 
     def __init__(
-        self, engine: Engine, trail: Trail, http: HttpSettings, keys: Keys, settings: ReportingSettings
+        self,
+        engine: Engine,
+        trail: Trail,
+        http: HttpSettings,
+        keys: Keys,
+        settings: ReportingSettings,
+        rates: Rates,
     ) -> None:
         self._engine = engine
         self._trail = trail
         self._http = http
         self._keys = keys
         self._settings = settings
-        self._rates = Rates()
+        self._rates = rates
         #: looks at nothing since the last entry about one
         self._untold = 0
         self._telling = threading.Lock()
@@ -153,7 +159,7 @@ class CheckPage:
     async def show(self, request: Request) -> Response:
         """What the paper with this code is."""
         host, language = client_host(request, self._http), _language(request)
-        if not self._may("look", host, _OFTEN):
+        if not await asyncio.to_thread(self._may, "look", host, _OFTEN):
             answer = _answer(_page(language, "", "often", [], request), 429)
             answer.headers["Retry-After"] = "60"
             return answer

@@ -37,7 +37,7 @@ async def oidc_start(
     return_to: Annotated[str, Query(max_length=400, description="Path to go on at afterwards.")] = "/",
 ) -> RedirectResponse:
     provider = _provider(at)
-    at.rates.take("oidc", host, at.settings.attempts_per_host)
+    await asyncio.to_thread(at.rates.take, "oidc", host, at.settings.attempts_per_host)
     begun = await provider.begin(base_url(request, at.http) + _RETURN)
     browser = new_secret()
     await asyncio.to_thread(linking.keep, at.engine, begun, browser, return_to)

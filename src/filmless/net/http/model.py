@@ -3,6 +3,7 @@
 import ipaddress
 from dataclasses import dataclass
 
+from filmless.kit.board import MOST
 from filmless.kit.errors import Refused
 
 
@@ -18,7 +19,9 @@ class HttpSettings:
     trusted_proxies: tuple[str, ...] = ()
     #: origins of other web applications that may call /dicom-web with a token, e.g. https://viewer.example
     allowed_origins: tuple[str, ...] = ()
-    #: open connections; those beyond are closed at once
+    #: processes that answer, each on a core of its own; one more takes some 30 to 60 MB of memory
+    processes: int = 1
+    #: open connections of all of them; those beyond are closed at once
     connections: int = 512
     #: seconds in which a connection has to ask for something
     patience: int = 15
@@ -29,6 +32,8 @@ class HttpSettings:
     max_body_bytes: int = 16 << 20
 
     def __post_init__(self) -> None:
+        if not 1 <= self.processes <= MOST:
+            raise ValueError(f"processes must be from 1 to {MOST}")
         if self.public_url and not self.public_url.startswith(("http://", "https://")):
             raise ValueError("public_url must begin with http:// or https://")
         for proxy in self.trusted_proxies:

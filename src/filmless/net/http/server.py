@@ -4,20 +4,20 @@ import asyncio
 import contextlib
 import socket
 import ssl
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 import uvicorn
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from filmless.kit.board import Board
+from filmless.net.http.accepting import Accepting
 from filmless.net.http.model import HttpSettings
 from filmless.net.http.problems import problem
 
 #: the request line and the headers together, bytes
 MOST_HEAD: Final = 64 << 10
-#: more than the connections of all processes that call at the same moment
-_BACKLOG: Final = 512
 _UNREADABLE: Final = "This is no HTTP request that can be read, or its address is far too long."
 
 
@@ -25,18 +25,15 @@ class _Protocol(HttpToolsProtocol):
     """A connection that asks for something soon, or ends; of uvicorn's own deadlines the first comes after a
     response. Without it, idle connections would keep the port from others, and take the files of DICOM."""
 
-    most_connections = 512
     stall_timeout = 60.0
+    gone: Callable[[], None]
     _patience: asyncio.TimerHandle | None = None
     _stalled: asyncio.TimerHandle | None = None
     _head = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        if len(self.connections) > self.most_connections:
-            transport.abort()
-        else:
-            self._wait_for_request()
+        self._wait_for_request()
 
     def data_received(self, data: bytes) -> None:
         if self._waiting:
@@ -79,6 +76,7 @@ class _Protocol(HttpToolsProtocol):
         self._stop_waiting()
         self._not_stalled()
         super().connection_lost(exc)
+        self.gone()
 
     @property
     def _waiting(self) -> bool:
@@ -99,6 +97,33 @@ class _Protocol(HttpToolsProtocol):
 
 
 class _Server(uvicorn.Server):
+    """Takes its connections by itself, beside other processes."""
+
+    def __init__(self, config: uvicorn.Config, board: Board, most: int, tls: ssl.SSLContext | None) -> None:
+        super().__init__(config)
+        self._board = board
+        self._most = most
+        self._tls = tls
+        self._accepting: Accepting | None = None
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        assert sockets
+        await super().startup(sockets=[])
+        self._accepting = Accepting(sockets[0], self._board, self._protocol, most=self._most, tls=self._tls)
+        self._accepting.start()
+
+    def _protocol(self) -> asyncio.Protocol:
+        kind: Any = self.config.http_protocol_class
+        made: asyncio.Protocol = kind(
+            config=self.config, server_state=self.server_state, app_state=self.lifespan.state
+        )
+        return made
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        if self._accepting is not None:
+            self._accepting.stop()
+        await super().shutdown(sockets)
+
     @contextlib.contextmanager
     def capture_signals(self) -> Iterator[None]:
         # signals belong to the process that serves
@@ -114,11 +139,12 @@ class HttpServer:
         listener: socket.socket,
         settings: HttpSettings | None = None,
         tls: ssl.SSLContext | None = None,
+        board: Board | None = None,
     ) -> None:
+        """`board`: shared with other processes that listen on the same socket."""
         settings = settings or HttpSettings()
         self._listener = listener
-        bounds = {"most_connections": settings.connections, "stall_timeout": settings.stall_timeout}
-        protocol = type("_Bounded", (_Protocol,), bounds)
+        protocol = type("_Bounded", (_Protocol,), {"stall_timeout": settings.stall_timeout})
         config: dict[str, Any] = {
             "log_config": None,
             "access_log": False,
@@ -129,14 +155,9 @@ class HttpServer:
             "proxy_headers": False,
             "timeout_keep_alive": settings.patience,
             "http": protocol,
-            "backlog": _BACKLOG,
             "timeout_graceful_shutdown": 5,
         }
-        if tls is not None:
-            # known to be right before anybody is served, and with our ciphers
-            config["ssl_context_factory"] = lambda _config, _default: tls
-        made = uvicorn.Config(app, **config)
-        self._server = _Server(made)
+        self._server = _Server(uvicorn.Config(app, **config), board or Board(), settings.connections, tls)
         self._task: asyncio.Task[None] | None = None
 
     @property
