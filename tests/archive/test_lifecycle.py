@@ -20,6 +20,7 @@ from filmless.archive.tables import quarantine as quarantine_table
 from filmless.db.events import events
 from filmless.db.work import reading, writing
 from filmless.kit.errors import Conflict, Refused
+from filmless.patients import service as patients
 
 STUDY = "1.2.3.1"
 
@@ -180,9 +181,12 @@ def test_rebuild_gives_the_same_answers(archive: Archive, put: Put) -> None:
            PatientName="ROE^RICHARD"),
         Source("CT2", default_issuer="HOSPITAL"),
     )  # fmt: skip
+    put(ct(SOPInstanceUID="1.2.3.6.1.1", SeriesInstanceUID="1.2.3.6.1", PatientName="ROE^RICHARD"))
     publisher = Publisher(archive.engine, archive.root, archive.settings)
     with reading(archive.engine) as connection:
         waiting = quarantine.objects(connection)
+        doubts = [(one.kind, one.raised_at) for one in patients.open_flags(connection, limit=9)]
+    assert [kind for kind, _ in doubts] == ["study-two-patients", "same-id"]
     quarantine.accept(archive.engine, publisher, archive.root, waiting[1].id, by="li", reason="better")
     quarantine.discard(archive.engine, archive.root, waiting[2].id, by="li", reason="rubbish")
     (kept,) = reject.reject(archive, ENGINEER, code="113001", by="li", reason="bad", sop_uids=["1.2.3.1.1.4"])
@@ -198,6 +202,7 @@ def test_rebuild_gives_the_same_answers(archive: Archive, put: Put) -> None:
     assert integrity.check(archive.engine, archive.root).differences == []
     with reading(archive.engine) as connection:
         assert {note.note_uid: note.reason for note in reject.notes(connection)} == {kept: "bad"}
+        assert [(one.kind, one.raised_at) for one in patients.open_flags(connection, limit=9)] == doubts
 
 
 def test_an_archive_does_not_start_on_a_rebuild_that_was_cut_off(archive: Archive, put: Put) -> None:

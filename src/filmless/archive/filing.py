@@ -216,8 +216,8 @@ def write_rows(connection: Connection, work: Work) -> None:
 
 
 def _find_or_create(connection: Connection, entry: Entry, work: Work) -> Place:
-    patient, _ = patients.find_or_create(connection, entries.identity(entry), entry.study_uid)
     now = entry.file.received_at
+    patient, _ = patients.find_or_create(connection, entries.identity(entry), entry.study_uid, now)
     same_uid = connection.execute(
         select(studies.c.id, studies.c.patient).where(studies.c.study_uid == entry.study_uid)
     ).all()
@@ -234,7 +234,7 @@ def _find_or_create(connection: Connection, entry: Entry, work: Work) -> Place:
         _write_values(connection, "study", study, values)
         _write_values(connection, "patient", patient, values)
         for row in same_uid:
-            patients.flag(connection, "study-two-patients", row.patient, patient, entry.study_uid)
+            patients.flag(connection, "study-two-patients", row.patient, patient, entry.study_uid, now)
         work.happened.append(("study-created", {"study_uid": entry.study_uid, "study_id": study}))
     series_id = connection.scalar(
         select(series.c.id).where(series.c.series_uid == entry.series_uid, series.c.study == study)

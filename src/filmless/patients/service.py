@@ -42,12 +42,15 @@ class Identity:
     attributes: Mapping[str, Any] = field(default_factory=dict)
 
 
-def find_or_create(connection: Connection, identity: Identity, study_uid: str) -> tuple[int, bool]:
+def find_or_create(
+    connection: Connection, identity: Identity, study_uid: str, at: datetime | None = None
+) -> tuple[int, bool]:
     """The patient of an object, made if new, in the caller's write transaction. Returns (id, made).
 
     The same ID and issuer with another name or birth date is another `variant`, flagged "same-id". Without an
     ID, objects share a patient only within their study. Two processes that make the same patient at once: the
-    second gets the database's uniqueness error and tries its transaction again.
+    second gets the database's uniqueness error and tries its transaction again. `at`: when the object came; now
+    without it.
     """
     anonymous_key = "" if identity.patient_id else study_uid
     rows = connection.execute(
@@ -68,7 +71,7 @@ def find_or_create(connection: Connection, identity: Identity, study_uid: str) -
     # of those that are gone no number is used again beside one that is there
     made = _create(connection, identity, anonymous_key, rows[-1].variant + 1 if rows else 0)
     if rows:
-        flag(connection, "same-id", rows[0].id, made, "")
+        flag(connection, "same-id", rows[0].id, made, "", at)
     return made, True
 
 
@@ -212,8 +215,10 @@ def _fill_blanks(connection: Connection, row: Row[Any], identity: Identity) -> N
         connection.execute(update(patients).where(patients.c.id == row.id).values(**new))
 
 
-def flag(connection: Connection, kind: str, patient: int, other: int, study_uid: str) -> None:
-    """Put a doubt about identity on the steward's list, once."""
+def flag(
+    connection: Connection, kind: str, patient: int, other: int, study_uid: str, at: datetime | None = None
+) -> None:
+    """Put a doubt about identity on the steward's list, once; raised `at` that moment, now without it."""
     known = connection.scalar(
         select(identity_flags.c.id).where(
             and_(
@@ -231,7 +236,7 @@ def flag(connection: Connection, kind: str, patient: int, other: int, study_uid:
                 patient_id=patient,
                 other_patient_id=other,
                 study_uid=study_uid,
-                raised_at=clock.now(),
+                raised_at=at or clock.now(),
             )
         )
 
