@@ -30,6 +30,7 @@ def loaded(code: str) -> set[str]:
     [
         pytest.param(SERVER, WEB | ASIDE | {"dbos"}, id="the server by itself"),
         pytest.param(SHARED, WEB | ASIDE, id="what all are forked from"),
+        pytest.param(SHARED + "import filmless.app.web\n", ASIDE, id="what several web processes are forked from"),
         pytest.param(
             SERVER + "import filmless.app.web\nfrom filmless.app.site import api, routers\napi(routers(None), {})\n",
             ASIDE | {"dbos"},

@@ -86,6 +86,7 @@ def test_sections_are_the_rooms(tmp_path: Path) -> None:
         ("dicom_port = true", "dicom_port in {file}: must be a whole number, not True"),
         ("dicom_port = 70000", "dicom_port must be a port number from 1 to 65535"),
         ("aet = 'SEVENTEEN LETTERS'", "aet must be 1 to 16 characters"),
+        ("[http]\nprocesses = 17", "in [http]: processes must be from 1 to 16"),
         ("[archive]\nduplicates = 'both'", "in [archive]: duplicates must be one of"),
         ("[devices]\nunknown_callers = 'ask'", "must be one of refuse, quarantine, accept, not 'ask'"),
         ("[tls]\nport = 2762", "in [tls]: a TLS port needs certificate and key"),
