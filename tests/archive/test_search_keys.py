@@ -21,6 +21,7 @@ from filmless.archive.query import LEVELS, Asked, Options, search, understand
 from filmless.archive.search_index import Indexer
 from filmless.archive.store import Archive
 from filmless.archive.tables import attribute_values
+from filmless.archive.web.qido_answers import answered
 from filmless.db.work import reading, writing
 from filmless.kit.errors import Refused
 
@@ -316,3 +317,18 @@ def test_the_command_adds_lists_and_removes(tmp_path: Path) -> None:
         "search key removed",
     ]
     assert "No attribute" in run("search-keys", "list")
+
+
+def test_all_attributes_are_those_made_searchable_too() -> None:
+    echo, other = 0x00180081, 0x00189004
+    extras = searchable.SearchKeys(
+        (
+            searchable.SearchKey(1, "series", (echo,), "EchoTime", "DS"),
+            searchable.SearchKey(2, "series", (other,), "ContentQualification", "CS", ready=False),
+        )
+    )
+    returned, unsupported = answered("SERIES", True, True, True, (), extras)
+    assert echo in returned
+    assert other not in returned
+    assert unsupported == ()
+    assert echo not in answered("STUDY", True, True, True, (), extras)[0]

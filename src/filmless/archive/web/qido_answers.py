@@ -46,7 +46,7 @@ def answered(
         tags += _SERIES if any_series else ()
         tags += _STUDY if any_study else ()
     if all_included:
-        tags += _all_of(level)
+        tags += _all_of(level, extras)
     asked = [Asked(tag, "") for tag in dict.fromkeys((*tags, *included))]
     understood = understand(level, LEVELS[1:], asked, Options(relational=True), extras)
     return understood.query.returned, understood.unsupported
@@ -58,10 +58,12 @@ def vrs_of(tags: tuple[int, ...], extras: SearchKeys) -> Mapping[int, str]:
     return {tag: vr_of(tag, extras) for tag in tags}
 
 
-@lru_cache
-def _all_of(level: Level) -> tuple[int, ...]:
+def _all_of(level: Level, extras: SearchKeys) -> tuple[int, ...]:
+    """Those of the level, made searchable ones too."""
     wanted = ("PATIENT", "STUDY") if level == "STUDY" else (level,)
-    return tuple(tag for tag, key in KEYS.items() if key.level in wanted)
+    found = (key_of(tag, extras) for tag in (*extras.plain, *extras.sequences))
+    more = (key.tag for key in found if key is not None and key.level in wanted)
+    return (*(tag for tag, key in KEYS.items() if key.level in wanted), *more)
 
 
 def vr_of(tag: int, extras: SearchKeys) -> str:
