@@ -327,8 +327,9 @@ def test_all_attributes_are_those_made_searchable_too() -> None:
             searchable.SearchKey(2, "series", (other,), "ContentQualification", "CS", ready=False),
         )
     )
-    returned, unsupported = answered("SERIES", True, True, True, (), extras)
+    everywhere = (True, True, True)
+    returned, unsupported = answered("SERIES", *everywhere, (), extras)
     assert echo in returned
     assert other not in returned
     assert unsupported == ()
-    assert echo not in answered("STUDY", True, True, True, (), extras)[0]
+    assert echo not in answered("STUDY", *everywhere, (), extras)[0]
