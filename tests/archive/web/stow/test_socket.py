@@ -3,6 +3,7 @@
 import asyncio
 import io
 import json
+import logging
 import socket
 import time
 from collections.abc import AsyncIterator, Callable
@@ -91,7 +92,9 @@ def _with_meta(image: Dataset) -> Dataset:
     return pydicom.dcmread(io.BytesIO(made.part10(image)))
 
 
-async def test_a_client_that_goes_away_leaves_nothing_half_stored(place: Place) -> None:
+async def test_a_client_that_goes_away_leaves_nothing_half_stored(
+    place: Place, caplog: pytest.LogCaptureFixture
+) -> None:
     objects = series(2)
     body = multipart(dicom_parts(objects))["content"]
     cut = body.index(made.part10(objects[1])) + 700
@@ -111,6 +114,8 @@ async def test_a_client_that_goes_away_leaves_nothing_half_stored(place: Place) 
     # what was whole is in the trail, although nobody heard the answer
     kept = [one for one in place.audited() if one["kind"] == "store"]
     assert [one["detail"]["instances"] for one in kept] == [1, 1]
+    # and it is no fault of ours
+    assert [one for one in caplog.records if one.levelno >= logging.ERROR] == []
 
 
 @pytest.mark.parametrize("behaviour", ["stops", "trickles"])

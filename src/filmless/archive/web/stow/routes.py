@@ -300,7 +300,7 @@ def _unsupported() -> Refused:
 
 
 async def _paced(request: Request, patience: float) -> AsyncGenerator[bytes, None]:
-    """The body as it comes. Raises Refused (code "stalled") where it stops, or does nothing but trickle.
+    """The body as it comes. Raises Refused (code "stalled") where it stops, is broken off, or only trickles.
 
     Only the time in which we wait for the client counts, not that in which it waits for us.
     """
@@ -316,6 +316,9 @@ async def _paced(request: Request, patience: float) -> AsyncGenerator[bytes, Non
             return
         except TimeoutError:
             raise Refused("The rest of the body did not come in time.", code="stalled") from None
+        except ClientDisconnect:
+            # nobody will read the answer; but it is no fault of ours
+            raise Refused("The rest of the body did not come.", code="stalled") from None
         waited += loop.time() - begun
         came += len(chunk)
         if waited > patience:
@@ -335,5 +338,5 @@ async def _drain(chunks: AsyncGenerator[bytes, None]) -> None:
                 left -= len(chunk)
                 if left < 0:
                     return
-    except (TimeoutError, ClientDisconnect, FilmlessError):
+    except (TimeoutError, FilmlessError):
         return
