@@ -212,7 +212,7 @@ class Jobs:
         if status.status == "MAX_RECOVERY_ATTEMPTS_EXCEEDED":
             reason = "the worker died each time that it worked on this job"
         elif not reason and status.error is not None:
-            reason = f"{type(status.error).__name__}: {status.error}"
+            reason = _unexpected(status.error)
         next_at = said.get("next_at") if state == "retrying" else None
         return Job(
             id=status.workflow_id,
@@ -289,7 +289,7 @@ def kind(
             made = Attempt("failed", error.message)
         except Exception as error:
             log.exception("attempt %d at job %s failed unexpectedly", number, job_id)
-            made = Attempt("again", f"unexpected: {type(error).__name__}")
+            made = Attempt("again", _unexpected(error))
         delay = back_off[number - 1] if number <= len(back_off) else None
         return {
             "state": "failed" if made.state == "again" and delay is None else made.state,
@@ -319,7 +319,13 @@ async def _wait_until(moment: float) -> None:
 
 
 def _words(error: Exception) -> str:
-    return error.message if isinstance(error, FilmlessError) else (str(error) or type(error).__name__)
+    if isinstance(error, FilmlessError):
+        return error.message
+    return "it took too long" if isinstance(error, TimeoutError) else "the connection broke off"
+
+
+def _unexpected(error: BaseException) -> str:
+    return f"an error of ours, which the log describes ({type(error).__name__})"
 
 
 #: which queue each kind of job waits in, for resuming

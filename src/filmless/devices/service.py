@@ -66,8 +66,13 @@ def get_device(connection: Connection, ae_title: str) -> Device:
         return device
     titles = list(connection.scalars(select(devices.c.ae_title)))
     near = difflib.get_close_matches(ae_title.strip().upper(), titles, n=3, cutoff=0.6)
-    hint = f" Did you mean {' or '.join(near)}?" if near else " `filmless devices list` shows those that are."
-    raise Refused(f"No device {ae_title.strip()} is known.{hint}", code="unknown-device")
+    wanted = ae_title.strip()
+    words = (
+        f"No device {wanted} is known. Did you mean {' or '.join(near)}?"
+        if near
+        else f"No device {wanted} is known. `filmless devices list` shows those that are."
+    )
+    raise Refused(words, code="unknown-device")
 
 
 def destination(connection: Connection, ae_title: str) -> Device:

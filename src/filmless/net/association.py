@@ -2,7 +2,6 @@
 
 import asyncio
 import dataclasses
-import errno
 import socket
 import ssl
 from collections.abc import Mapping, Sequence
@@ -23,7 +22,13 @@ from filmless.dicom.ul.pdu import (
     UserIdentity,
 )
 from filmless.net.dialogue import Association
-from filmless.net.errors import AssociationAborted, AssociationRejected, PeerTimeout, PeerUnreachable
+from filmless.net.errors import (
+    AssociationAborted,
+    AssociationRejected,
+    PeerTimeout,
+    PeerUnreachable,
+    words_of,
+)
 from filmless.net.model import DataSource, NetSettings, Peer
 from filmless.net.serving import Inbox, Services
 from filmless.net.slabs import SlabPool
@@ -120,8 +125,12 @@ async def connect(
             answered.exception()
         raise
     if isinstance(answer, AssociateReject):
-        lasting = "for now" if answer.result == 2 else ""
-        message = f"association rejected{' ' + lasting if lasting else ''}: {answer.words}"
+        passing = answer.result == 2
+        message = (
+            f"association rejected for now: {answer.words}"
+            if passing
+            else f"association rejected: {answer.words}"
+        )
         raise AssociationRejected(message, result=answer.result, source=answer.source, reason=answer.reason)
     return assoc
 
@@ -155,20 +164,9 @@ async def _open_transport(
     except TimeoutError:
         raise PeerTimeout(f"no connection to {host}:{port} within {deadline:g} s") from None
     except ssl.SSLError as error:
-        reason = getattr(error, "verify_message", "") or error.reason or "handshake failed"
-        raise PeerUnreachable(f"TLS with {host}:{port} failed: {reason}") from error
+        raise PeerUnreachable(f"TLS with {host}:{port} failed: {words_of(error)}") from error
     except (socket.gaierror, UnicodeError) as error:
         # UnicodeError: a name that cannot be one, e.g. with an empty label
         raise PeerUnreachable(f"the name {host} is not known") from error
     except OSError as error:
-        raise PeerUnreachable(f"no connection to {host}:{port}: {_words(error)}") from error
-
-
-def _words(error: OSError) -> str:
-    if error.errno == errno.ECONNREFUSED:
-        return "nothing listens there"
-    if error.errno in (errno.EHOSTUNREACH, errno.ENETUNREACH):
-        return "no route to it"
-    if error.errno in (errno.ECONNRESET, errno.EPIPE):
-        return "the other side closed the connection"
-    return (error.strerror or str(error)).lower()
+        raise PeerUnreachable(f"no connection to {host}:{port}: {words_of(error)}") from error

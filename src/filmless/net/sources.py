@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from filmless.kit.errors import Unavailable
+from filmless.net.errors import words_of
 
 
 class BytesSource:
@@ -64,7 +65,9 @@ class FileSource:
         try:
             await asyncio.get_running_loop().run_in_executor(None, self._read, offset, places)
         except OSError as error:
-            raise Unavailable(f"cannot read {self.path.name}: {error.strerror}", code="unreadable") from error
+            raise Unavailable(
+                f"cannot read {self.path.name}: {words_of(error)}", code="unreadable"
+            ) from error
 
     def _read(self, offset: int, places: Sequence[memoryview]) -> None:
         with self._lock:

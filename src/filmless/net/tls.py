@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from filmless.kit.errors import Refused
+from filmless.net.errors import words_of
 
 #: TLS 1.2 suites of RFC 9325 section 4.2; those of TLS 1.3 are all sound and not configured here.
 CIPHERS: Final = ":".join(
@@ -83,11 +84,13 @@ def _load(context: ssl.SSLContext, certificate: Path, key: Path) -> None:
     try:
         context.load_cert_chain(certificate, key)
     except (OSError, ssl.SSLError) as error:
-        raise Refused(f"the certificate {certificate} with the key {key} cannot be used: {error}") from error
+        raise Refused(
+            f"the certificate {certificate} with the key {key} cannot be used: {words_of(error)}"
+        ) from error
 
 
 def _trust(context: ssl.SSLContext, ca: Path) -> None:
     try:
         context.load_verify_locations(ca)
     except (OSError, ssl.SSLError) as error:
-        raise Refused(f"the certificates of authorities in {ca} cannot be used: {error}") from error
+        raise Refused(f"the certificates of authorities in {ca} cannot be used: {words_of(error)}") from error

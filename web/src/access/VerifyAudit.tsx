@@ -6,6 +6,7 @@ import { api, data } from '../api/client'
 import { ErrorNote } from '../app/errors'
 import { count } from '../app/format'
 import { Facts } from '../app/ListPage'
+import { why } from '../app/reasons'
 
 /** Reads the whole trail and says whether it is as it was written. */
 export function VerifyAudit({ close }: { close: () => void }) {
@@ -31,7 +32,7 @@ export function VerifyAudit({ close }: { close: () => void }) {
               {report.findings.slice(0, 20).map((one) => (
                 <Text key={`${one.seq} ${one.words}`} size="sm">
                   {one.seq ? `${one.seq}: ` : ''}
-                  {one.words}
+                  {why(one.words)}
                 </Text>
               ))}
             </Alert>

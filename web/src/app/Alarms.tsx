@@ -8,7 +8,7 @@ import { useLocation } from 'wouter'
 import { useMay } from '../access/session'
 import { api, data } from '../api/client'
 import type { components } from '../api/schema'
-import { why } from '../devices/reasons'
+import { why } from './reasons'
 import { showError } from './errors'
 import { bytes, moment } from './format'
 import { inCharge, sections } from './sections'
@@ -136,9 +136,9 @@ export function Words({ alarm }: { alarm: Alarm }) {
           {t('admin.alarms.seen', { by: alarm.seen_by, at: moment(alarm.seen_at) })}
         </Text>
       )}
-      {(alarm.why === 'device' || alarm.why === 'telling') && (
+      {alarm.reason && alarm.why !== 'alert' && (
         <Text size="xs" c="dimmed" lineClamp={2}>
-          {alarm.why === 'device' ? why(alarm.reason) : alarm.reason}
+          {why(alarm.reason)}
         </Text>
       )}
     </>

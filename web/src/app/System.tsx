@@ -10,6 +10,7 @@ import { ErrorNote, showError } from './errors'
 import { bytes, count, listComma, moment } from './format'
 import { Grid, type Column } from './Grid'
 import { Dot, Facts } from './ListPage'
+import { why } from './reasons'
 import head from './ListPage.module.css'
 import classes from './System.module.css'
 
@@ -158,7 +159,7 @@ function Told({ by }: { by: Whole['alarms_told_by'] }) {
         {tested?.map((one) => (
           <Text size="xs" mt={4} key={one.channel} style={{ overflowWrap: 'anywhere' }}>
             <Dot how={one.reason ? 'bad' : 'good'}>
-              {t(`admin.told.${one.channel}`)}: {one.reason || t('admin.told.sent')}
+              {t(`admin.told.${one.channel}`)}: {why(one.reason) || t('admin.told.sent')}
             </Dot>
           </Text>
         ))}

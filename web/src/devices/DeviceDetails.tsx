@@ -10,7 +10,7 @@ import { Ask } from '../app/Ask'
 import { listComma, moment } from '../app/format'
 import { Dim, Dot, Facts, Item, Section } from '../app/ListPage'
 import { Answers, type Device } from './Devices'
-import { why } from './reasons'
+import { why } from '../app/reasons'
 
 interface Props {
   device: Device

@@ -12,7 +12,7 @@ import { Dot, ListPage } from '../app/ListPage'
 import { DeviceDetails } from './DeviceDetails'
 import { DeviceForm } from './DeviceForm'
 import { useEcho } from './echo'
-import { why } from './reasons'
+import { why } from '../app/reasons'
 
 export type Device = components['schemas']['DeviceWords']
 

@@ -9,7 +9,7 @@ import { Ask } from '../app/Ask'
 import { moment } from '../app/format'
 import type { Column } from '../app/Grid'
 import { Dim, Dot, Facts, Item, ListPage, Section } from '../app/ListPage'
-import { why } from '../devices/reasons'
+import { why } from '../app/reasons'
 
 type Job = components['schemas']['JobWords']
 type State = Job['state']

@@ -58,11 +58,12 @@ def _not_own(request: Request, name: str, what: str) -> None:
     """
     found = signed_in_of(request, ready=True)
     if found.account.name == accounts.clean_name(name) and not (found.first and what == "rights"):
-        why = {
-            "rights": "Nobody changes his own rights: another administrator does it.",
-            "secrets": "Change your own password and second factor under your own account: it asks for the password.",
-        }[what]
-        raise Refused(why, code="not-permitted")
+        raise Refused(
+            "Nobody changes his own rights: another administrator does it."
+            if what == "rights"
+            else "Change your own password and second factor under your own account: it asks for the password.",
+            code="not-permitted",
+        )
 
 
 Manager = Annotated[Principal, Depends(_manager)]

@@ -17,6 +17,7 @@ from typing import Any, Final
 from filmless.app.alarms import words
 from filmless.app.alarms.settings import AlarmSettings
 from filmless.kit.errors import Unavailable
+from filmless.net.errors import words_of
 
 SIGNATURE: Final = "X-Filmless-Signature"
 _PORTS: Final = {"tls": 465, "starttls": 587, "none": 25}
@@ -32,8 +33,12 @@ def send(channel: str, notice: Mapping[str, Any], settings: AlarmSettings) -> No
     except smtplib.SMTPException as error:
         raise Unavailable(f"The mail server refused it: {_plain(error)}.", code="mail") from error
     except (OSError, http.client.HTTPException) as error:
-        where = settings.mail_server if channel == "mail" else "the webhook"
-        raise Unavailable(f"{where} did not take it: {_plain(error)}.", code=channel) from error
+        why = (
+            f"The mail server {settings.mail_server} did not take it: {_plain(error)}."
+            if channel == "mail"
+            else f"The webhook did not take it: {_plain(error)}."
+        )
+        raise Unavailable(why, code=channel) from error
 
 
 def _mail(notice: Mapping[str, Any], settings: AlarmSettings) -> None:
@@ -104,8 +109,11 @@ def _plain(error: BaseException) -> str:
     if isinstance(error, urllib.error.HTTPError):
         return f"it answered {error.code}"
     if isinstance(error, urllib.error.URLError):
-        return str(error.reason)
+        # the reason is mostly the error of the network that it wraps
+        return _plain(error.reason) if isinstance(error.reason, BaseException) else str(error.reason)
     if isinstance(error, smtplib.SMTPResponseException):
         said = error.smtp_error
         return f"{error.smtp_code} {said.decode(errors='replace') if isinstance(said, bytes) else said}"
+    if isinstance(error, OSError) and not isinstance(error, smtplib.SMTPException):
+        return words_of(error)
     return str(error) or type(error).__name__
