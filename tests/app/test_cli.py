@@ -103,6 +103,10 @@ def test_a_mistyped_home_is_noticed(tmp_path: Path) -> None:
         assert done.status == 2, done.output
         assert "There is no Filmless archive" in done.output
         assert not (tmp_path / "typo").exists()
+    # which would empty an index that is elsewhere
+    done = run(*filmless_command(), "rebuild", "--yes", "--home", tmp_path / "typo", check=False)
+    assert (done.status, "no objects in" in done.output) == (2, True), done.output
+    assert not (tmp_path / "typo").exists()
 
 
 def test_settings_are_shown_with_their_origin_and_without_secrets(tmp_path: Path) -> None:

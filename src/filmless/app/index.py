@@ -19,8 +19,15 @@ def open_index(
     """The engine, closed at the end. Brings the schema up to date first.
 
     Without `create` a home in which nothing was ever kept is refused, so that a mistyped --home is noticed
-    rather than answered with an empty archive. `rebuilding`: the store may have objects though there is no index.
+    rather than answered with an empty archive. `rebuilding`: the store has objects, though there may be no index;
+    one without any (a mistyped --home, a disk that is not mounted) would empty the index for nothing.
     """
+    if rebuilding and not _has_objects(settings):
+        raise Refused(
+            f"There are no objects in {settings.store} of which an index could be made: is --home right, and is "
+            "the disk there?",
+            code="no-archive",
+        )
     if create or rebuilding:
         make_home(settings, rebuilding=rebuilding)
     elif not settings.database.url and not (settings.home / "index.sqlite").exists():
@@ -47,13 +54,17 @@ def make_home(settings: Settings, *, rebuilding: bool = False) -> None:
         _make(folder)
     if rebuilding or settings.database.url or (settings.home / "index.sqlite").exists():
         return
-    if any(settings.store.glob("[0-9][0-9][0-9][0-9]")):
+    if _has_objects(settings):
         raise Refused(
             f"{settings.store} has objects, but their index {settings.home / 'index.sqlite'} is missing. "
             "Where a restore was cut off, empty the folder and restore again; "
             "else `filmless rebuild` makes the index again from the files.",
             code="no-index",
         )
+
+
+def _has_objects(settings: Settings) -> bool:
+    return any(settings.store.glob("[0-9][0-9][0-9][0-9]"))
 
 
 def _make(folder: Path) -> None:
