@@ -112,7 +112,17 @@ def web_side(name: str, folder: Path, processes: int = 1) -> Iterator[WebSide]:
     settings = f'admin_password = "{PASSWORD}"\n[http]\nprocesses = {processes}\n'
     with FilmlessServer(folder / "home", settings=settings) as server:
         cookie = sign_in(server.http_port)
+        eventually(lambda: _serving(server.http_port) == processes, "all web processes serve")
         yield WebSide(name, server.running.pid, server.dicom_port, server.http_port, {"Cookie": cookie})
+
+
+def _serving(port: int) -> int:
+    """Web processes that take connections."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    connection.request("GET", "/health")
+    found: int = json.loads(connection.getresponse().read())["web"]["processes"]
+    connection.close()
+    return found
 
 
 def sign_in(port: int) -> str:
@@ -216,16 +226,18 @@ def _searches(plan: Any, report: Report, name: str) -> None:
         synthetic.fill(engine, plan.studies)
         engine.dispose()
         number = plan.studies
-        shutil.copytree(folder, again := plan.folder(), dirs_exist_ok=True)
-        with web_side(name, again, processes=2) as side:
-            _search(plan, report, side, number, _TWO)
-        shutil.rmtree(again)
+        # before there are accounts in it
+        shutil.copytree(folder, again := plan.folder())
     else:
         number = plan.peer_studies
     with web_side(name, folder) as side:
         if name == "Orthanc":
             small.fill(side.dicom_port, number)
         _search(plan, report, side, number)
+    if name == "Filmless":
+        with web_side(name, again, processes=2) as side:
+            _search(plan, report, side, number, _TWO)
+        shutil.rmtree(again)
     report.note(f"Searches: {name} with {number:,} studies, 4 connections.")
 
 

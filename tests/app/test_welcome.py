@@ -15,7 +15,7 @@ def said(home: Path, tls_port: int = 0, **environment: str) -> str:
     nothing: Any = None
     settings = load(home, environment=environment)
     return welcome(
-        Running(settings, nothing, nothing, nothing, nothing, [], 11112, 8104, tls_port, Counter())
+        Running(settings, nothing, nothing, nothing, nothing, nothing, [], 11112, 8104, tls_port, Counter())
     )
 
 
@@ -48,7 +48,7 @@ def test_it_names_every_port_that_there_is(tmp_path: Path) -> None:
 def test_the_first_password_is_said_once_to_who_started_it(tmp_path: Path) -> None:
     nothing: Any = None
     settings = load(tmp_path, environment={})
-    running = Running(settings, nothing, nothing, nothing, nothing, [], 11112, 8104, 0, Counter())
+    running = Running(settings, nothing, nothing, nothing, nothing, nothing, [], 11112, 8104, 0, Counter())
     assert "kx7-first" in welcome(running, "kx7-first")
     assert "http://127.0.0.1:8104/" in welcome(running)
     assert "Sign in" not in welcome(running)

@@ -20,6 +20,7 @@ from filmless.app.settings import Settings
 from filmless.archive.store import Archive
 from filmless.db import events
 from filmless.db.work import reading, writing
+from filmless.kit.board import Board
 from filmless.kit.errors import FilmlessError, Refused
 from filmless.net.server import Server
 
@@ -35,6 +36,8 @@ class Running:
     archive: Archive
     worker: supervise.Child
     webs: list[supervise.Child]
+    #: of the web processes
+    board: Board
     #: one per port: plain, and TLS where there is one
     servers: list[Server]
     dicom_port: int
@@ -61,7 +64,8 @@ async def health(running: Running) -> Mapping[str, Any]:
         "web": {
             # while one is started again the others answer: no reason to send callers elsewhere
             "ok": any(web.runs for web in running.webs),
-            "processes": sum(web.runs for web in running.webs),
+            # those that take connections
+            "processes": len(running.board.held()),
             "restarts": sum(web.deaths for web in running.webs),
             "port": running.http_port,
         },
@@ -108,7 +112,7 @@ def registry(running: Running) -> CollectorRegistry:
             "Times that the worker process was started again.", True, lambda: float(running.worker.deaths),
         ),
         "filmless_web_processes": (
-            "Web processes that run.", False, lambda: float(sum(web.runs for web in running.webs)),
+            "Web processes that take connections.", False, lambda: float(len(running.board.held())),
         ),
         "filmless_web_restarts": (
             "Times that a web process was started again.",

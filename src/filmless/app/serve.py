@@ -144,7 +144,7 @@ async def _serve(
         ]
         http_port = http_socket.getsockname()[1]
         running = Running(
-            settings, engine, archive, worker, webs, servers, dicom_port, http_port, tls_port, received
+            settings, engine, archive, worker, webs, board, servers, dicom_port, http_port, tls_port, received
         )
         tell = teller(running)
         control = ControlServer(

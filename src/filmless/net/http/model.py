@@ -19,7 +19,7 @@ class HttpSettings:
     trusted_proxies: tuple[str, ...] = ()
     #: origins of other web applications that may call /dicom-web with a token, e.g. https://viewer.example
     allowed_origins: tuple[str, ...] = ()
-    #: processes that answer, each on a core of its own; one more takes some 30 to 60 MB of memory
+    #: processes that answer, each on a core of its own; one more takes 45 to 75 MB of memory
     processes: int = 1
     #: open connections of all of them; those beyond are closed at once
     connections: int = 512
