@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
 from filmless.archive.tables import instances, series, studies
 from filmless.patients.tables import patients
@@ -26,6 +26,21 @@ def patients_of(connection: Connection, study_uids: Sequence[str]) -> Mapping[st
                 found[row.study_uid].append(
                     f"{row.patient_id}^^^{row.issuer}" if row.issuer else row.patient_id
                 )
+    return found
+
+
+def several_patients(connection: Connection, study_uids: Sequence[str]) -> set[str]:
+    """Those of the Study Instance UIDs that more than one patient uses."""
+    found: set[str] = set()
+    for start in range(0, len(study_uids), _CHUNK):
+        found |= set(
+            connection.scalars(
+                select(studies.c.study_uid)
+                .where(studies.c.study_uid.in_(study_uids[start : start + _CHUNK]))
+                .group_by(studies.c.study_uid)
+                .having(func.count() > 1)
+            )
+        )
     return found
 
 

@@ -99,6 +99,20 @@ async def test_without_role_selection_everything_is_a_failure_in_the_list(home: 
     assert not got
 
 
+async def test_who_names_a_patient_is_given_no_other_ones_images_under_the_same_study_uid(home: Home) -> None:
+    other = slice_of(1, 2, 1)
+    other.PatientID, other.PatientName = "Q7", "Somebody^Else"
+    one = await asyncio.to_thread(home.store, slice_of(1, 1, 1))
+    two = await asyncio.to_thread(home.store, other)
+    for named, expected in (("P1", {one}), ("Q7", {two}), ("R9", set()), ("", {one, two}), ("*", {one, two})):
+        _, got = await asyncio.to_thread(get, home.port, {**study(1), "PatientID": named})
+        assert set(got) == expected, named
+    # where the UID is of one patient alone, the study is asked for and nobody else
+    three = await asyncio.to_thread(home.store, slice_of(2, 1, 1))
+    _, got = await asyncio.to_thread(get, home.port, {**study(2), "PatientID": "what it was before"})
+    assert set(got) == {three}
+
+
 async def test_results_come_from_the_requestors_answers(home: Home) -> None:
     ok, warned, refused = await asyncio.to_thread(home.store_study, 1, 3)
     responses, _ = await asyncio.to_thread(

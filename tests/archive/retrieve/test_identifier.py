@@ -54,9 +54,9 @@ def test_the_issuer_narrows_the_patient() -> None:
     assert read(PATIENT_ROOT_GET, level="PATIENT", PatientID="1", IssuerOfPatientID="H").issuer == "H"
 
 
-def test_study_root_ignores_patient_keys() -> None:
+def test_patient_keys_are_no_keys_of_study_root() -> None:
     wanted = read(STUDY_ROOT_GET, level="STUDY", StudyInstanceUID="1.2", PatientID="someone")
-    assert wanted == Wanted("STUDY", "", "", ("1.2",))
+    assert wanted == Wanted("STUDY", "", "", ("1.2",), named_patient_id="someone")
 
 
 def test_empty_lower_keys_are_harmless_and_repeated_uids_asked_once() -> None:

@@ -133,6 +133,8 @@ def retrieve() -> str:
 Without extended negotiation the unique key of each level above has one value and that of the level itself one or, for
 UIDs, a list. A key below the level is refused. Extended negotiation (PS3.4 C.5.2.1, C.5.3.1), accepted where proposed:
 {_accepted(sopclasses.STUDY_ROOT_MOVE, _RETRIEVE_ITEMS)}; a device's quirk can force it.
+Under the Study Root model a Patient ID (and its issuer) restricts nothing, but where several patients use one Study
+Instance UID: then only the objects of the patient named are given.
 
 C-MOVE sends to devices of the list of devices alone. The C-STORE requests carry Move Originator AE Title and Message
 ID, and go as section 3 says, each in its stored transfer syntax where the receiver takes it. C-GET sends in the

@@ -4,12 +4,13 @@ import asyncio
 import logging
 from collections.abc import Mapping
 
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import SQLAlchemyError
 
 from filmless.archive.query import StoredInstance, instances_of
 from filmless.archive.retrieve.identifier import BadIdentifier, Wanted, read_identifier
 from filmless.archive.retrieve.tally import IDENTIFIER_DOES_NOT_MATCH, UNABLE_TO_CALCULATE, Tally
+from filmless.archive.whose import several_patients
 from filmless.db.work import reading
 from filmless.devices.model import Device
 from filmless.dicom.dimse import Command
@@ -61,7 +62,7 @@ async def asked_for(
 
 def _look_up(engine: Engine, device: Device, wanted: Wanted) -> list[StoredInstance]:
     with reading(engine) as connection:
-        return list(
+        found = list(
             instances_of(
                 connection,
                 device.principal,
@@ -73,6 +74,35 @@ def _look_up(engine: Engine, device: Device, wanted: Wanted) -> list[StoredInsta
                 sop_uids=wanted.sop_uids,
             )
         )
+        # "*" is how some ask for the ID in searches, and names nobody
+        if not wanted.named_patient_id or set("*?") & set(wanted.named_patient_id):
+            return found
+        return _of_who_is_named(connection, device, wanted, found)
+
+
+def _of_who_is_named(
+    connection: Connection, device: Device, wanted: Wanted, found: list[StoredInstance]
+) -> list[StoredInstance]:
+    """Of studies whose UID several patients use, the objects of the patient named alone.
+
+    Under the Study Root model the Patient ID is no key, and elsewhere it restricts nothing; but nobody who names one
+    patient is given images of another one.
+    """
+    shared = several_patients(connection, list(dict.fromkeys(one.study_uid for one in found)))
+    if not shared:
+        return found
+    theirs = {
+        one.sop_instance
+        for one in instances_of(
+            connection,
+            device.principal,
+            level="STUDY",
+            patient_id=wanted.named_patient_id,
+            issuer=wanted.named_issuer,
+            study_uids=sorted(shared),
+        )
+    }
+    return [one for one in found if one.study_uid not in shared or one.sop_instance in theirs]
 
 
 def pending(tally: Tally) -> Reply:

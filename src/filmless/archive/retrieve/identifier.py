@@ -48,6 +48,10 @@ class Wanted:
     study_uids: tuple[str, ...] = ()
     series_uids: tuple[str, ...] = ()
     sop_uids: tuple[str, ...] = ()
+    #: the patient that a request of the Study Root model names besides its keys: matters where one Study Instance
+    #: UID is of several patients
+    named_patient_id: str = ""
+    named_issuer: str = ""
 
 
 class BadIdentifier(Refused):
@@ -80,15 +84,10 @@ def read_identifier(
         else:
             found[each] = _uids(header, tag, keyword)
     _check(levels, level, found, relational=relational)
-    top = "PATIENT" in levels
-    return Wanted(
-        level,
-        found["PATIENT"][0] if top and found["PATIENT"] else "",
-        text(header, _ISSUER, character_set) if top else "",
-        found["STUDY"],
-        found["SERIES"],
-        found["IMAGE"],
-    )
+    patient = (found["PATIENT"][0], text(header, _ISSUER, character_set)) if found["PATIENT"] else ("", "")
+    nobody = ("", "")
+    of, named = (patient, nobody) if "PATIENT" in levels else (nobody, patient)
+    return Wanted(level, *of, found["STUDY"], found["SERIES"], found["IMAGE"], *named)
 
 
 def _uids(header: Header, tag: int, keyword: str) -> tuple[str, ...]:
