@@ -21,6 +21,22 @@ GET = b"GET / HTTP/1.1\r\nHost: here\r\n\r\n"
 @asynccontextmanager
 async def serving(number: int, connections: int = 100) -> AsyncIterator[tuple[int, list[Board]]]:
     """(port, boards) of servers that share a socket as processes do; each answers with its place."""
+    async with made(number, connections) as (servers, boards):
+        for server in servers:
+            await begun(server, boards[0])
+        yield servers[0].port, boards
+
+
+async def begun(server: HttpServer, board: Board) -> None:
+    before = len(board.held())
+    server.start()
+    async with asyncio.timeout(10):
+        while len(board.held()) == before:
+            await asyncio.sleep(0)
+
+
+@asynccontextmanager
+async def made(number: int, connections: int = 100) -> AsyncIterator[tuple[list[HttpServer], list[Board]]]:
     listener = listen("127.0.0.1", 0, "HTTP", "")
     first = Board()
     boards = [first, *(Board(place, os.dup(first.fileno())) for place in range(1, number))]
@@ -35,11 +51,7 @@ async def serving(number: int, connections: int = 100) -> AsyncIterator[tuple[in
     servers = [
         HttpServer(app(place), listener.dup(), settings, board=board) for place, board in enumerate(boards)
     ]
-    for server in servers:
-        server.start()
-    while len(first.held()) < number:
-        await asyncio.sleep(0)
-    yield servers[0].port, boards
+    yield servers, boards
     await asyncio.gather(*(server.stop() for server in servers))
     listener.close()
 
@@ -65,6 +77,20 @@ async def test_connections_that_come_at_once_are_shared_out() -> None:
             async with asyncio.timeout(10):
                 while boards[0].held() != [0, 0]:
                     await asyncio.sleep(0)
+
+
+async def test_one_that_comes_later_takes_what_comes_next() -> None:
+    async with made(2) as (servers, boards):
+        await begun(servers[0], boards[0])
+        opened = []
+        for number in range(8):
+            if number == 4:
+                await begun(servers[1], boards[0])
+            opened.append(await asyncio.open_connection("127.0.0.1", servers[0].port))
+            await ask(*opened[-1])
+        assert boards[0].held() == [4, 4]
+        for _, writer in opened:
+            writer.close()
 
 
 async def test_one_that_takes_nothing_is_not_waited_for() -> None:
