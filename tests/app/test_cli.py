@@ -181,6 +181,15 @@ def test_a_purge_needs_a_reason_which_is_kept(tmp_path: Path) -> None:
     assert len(purged) == 2
 
 
+def test_what_an_import_assumes_can_be(tmp_path: Path) -> None:
+    home = tmp_path / "home"
+    made.series(tmp_path / "in", 1)
+    for option, value in (("--character-set", "GB18O30"), ("--issuer", "A\\B")):
+        done = run(*filmless_command(), "import", tmp_path / "in", option, value, "--home", home, check=False)
+        assert done.status == 2, done.output
+    assert not home.exists()
+
+
 def test_a_lost_index_is_noticed_and_made_again(tmp_path: Path) -> None:
     home = tmp_path / "home"
     made.series(tmp_path / "in", 2)

@@ -162,6 +162,23 @@ def clean_ae_title(text: str) -> str:
     return title
 
 
+def check_assumed(character_set: str, issuer: str) -> None:
+    """What is assumed of objects that do not say it: Specific Character Set, and issuer of patient IDs.
+
+    Raises Refused where it cannot be: a mistyped term would make all names unreadable without a word.
+    """
+    for term in filter(None, character_set.split("\\")):
+        if term not in CHARACTER_SETS:
+            raise Refused(
+                f"{term!r} is not a Specific Character Set of the standard, such as ISO_IR 192 or GB18030.",
+                code="bad-device",
+            )
+    if len(issuer) > 64 or "\\" in issuer:
+        raise Refused(
+            "An issuer of patient IDs has at most 64 characters and no backslash.", code="bad-device"
+        )
+
+
 def validated(device: Device) -> Device:
     """The device as it may be kept. Raises Refused with what to put right, in plain words."""
 
@@ -187,13 +204,7 @@ def validated(device: Device) -> Device:
             f"There is no policy {device.duplicates!r} for duplicates; "
             f"there are: {', '.join(filter(None, DUPLICATES))}."
         )
-    for term in filter(None, device.character_set.split("\\")):
-        if term not in CHARACTER_SETS:
-            raise refuse(
-                f"{term!r} is not a Specific Character Set of the standard, such as ISO_IR 192 or GB18030."
-            )
-    if len(device.default_issuer) > 64 or "\\" in device.default_issuer:
-        raise refuse("An issuer of patient IDs has at most 64 characters and no backslash.")
+    check_assumed(device.character_set, device.default_issuer)
     for word, value in (("site", device.site), ("department", device.department)):
         if len(value) > 64:
             raise refuse(f"A {word} has at most 64 characters, not {len(value)}.")

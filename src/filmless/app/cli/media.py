@@ -37,8 +37,10 @@ def import_(
     from filmless.archive.store import Archive
     from filmless.archive.whose import studies_of
     from filmless.db.work import reading
+    from filmless.devices.model import check_assumed
     from filmless.exchange.media import incoming
 
+    check_assumed(character_set, issuer)
     result = incoming.Imported()
     source = Source("import", character_set=character_set, default_issuer=issuer)
     with (
