@@ -10,6 +10,8 @@ import type { components } from '../api/schema'
 import { moment } from '../app/format'
 import type { Column } from '../app/Grid'
 import { Dot, Facts, ListPage, Section } from '../app/ListPage'
+import { why } from '../app/reasons'
+import { detailsOf, whatOf } from './entry'
 import { VerifyAudit } from './VerifyAudit'
 
 type Entry = components['schemas']['AuditEntry']
@@ -100,8 +102,8 @@ function Trail({ search }: { search: string }) {
       { id: 'who', title: t('audit.who'), width: 130, cell: (row) => row.who },
       { id: 'host', title: t('audit.host'), width: 120, cell: (row) => row.host },
       { id: 'patient', title: t('audit.patient'), width: 150, cell: (row) => row.patients.join(', ') },
-      { id: 'what', title: t('audit.what'), width: 170, cell: (row) => [row.what && t(`audit.whats.${row.what}`, row.what), row.query].filter(Boolean).join(': ') },
-      { id: 'reason', title: t('audit.reason'), width: 220, cell: (row) => row.reason },
+      { id: 'what', title: t('audit.what'), width: 170, cell: (row) => [whatOf(row, t), row.query].filter(Boolean).join(': ') },
+      { id: 'reason', title: t('audit.reason'), width: 220, cell: (row) => why(row.reason) },
       { id: 'study', title: t('audit.study'), width: 280, cell: (row) => row.studies.join(', ') },
     ],
     [t],
@@ -226,7 +228,7 @@ function Result({ of }: { of: Entry }) {
 
 function EntryDetails({ of }: { of: Entry }) {
   const { t } = useTranslation()
-  const detail = Object.entries(of.detail)
+  const detail = detailsOf(of, t)
   return (
     <>
       <Facts
@@ -234,22 +236,20 @@ function EntryDetails({ of }: { of: Entry }) {
           [t('audit.at'), exact(of.at)],
           [t('audit.outcome'), <Result of={of} />],
           [t('audit.kind'), t(`audit.kinds.${of.kind}`, of.kind)],
-          [t('audit.what'), of.what && t(`audit.whats.${of.what}`, of.what)],
+          [t('audit.what'), whatOf(of, t)],
           [t('audit.who'), of.who],
           [t('audit.whoKind'), t(`audit.whoKinds.${of.who_kind}`, of.who_kind)],
           [t('audit.host'), of.host],
           [t('audit.patient'), of.patients.join(', ')],
           [t('audit.study'), of.studies.join(', ')],
           [t('audit.query'), of.query],
-          [t('audit.reason'), of.reason],
+          [t('audit.reason'), why(of.reason)],
           [t('audit.server'), of.server],
         ]}
       />
       {detail.length > 0 && (
         <Section title={t('audit.detail')}>
-          <Facts
-            facts={detail.map(([name, value]) => [name, typeof value === 'object' ? JSON.stringify(value) : String(value)])}
-          />
+          <Facts facts={detail} />
         </Section>
       )}
     </>

@@ -18,7 +18,7 @@ export const problems: Record<string, string> = {
   'audit-verifying': '审计日志正在校验，请稍候。',
   'bad-accept': '不支持所请求的格式。',
   'bad-account': '账户名或账户资料不符合要求：账户名为 2 至 64 个小写字母、数字或 . _ @ -。',
-  'bad-ae-title': 'AE Title 不符合要求:1 至 16 个字符，不可含反斜杠。',
+  'bad-ae-title': 'AE Title 不符合要求：1 至 16 个字符，不可含反斜杠。',
   'bad-code': '验证码不正确，请确认手机时间准确。',
   'bad-cursor': '列表位置已失效，请刷新。',
   'bad-data-set': '影像数据已损坏，无法读取。',

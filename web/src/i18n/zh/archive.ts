@@ -67,7 +67,7 @@ export const archive: Words<typeof english> = {
     open: '打开',
     openHelp: '在阅片界面中打开',
     download: '下载',
-    zip: 'ZIP(含 DICOMDIR)',
+    zip: 'ZIP（含 DICOMDIR）',
     pictures: '图片形式（非诊断用途）',
     png: 'PNG 图片（ZIP）',
     jpeg: 'JPEG 图片（ZIP）',

@@ -166,7 +166,7 @@ export const department: Words<typeof english> = {
     birth: '出生日期',
     phone: '电话',
     vip: 'VIP:仅限有权限者可见',
-    likely: '是否已建档?如为同一人请直接选择。',
+    likely: '是否已建档？如为同一人请直接选择。',
     save: '建档',
   },
   booking: {

@@ -138,7 +138,7 @@ export const reporting: Words<typeof english> = {
     claim: '书写该报告', release: '放弃', submit: '提交', withdraw: '撤销提交', review: '审核', return: '退回', sign: '签名', addendum: '补充', amend: '修改', retract: '撤回', discard: '放弃更改', print: '打印',
   },
   why: {
-    return: '需要修改什么?书写医生会看到。',
+    return: '需要修改什么？书写医生会看到。',
     amend: '已签名的文本仍可查看（标为已被取代），已收到报告的人会得到通知。修改须由第二人签名。',
     retract: '报告将对所有读者撤回，须由第二人同意。',
   },
