@@ -219,4 +219,6 @@ def test_a_doubt_about_identity_is_listed_for_a_steward(tmp_path: Path) -> None:
     assert "one patient ID and issuer" in listed
     assert "P1 DOE^JANE" in listed
     assert "P1 ROE^RICHARD" in listed
-    assert "Nothing of this object" in run(*filmless, "flags", "show", "1.2.3", "--home", home).output
+    sop = str(data_set.SOPInstanceUID)
+    assert "Nothing of this object" in run(*filmless, "flags", "show", sop, "--home", home).output
+    assert run(*filmless, "flags", "show", "1.2.3", "--home", home, check=False).status == 2

@@ -9,9 +9,10 @@ from filmless.app.cli.options import with_settings
 from filmless.app.cli.output import moment, print_json, print_table
 from filmless.app.index import open_index
 from filmless.app.settings import Settings
-from filmless.archive.tables import instance_warnings
+from filmless.archive.tables import instance_warnings, instances
 from filmless.db.work import reading
 from filmless.dicom.attributes import BY_TAG
+from filmless.kit.errors import Refused
 from filmless.patients import service
 
 _WORDS = {
@@ -79,6 +80,14 @@ def show(settings: Settings, sop_instance_uid: str) -> None:
             .order_by(instance_warnings.c.id)
             .limit(1000)
         ).all()
+        known = (
+            rows
+            or connection.execute(
+                select(instances.c.id).where(instances.c.sop_instance_uid == sop_instance_uid)
+            ).all()
+        )
+    if not known:
+        raise Refused("There is no such object in the archive.", code="not-found")
     if not rows:
         click.echo("Nothing of this object was taken leniently.")
         return
