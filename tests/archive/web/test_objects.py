@@ -108,6 +108,10 @@ async def test_406(web: Web) -> None:
             assert answer.status_code == 406
             assert answer.json()["code"] == "not-acceptable"
         assert (await client.get(address, headers={"accept": "nonsense"})).status_code == 400
+        lossy = await client.get(
+            address, headers={"accept": f"{DICOM}; transfer-syntax=1.2.840.10008.1.2.4.50"}
+        )
+        assert "none of it can be made of what is stored, Explicit VR Little Endian" in lossy.json()["detail"]
 
 
 async def test_what_one_may_not_see_is_not_there(web: Web) -> None:

@@ -80,13 +80,12 @@ class Frames:
         if numbers is None:
             numbers = range(1, len(places) + 1)
         if max(numbers) > len(places):
-            raise Refused(f"There are {len(places)} frames.", code="not-found")
+            raise Refused(f"The last frame has the number {len(places)}.", code="not-found")
         # a list of one is one: more tells only that one body cannot hold them
         choice = _choice(tuple(ask.wishes), stored, min(len(numbers), 2))
         if choice is None:
-            raise accept.not_acceptable(
-                f"{uids.name_of(stored)}, {len(numbers)} frames" if len(numbers) > 1 else uids.name_of(stored)
-            )
+            several = f", {len(numbers)} frames together" if len(numbers) > 1 else ""
+            raise accept.not_acceptable(accept.nothing_of(uids.name_of(stored)) + several)
         etag = etag_of(found.stored, choice.transfer_syntax, int(choice.multipart))
         if (same := unchanged(request, etag)) is not None:
             return same

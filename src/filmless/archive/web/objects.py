@@ -82,7 +82,7 @@ class Objects:
         if syntax not in ("", "*"):
             for stored in {one.ts for one in found}:
                 if not media_types.transcodable(stored, syntax):
-                    raise accept.not_acceptable(uids.name_of(stored))
+                    raise accept.not_acceptable(accept.nothing_of(uids.name_of(stored)))
         target = syntax if syntax != "*" else ""
         return zipped.answer(self._context, ask, [Outgoing(one, target or one.ts) for one in found])
 
@@ -100,7 +100,7 @@ class Objects:
         targets = {one.ts: accept.instance(ask.wishes, one.ts, form=form) for one in found}
         outgoing = [Outgoing(one, target) for one in found if (target := targets[one.ts])]
         if not outgoing:
-            raise accept.not_acceptable(", ".join(sorted(uids.name_of(syntax) for syntax in targets)))
+            raise accept.not_acceptable(accept.nothing_of(*sorted(map(uids.name_of, targets))))
         headers = {"Cache-Control": CACHE, "Vary": "Accept"}
         if ask.instance:
             one = outgoing[0]

@@ -295,7 +295,7 @@ def _wish(look: Looks, media_type: str, frame: int | None = None) -> Wish:
 
 def _in_range(numbers: Sequence[int], one: Pictured) -> None:
     if max(numbers) > one.frames:
-        raise Refused(f"There are {one.frames} frames.", code="not-found")
+        raise Refused(f"The last frame has the number {one.frames}.", code="not-found")
 
 
 def _nothing() -> Refused:

@@ -20,6 +20,7 @@ from filmless.archive.web.outgoing import Outgoing
 from filmless.archive.web.picture_wish import Looks, looks, viewport, window
 from filmless.archive.web.pictures import NOT_TO_BE_SHOWN, Pictures, name_of, response_of
 from filmless.db.work import reading
+from filmless.dicom import uids
 from filmless.dicom.header import integer
 from filmless.dicom.rendering import MAX_SIDE, STILL, Wish
 from filmless.dicom.web import accept
@@ -78,7 +79,7 @@ class Uri:
         wishes = wishes_of(f"{DICOM}; transfer-syntax={syntax}" if syntax else DICOM)
         target = accept.instance(wishes, stored.ts, form="single")
         if target is None:
-            raise accept.not_acceptable(stored.ts)
+            raise accept.not_acceptable(accept.nothing_of(uids.name_of(stored.ts)))
         return await self._objects.single(request, ask, Outgoing(stored, target))
 
     async def _picture(self, request: Request, ask: Asked, one: Pictured, media_type: str) -> Response:
@@ -128,7 +129,7 @@ class Uri:
         if "frameNumber" in given:
             frame = _number(given["frameNumber"], "frameNumber") - 1
             if frame >= one.frames:
-                raise Refused(f"There are {one.frames} frames.", code="not-found")
+                raise Refused(f"The last frame has the number {one.frames}.", code="not-found")
         elif media_type in STILL:
             frame = 0
         return Wish(media_type, frame, shown, port, look.quality, look.icc), look

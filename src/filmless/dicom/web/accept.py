@@ -118,8 +118,13 @@ def _wish(media_type: str, parameters: dict[str, str]) -> Wish | None:
     return Wish(media_types.ALIASES.get(media_type, media_type), multipart, syntax, min(quality, 1.0))
 
 
+def nothing_of(*stored: str) -> str:
+    """Words for `not_acceptable`: the names of the transfer syntaxes in which they are stored."""
+    return "none of it can be made of what is stored, " + ", ".join(stored)
+
+
 def not_acceptable(what: str) -> Refused:
-    """The error for 406. `what` can be given, in words."""
+    """The error for 406. `what`: what can be given, or why nothing else can, in words."""
     return Refused(f"What is accepted cannot be given: {what}.", code="not-acceptable")
 
 
