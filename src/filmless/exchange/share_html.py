@@ -5,7 +5,7 @@ from html import escape
 from typing import Final, Literal
 
 from filmless.access.shares import ShareLink
-from filmless.exchange.share_view import PAGE, SharedImages, SharedStudy
+from filmless.exchange.share_view import PAGE, SharedImages, SharedSeries, SharedStudy
 
 Language = Literal["zh", "en"]
 
@@ -22,24 +22,29 @@ _WORDS: Final[dict[str, dict[Language, str]]] = {
     "wrong": {"en": "That is not the password.", "zh": "密码不正确。"},
     "resting": {
         "en": "There were too many wrong passwords. Try again in a quarter of an hour.",
-        "zh": "错误次数过多,请一刻钟后再试。",
+        "zh": "错误次数过多，请一刻钟后再试。",
     },
     "patient": {"en": "Patient", "zh": "患者"},
     "date": {"en": "Date", "zh": "日期"},
     "examination": {"en": "Examination", "zh": "检查"},
+    "image": {"en": "image", "zh": "幅图像"},
     "images": {"en": "images", "zh": "幅图像"},
+    "document": {"en": "document", "zh": "份文档"},
+    "documents": {"en": "documents", "zh": "份文档"},
     "frames": {"en": "frames", "zh": "帧"},
-    "download": {"en": "Download (ZIP, DICOM)", "zh": "下载 (ZIP, DICOM)"},
+    "download": {"en": "Download (ZIP, DICOM)", "zh": "下载（ZIP，DICOM）"},
     "until": {"en": "Open until", "zh": "有效期至"},
     "back": {"en": "All series", "zh": "全部序列"},
     "more": {"en": "Next images", "zh": "后续图像"},
     "before": {"en": "Images before", "zh": "前面的图像"},
     "not_for_diagnosis": {
         "en": "Pictures for viewing, not for diagnosis.",
-        "zh": "图像仅供浏览,不用于诊断。",
+        "zh": "图像仅供浏览，不用于诊断。",
     },
     "series": {"en": "Series", "zh": "序列"},
 }
+#: Modality (0008,0060) of what is written of images
+_WRITTEN: Final = ("DOC", "SR", "KO", "PR")
 _OTHER: Final[dict[Language, tuple[Language, str]]] = {"zh": ("en", "English"), "en": ("zh", "中文")}
 
 STYLE: Final = """\
@@ -54,13 +59,13 @@ dl { display: grid; grid-template-columns: max-content 1fr; gap: .25rem 1rem; }
 dt { opacity: .75; }
 dd { margin: 0; overflow-wrap: anywhere; }
 ul { list-style: none; padding: 0; display: grid; gap: 1rem;
-  grid-template-columns: repeat(auto-fill, minmax(11rem, 1fr)); }
+  grid-template-columns: repeat(auto-fill, minmax(10rem, 1fr)); }
 li > a { display: block; border: 1px solid var(--line); border-radius: .5rem; overflow: hidden; color: inherit;
   text-decoration: none; height: 100%; }
 li > a:hover, li > a:focus-visible { outline: 2px solid var(--strong); }
 li img { display: block; width: 100%; aspect-ratio: 1; object-fit: contain; background: #000; color: #ccc; }
 li span { display: block; padding: .5rem; overflow-wrap: anywhere; }
-.wide { grid-template-columns: repeat(auto-fill, minmax(20rem, 1fr)); }
+.wide { grid-template-columns: repeat(auto-fill, minmax(min(20rem, 100%), 1fr)); }
 small { opacity: .75; }
 form { max-width: 24rem; display: grid; gap: .75rem; }
 input, button, .button { font: inherit; padding: .6rem .8rem; border-radius: .4rem; border: 1px solid var(--line); }
@@ -98,9 +103,9 @@ class Page:
     def study(self, study: SharedStudy, link: ShareLink) -> str:
         """The series of the study, with pictures; the way to take it along where that is allowed."""
         told = {
-            "patient": _name(study.patient),
+            "patient": _name(study.patient, self._language),
             "date": _date(study.date),
-            "examination": " ".join(filter(None, (study.modalities, study.description))),
+            "examination": " ".join(filter(None, (_made_by(study), study.description))),
         }
         facts = "".join(
             f"<dt>{self._t(word)}</dt><dd>{escape(value)}</dd>" for word, value in told.items() if value
@@ -110,7 +115,7 @@ class Page:
             f'<img loading="lazy" alt="{escape(one.description or one.modality)}"'
             f' src="dicom-web/studies/{escape(study.uid)}/series/{escape(one.uid)}/thumbnail?viewport=256,256">'
             f"<span>{self._t('series')} {escape(one.number)} {escape(one.modality)}<br>{escape(one.description)}"
-            f"<br><small>{one.count} {self._t('images')}</small></span></a></li>"
+            f"<br><small>{one.count} {self._count(one)}</small></span></a></li>"
             for one in study.series
         )
         download = ""
@@ -142,6 +147,10 @@ class Page:
             link.expires_at,
         )
 
+    def _count(self, series: SharedSeries) -> str:
+        word = "document" if series.modality in _WRITTEN else "image"
+        return self._t(word if series.count == 1 else f"{word}s")
+
     def _frames(self, count: int) -> str:
         return f" <small>{count} {self._t('frames')}</small>" if count > 1 else ""
 
@@ -150,9 +159,10 @@ class Page:
 
     def _whole(self, title: str, content: str, until: datetime | None = None) -> str:
         other, name = _OTHER[self._language]
+        stop = "。" if self._language == "zh" else ". "
         end = (
-            f"<p><small>{self._t('until')} {until.astimezone(UTC):%Y-%m-%d %H:%M} UTC. {self._t('not_for_diagnosis')}"
-            "</small></p>"
+            f"<footer><p><small>{self._t('until')} {until.astimezone(UTC):%Y-%m-%d %H:%M} UTC{stop}"
+            f"{self._t('not_for_diagnosis')}</small></p></footer>"
             if until
             else ""
         )
@@ -161,14 +171,26 @@ class Page:
             '<meta name="viewport" content="width=device-width, initial-scale=1">'
             f'<title>{escape(title)}</title><link rel="stylesheet" href="{escape(self._root)}/style.css"></head><body>'
             f'<header><h1>{escape(title)}</h1><a href="?lang={other}" hreflang="{other}">{name}</a></header>'
-            f"<main>{content}</main><footer>{end}</footer></body></html>"
+            f"<main>{content}</main>{end}</body></html>"
         )
 
 
-def _name(patient: str) -> str:
-    """A person name (PS3.5 6.2.1) for reading: its component groups without carets."""
-    groups = (" ".join(filter(None, group.split("^"))) for group in patient.split("="))
-    return " / ".join(filter(None, groups))
+def _name(patient: str, language: Language) -> str:
+    """A person name (PS3.5 6.2.1) for reading, without carets: in Chinese the characters first, else the letters."""
+    letters, characters = (_group(one) for one in (*patient.split("="), "")[:2])
+    both = (characters, letters) if language == "zh" else (letters, characters)
+    return " ".join(filter(None, both))
+
+
+def _group(text: str) -> str:
+    """A component group; Chinese characters stand without a gap."""
+    return ("" if text[:1] > "\u024f" else " ").join(filter(None, text.split("^")))
+
+
+def _made_by(study: SharedStudy) -> str:
+    """The modalities that made images; what was written of them only where there is nothing else."""
+    found = study.modalities.split(", ")
+    return ", ".join([one for one in found if one not in _WRITTEN] or found)
 
 
 def _date(text: str) -> str:

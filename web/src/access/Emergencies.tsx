@@ -1,4 +1,4 @@
-import { Button, Group, SegmentedControl, Textarea } from '@mantine/core'
+import { Button, Group, Radio, SegmentedControl, Textarea } from '@mantine/core'
 import { useInfiniteQuery, useQueryClient } from '@tanstack/react-query'
 import { useMemo, useState } from 'react'
 import { useTranslation } from 'react-i18next'
@@ -32,11 +32,11 @@ export default function Emergencies() {
   const one = rows.find((row) => String(row.id) === chosen)
   const columns = useMemo<Column<Emergency>[]>(
     () => [
-      { id: 'finding', title: t('audit.finding'), width: 130, cell: (row) => <Finding of={row} /> },
+      { id: 'finding', title: t('audit.finding'), width: 116, cell: (row) => <Finding of={row} /> },
       { id: 'at', title: t('audit.at'), width: 130, cell: (row) => moment(row.at) },
-      { id: 'who', title: t('audit.who'), width: 130, cell: (row) => row.account },
-      { id: 'patient', title: t('audit.patient'), width: 160, cell: (row) => row.patient_id },
-      { id: 'reason', title: t('audit.reason'), width: 320, cell: (row) => row.reason },
+      { id: 'who', title: t('audit.who'), width: 90, cell: (row) => row.account },
+      { id: 'patient', title: t('audit.patient'), width: 110, cell: (row) => row.patient_id },
+      { id: 'reason', title: t('audit.reason'), width: 360, cell: (row) => row.reason },
       { id: 'until', title: t('audit.until'), width: 130, cell: (row) => moment(row.until) },
       { id: 'study', title: t('audit.study'), width: 300, cell: (row) => row.study_uid },
     ],
@@ -135,15 +135,13 @@ function ReviewForm({ of, close, done }: { of: Emergency; close: () => void; don
         done()
       }}
     >
-      <SegmentedControl
-        aria-label={t('audit.finding')}
-        data={[
-          { value: 'justified', label: t('audit.findings.justified') },
-          { value: 'unjustified', label: t('audit.findings.unjustified') },
-        ]}
-        value={finding}
-        onChange={(value) => setFinding(value as 'justified' | 'unjustified')}
-      />
+      <Radio.Group label={t('audit.finding')} value={finding} onChange={(value) => setFinding(value as 'justified' | 'unjustified')}>
+        <Group gap="lg" mt={4}>
+          {(['justified', 'unjustified'] as const).map((one) => (
+            <Radio key={one} size="xs" value={one} label={t(`audit.findings.${one}`)} />
+          ))}
+        </Group>
+      </Radio.Group>
       <Textarea
         label={t('audit.note')}
         autosize

@@ -28,10 +28,10 @@ export default function Doubts() {
   const flag = rows.find((one) => String(one.id) === chosen)
   const columns = useMemo<Column<Flag>[]>(
     () => [
-      { id: 'kind', title: t('stewards.doubt'), width: 220, cell: (row) => t(`stewards.doubts.${row.kind}`) },
-      { id: 'id', title: t('archive.column.patientId'), width: 140, cell: (row) => row.patient.patient_id },
-      { id: 'one', title: t('archive.column.patient'), width: 220, cell: (row) => nameOf(row.patient) },
-      { id: 'other', title: t('stewards.other'), width: 220, cell: (row) => nameOf(row.other) },
+      { id: 'kind', title: t('stewards.doubt'), width: 200, cell: (row) => t(`stewards.doubts.${row.kind}`) },
+      { id: 'id', title: t('archive.column.patientId'), width: 116, cell: (row) => row.patient.patient_id },
+      { id: 'one', title: t('archive.column.patient'), width: 170, cell: (row) => nameOf(row.patient) },
+      { id: 'other', title: t('stewards.other'), width: 170, cell: (row) => nameOf(row.other) },
       { id: 'raised', title: t('stewards.raised'), width: 130, cell: (row) => moment(row.raised_at) },
     ],
     [t],

@@ -31,11 +31,11 @@ export default function Rejections() {
   const one = rows.find((row) => row.note_uid === chosen)
   const columns = useMemo<Column<Rejection>[]>(
     () => [
-      { id: 'state', title: t('stewards.state'), width: 100, cell: (row) => <State of={row} /> },
+      { id: 'state', title: t('stewards.state'), width: 92, cell: (row) => <State of={row} /> },
       { id: 'at', title: t('stewards.rejectedAt'), width: 130, cell: (row) => moment(row.at) },
       { id: 'code', title: t('archive.reject.why'), width: 230, cell: (row) => t(`archive.reject.code_${row.code}`) },
       { id: 'objects', title: t('stewards.objectsTitle'), width: 76, end: true, cell: (row) => row.objects },
-      { id: 'by', title: t('stewards.by'), width: 120, cell: (row) => row.by },
+      { id: 'by', title: t('stewards.by'), width: 84, cell: (row) => row.by },
       { id: 'reason', title: t('stewards.reason'), width: 260, cell: (row) => row.reason },
       { id: 'study', title: t('stewards.studyUid'), width: 320, cell: (row) => row.study_uid },
     ],

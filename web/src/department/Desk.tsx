@@ -98,6 +98,7 @@ export default function Desk() {
     { keys: 'Escape', words: t('admin.closeDetails'), run: () => choose(null) },
   ])
 
+  // up to the class all are seen beside the details, at 1440 pixels
   const columns = useMemo<Column<Listed>[]>(
     () => [
       {
@@ -115,19 +116,19 @@ export default function Desk() {
       {
         id: 'sex',
         title: t('department.sexAge'),
-        width: 84,
+        width: 78,
         cell: (row) => [row.sex && t(`department.sex.${row.sex as 'M'}`), ageOf(row.birth_date)].filter(Boolean).join(' '),
       },
-      { id: 'procedure', title: t('department.procedure'), width: 210, cell: ({ exam }) => <Procedure exam={exam} /> },
+      { id: 'procedure', title: t('department.procedure'), width: 198, cell: ({ exam }) => <Procedure exam={exam} /> },
       { id: 'state', title: t('department.state'), width: 164, cell: ({ exam }) => <State state={exam.state} /> },
-      { id: 'station', title: t('department.station'), width: 80, cell: ({ exam }) => exam.station },
+      { id: 'station', title: t('department.station'), width: 68, cell: ({ exam }) => exam.station },
       {
         id: 'time',
         title: t('department.time'),
-        width: 128,
+        width: 122,
         cell: ({ exam }) => moment(timeOf(exam, text ? 'all' : view)),
       },
-      { id: 'class', title: t('department.patientClass'), width: 92, cell: (row) => t(`department.patientClasses.${row.patient_class as 'O'}`) },
+      { id: 'class', title: t('department.patientClass'), width: 84, cell: (row) => t(`department.patientClasses.${row.patient_class as 'O'}`) },
       { id: 'who', title: t('department.requester'), width: 150, cell: (row) => [place('department', row.order_department), place('ward', row.ward), row.requester].filter(Boolean).join(' · ') },
       { id: 'patient', title: t('department.patientId'), width: 130, cell: (row) => <span className={classes.number}>{row.patient_id}</span> },
     ],

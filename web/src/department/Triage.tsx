@@ -184,8 +184,11 @@ function Column({ station, stations, waiting, busy, act, move, ask }: ColumnProp
             <span className={desk.dim}>{[one.sex && t(`department.sex.${one.sex as 'M'}`), ageOf(one.birth_date)].filter(Boolean).join(' ')}</span>
           </div>
           <div className={classes.what}>
-            <Procedure exam={one.exam} />
-            <span className={desk.dim}> · {t('department.queue.since', { time: clockOf(one.made_at) })}</span> <SafetyBadge exam={one.exam} />
+            <span>
+              <Procedure exam={one.exam} />
+            </span>
+            <span className={classes.since}>{t('department.queue.since', { time: clockOf(one.made_at) })}</span>
+            <SafetyBadge exam={one.exam} />
           </div>
           {one.status !== 'waiting' && (
             <div className={classes.status}>
