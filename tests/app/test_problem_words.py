@@ -3,6 +3,7 @@
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
@@ -54,21 +55,27 @@ def constants(node: ast.expr) -> Iterator[str]:
         yield from constants(node.orelse)
 
 
+@cache
+def calls() -> list[tuple[str, ast.Call]]:
+    """(file, call) of every call in src/ that may have to do with a screen."""
+    return [
+        (path.relative_to(SOURCE).as_posix(), node)
+        for path in sorted(SOURCE.rglob("*.py"))
+        if not path.relative_to(SOURCE).as_posix().startswith(NOT_ON_SCREENS)
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if isinstance(node, ast.Call)
+    ]
+
+
 def errors() -> Iterator[tuple[str, ast.Call, str]]:
     """(place, call, code) of every error with a code that is made in src/ and may reach a screen."""
-    for path in sorted(SOURCE.rglob("*.py")):
-        name = path.relative_to(SOURCE).as_posix()
-        if name.startswith(NOT_ON_SCREENS):
-            continue
-        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-            if not isinstance(node, ast.Call):
-                continue
-            called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
-            for keyword in node.keywords:
-                if keyword.arg == "code" and (called in FAMILIES or called in ("problem", "__init__")):
-                    for code in constants(keyword.value):
-                        if CODE.fullmatch(code):
-                            yield f"{name}:{node.lineno}", node, code
+    for name, node in calls():
+        called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+        for keyword in node.keywords:
+            if keyword.arg == "code" and (called in FAMILIES or called in ("problem", "__init__")):
+                for code in constants(keyword.value):
+                    if CODE.fullmatch(code):
+                        yield f"{name}:{node.lineno}", node, code
 
 
 def chinese() -> dict[str, str]:

@@ -4,10 +4,11 @@ Chinese reads it in Chinese: web/src/i18n/reasons.zh.ts has it, and is held here
 import ast
 import re
 from collections.abc import Iterator
+from functools import cache
 
 from filmless.devices.model import REFUSALS
 from filmless.dicom.statuses import STATUSES
-from tests.app.test_problem_words import NOT_ON_SCREENS, SOURCE, constants, errors
+from tests.app.test_problem_words import SOURCE, calls, constants, errors
 
 TABLE = SOURCE.parents[1] / "web" / "src" / "i18n" / "reasons.zh.ts"
 
@@ -117,19 +118,14 @@ def texts(tree: ast.AST) -> Iterator[tuple[int, str]]:
 
 def given() -> Iterator[tuple[str, str]]:
     """(place, text) of each reason= that is written out, and of causes of sign-ins that failed."""
-    for path in sorted(SOURCE.rglob("*.py")):
-        name = path.relative_to(SOURCE).as_posix()
-        if name.startswith(NOT_ON_SCREENS):
-            continue
-        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-            if not isinstance(node, ast.Call):
-                continue
-            found = [one.value for one in node.keywords if one.arg == "reason"]
-            found += node.args[2:3] if ast.unparse(node.func) == "_Found" else []
-            for one in found:
-                yield from ((f"{name}:{node.lineno}", said) for said in (shape(one), *constants(one)) if said)
+    for name, node in calls():
+        found = [one.value for one in node.keywords if one.arg == "reason"]
+        found += node.args[2:3] if getattr(node.func, "id", "") == "_Found" else []
+        for one in found:
+            yield from ((f"{name}:{node.lineno}", said) for said in (shape(one), *constants(one)) if said)
 
 
+@cache
 def said() -> dict[str, str]:
     """Every sentence that a screen may show as a reason -> where it is made."""
     found = {words: "dicom/statuses.py" for _, words, _ in STATUSES.values()}
@@ -161,6 +157,38 @@ def table() -> dict[str, str]:
 
 def unnamed(english: str) -> str:
     return re.sub(r"\{\w+\}", "{}", english)
+
+
+def happened() -> Iterator[tuple[str, str]]:
+    """(place, word) of what the audit trail is told to have happened, where it is written out."""
+    for name, node in calls():
+        called = node.func
+        entry = "Entry" in (getattr(called, "id", ""), getattr(called, "attr", ""))
+        found = [one.value for one in node.keywords if one.arg == "what" and entry]
+        if isinstance(called, ast.Attribute) and called.attr == "note":
+            found += node.args[1:2] if getattr(called.value, "id", "") == "acting" else []
+        for one in found:
+            yield from ((f"{name}:{node.lineno}", word) for word in constants(one))
+
+
+def keys_of(file: str, table: str) -> set[str]:
+    """The keys of one table of words in Chinese."""
+    text = (TABLE.parent / "zh" / file).read_text("utf-8")
+    inside = text.partition(f"  {table}: {{\n")[2].partition("\n  },")[0]
+    return {
+        a or b or c
+        for a, b, c in re.findall(r"""^    (?:'([^']+)'|"([^"]+)"|(\w+)):""", inside, re.MULTILINE)
+    }
+
+
+def test_what_happened_has_words_in_chinese() -> None:
+    known = keys_of("audit.ts", "whats") | keys_of("department.ts", "notes")
+    # names of the standard are the same everywhere
+    names = re.compile(r"[A-Z-]+|DICOMweb|[A-Z]+-RS")
+    found = {word: place for place, word in happened()}
+    assert len(found) > 60
+    missing = {word: at for word, at in found.items() if word not in known and not names.fullmatch(word)}
+    assert not missing, "add them to audit.whats in web/src/i18n"
 
 
 def test_every_reason_has_words_in_chinese() -> None:

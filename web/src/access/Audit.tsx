@@ -10,8 +10,7 @@ import type { components } from '../api/schema'
 import { moment } from '../app/format'
 import type { Column } from '../app/Grid'
 import { Dot, Facts, ListPage, Section } from '../app/ListPage'
-import { why } from '../app/reasons'
-import { detailsOf, whatOf } from './entry'
+import { detailsOf, reasonOf, whatOf } from './entry'
 import { VerifyAudit } from './VerifyAudit'
 
 type Entry = components['schemas']['AuditEntry']
@@ -103,7 +102,7 @@ function Trail({ search }: { search: string }) {
       { id: 'host', title: t('audit.host'), width: 120, cell: (row) => row.host },
       { id: 'patient', title: t('audit.patient'), width: 150, cell: (row) => row.patients.join(', ') },
       { id: 'what', title: t('audit.what'), width: 170, cell: (row) => [whatOf(row, t), row.query].filter(Boolean).join(': ') },
-      { id: 'reason', title: t('audit.reason'), width: 220, cell: (row) => why(row.reason) },
+      { id: 'reason', title: t('audit.reason'), width: 220, cell: (row) => reasonOf(row, t) },
       { id: 'study', title: t('audit.study'), width: 280, cell: (row) => row.studies.join(', ') },
     ],
     [t],
@@ -243,7 +242,7 @@ function EntryDetails({ of }: { of: Entry }) {
           [t('audit.patient'), of.patients.join(', ')],
           [t('audit.study'), of.studies.join(', ')],
           [t('audit.query'), of.query],
-          [t('audit.reason'), why(of.reason)],
+          [t('audit.reason'), reasonOf(of, t)],
           [t('audit.server'), of.server],
         ]}
       />

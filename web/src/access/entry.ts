@@ -2,7 +2,8 @@
 import type { TFunction } from 'i18next'
 
 import type { components } from '../api/schema'
-import { listComma, moment } from '../app/format'
+import { colon, listComma, moment } from '../app/format'
+import { why } from '../app/reasons'
 import { i18next } from '../i18n'
 
 type Entry = components['schemas']['AuditEntry']
@@ -25,6 +26,11 @@ export function whatOf(of: Entry, t: TFunction): string {
   return first(t, ...keys) ?? what
 }
 
+/** Why: as it was said, else what became of objects that were not taken. */
+export function reasonOf(of: Entry, t: TFunction): string {
+  return why(of.reason) || (of.outcome === 'success' ? '' : said('became', of.detail['became'], t))
+}
+
 /** [name, value] of what is told besides. */
 export function detailsOf(of: Entry, t: TFunction): [string, string][] {
   return (
@@ -41,7 +47,7 @@ function said(name: string, value: unknown, t: TFunction): string {
   if (Array.isArray(value)) return value.map((one) => said(name, one, t)).filter(Boolean).join(listComma())
   if (typeof value === 'object') {
     return Object.entries(value)
-      .map(([key, one]) => [first(t, `audit.${name}.${key}`, `audit.details.${key}`) ?? key, said(key, one, t)].filter(Boolean).join(': '))
+      .map(([key, one]) => [first(t, `audit.${name}.${key}`, `audit.details.${key}`) ?? key, said(key, one, t)].filter(Boolean).join(colon()))
       .join('\n')
   }
   const text = String(value)

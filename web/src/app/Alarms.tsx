@@ -64,7 +64,7 @@ export function Alarms() {
     <Menu position="bottom-end" width={340} shadow="md">
       <Tooltip label={label}>
         <Menu.Target>
-          <ActionIcon variant="subtle" color="gray" aria-label={label}>
+          <ActionIcon variant="subtle" color="gray" aria-label={label} style={{ overflow: 'visible' }}>
             <Indicator
               disabled={unseen.length === 0}
               label={unseen.length}

@@ -159,7 +159,7 @@ function Told({ by }: { by: Whole['alarms_told_by'] }) {
         {tested?.map((one) => (
           <Text size="xs" mt={4} key={one.channel} style={{ overflowWrap: 'anywhere' }}>
             <Dot how={one.reason ? 'bad' : 'good'}>
-              {t(`admin.told.${one.channel}`)}: {why(one.reason) || t('admin.told.sent')}
+              {why(one.reason) || `${t(`admin.told.${one.channel}`)} · ${t('admin.told.sent')}`}
             </Dot>
           </Text>
         ))}

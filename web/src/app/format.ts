@@ -74,6 +74,11 @@ export function listComma(): string {
   return language() === 'zh' ? '、' : ', '
 }
 
+/** Between a name and its value in running text. */
+export function colon(): string {
+  return language() === 'zh' ? '：' : ': '
+}
+
 /** Bytes, in the unit that gives three digits. */
 export function bytes(value: number): string {
   const units = ['B', 'kB', 'MB', 'GB', 'TB']

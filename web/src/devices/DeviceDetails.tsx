@@ -7,7 +7,7 @@ import { scopeWords } from '../access/scopes'
 import { api, data } from '../api/client'
 import type { components } from '../api/schema'
 import { Ask } from '../app/Ask'
-import { listComma, moment } from '../app/format'
+import { colon, listComma, moment } from '../app/format'
 import { Dim, Dot, Facts, Item, Section } from '../app/ListPage'
 import { Answers, type Device } from './Devices'
 import { why } from '../app/reasons'
@@ -78,7 +78,7 @@ export function DeviceDetails({ device, waiting, check, edit, gone }: Props) {
             ) : (
               t(`devices.event.${one.what}`)
             )}
-            {Object.entries(one.changes).length > 0 && `: ${Object.keys(one.changes).map((name) => t(`devices.field.${name}`)).join(listComma())}`}
+            {Object.entries(one.changes).length > 0 && `${colon()}${Object.keys(one.changes).map((name) => t(`devices.field.${name}`)).join(listComma())}`}
             {one.reason && <Dim>{one.by ? one.reason : why(one.reason)}</Dim>}
             <Dim>{[moment(one.at), one.by].filter(Boolean).join(' · ')}</Dim>
           </Item>

@@ -39,8 +39,8 @@ export default function Devices() {
   const columns = useMemo<Column<Device>[]>(
     () => [
       { id: 'title', title: t('devices.aeTitle'), width: 150, cell: (row) => <b>{row.ae_title}</b> },
-      { id: 'state', title: t('devices.answers'), width: 300, cell: (row) => <Answers device={row} waiting={echo.waiting.has(row.ae_title)} /> },
-      { id: 'description', title: t('devices.description'), width: 220, cell: (row) => row.description },
+      { id: 'state', title: t('devices.answers'), width: 390, cell: (row) => <Answers device={row} waiting={echo.waiting.has(row.ae_title)} /> },
+      { id: 'description', title: t('devices.description'), width: 180, cell: (row) => row.description },
       {
         id: 'address',
         title: t('devices.address'),
@@ -48,8 +48,8 @@ export default function Devices() {
         cell: (row) => (row.host ? `${row.host}:${row.port}${row.tls ? ' TLS' : ''}` : t('devices.callsOnly')),
       },
       { id: 'checked', title: t('devices.checked'), width: 130, cell: (row) => moment(row.checked_at) },
-      { id: 'site', title: t('people.scope.site'), width: 110, cell: (row) => row.site },
-      { id: 'department', title: t('people.scope.department'), width: 120, cell: (row) => row.department },
+      { id: 'site', title: t('people.scope.site'), width: 100, cell: (row) => row.site },
+      { id: 'department', title: t('people.scope.department'), width: 100, cell: (row) => row.department },
     ],
     [t, echo.waiting],
   )

@@ -6,7 +6,7 @@ import { useTranslation } from 'react-i18next'
 import { api, data } from '../api/client'
 import type { components } from '../api/schema'
 import { Ask } from '../app/Ask'
-import { moment } from '../app/format'
+import { colon, moment } from '../app/format'
 import type { Column } from '../app/Grid'
 import { Dim, Dot, Facts, Item, ListPage, Section } from '../app/ListPage'
 import { why } from '../app/reasons'
@@ -40,12 +40,13 @@ export default function Jobs() {
   const columns = useMemo<Column<Job>[]>(
     () => [
       { id: 'state', title: t('admin.jobs.state'), width: 120, cell: (row) => <Dot how={HOW[row.state]}>{t(`admin.jobs.states.${row.state}`)}</Dot> },
-      { id: 'kind', title: t('admin.jobs.kind'), width: 150, cell: (row) => t(`admin.jobs.kinds.${row.kind}`, row.kind) },
       { id: 'device', title: t('admin.jobs.device'), width: 130, cell: (row) => row.device },
+      // what somebody comes for: on a small screen too
+      { id: 'why', title: t('admin.jobs.why'), width: 510, cell: (row) => <span title={why(row.reason)}>{why(row.reason)}</span> },
       { id: 'progress', title: t('admin.jobs.progress'), width: 160, cell: (row) => <Bar job={row} /> },
       { id: 'attempt', title: t('admin.jobs.attempt'), width: 70, end: true, cell: (row) => row.attempt || '' },
       { id: 'changed', title: t('admin.jobs.changed'), width: 130, cell: (row) => moment(row.changed_at) },
-      { id: 'why', title: t('admin.jobs.why'), width: 320, cell: (row) => why(row.reason) },
+      { id: 'kind', title: t('admin.jobs.kind'), width: 120, cell: (row) => t(`admin.jobs.kinds.${row.kind}`, row.kind) },
     ],
     [t],
   )
@@ -140,7 +141,7 @@ function JobDetails({ id }: { id: string }) {
         <Section title={t('admin.jobs.decided')}>
           {job.decided.map((one) => (
             <Item key={one.at}>
-              {t(`admin.jobs.decisions.${one.what}`)}: {one.reason}
+              {t(`admin.jobs.decisions.${one.what}`) + colon() + one.reason}
               <Dim>
                 {moment(one.at)} · {one.by}
               </Dim>

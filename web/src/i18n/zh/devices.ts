@@ -52,8 +52,8 @@ export const devices: Words<typeof english> = {
     added: '新增',
     changed: '修改',
     removed: '移除',
-    reachable: '恢复响应',
-    unreachable: '没有响应',
+    reachable: '恢复正常',
+    unreachable: '未通过连接测试',
   },
   field: {
     description: '说明',
