@@ -221,6 +221,35 @@ def test_the_study_can_be_taken_along_where_allowed(share: Sharing) -> None:
         archive = browser.get(str(page.url.join(address.replace("&amp;", "&"))))
         assert archive.headers["content-type"] == "application/zip"
         assert archive.content[:2] == b"PK"
+        assert _taken(browser, str(page.url)) == [200, 200]
+
+
+def test_a_link_for_looking_gives_no_objects_to_be_taken_along(share: Sharing) -> None:
+    link, path = share.link()
+    with closing(share.browser()) as browser:
+        page = browser.get(path)
+        assert _taken(browser, str(page.url)) == [403, 403]
+        # what looking needs is given
+        found = browser.get(f"{page.url}dicom-web/studies/{share.study.study_uid}/metadata")
+        assert found.status_code == 200 and found.json()
+    # the trail is told by and by
+    peers.eventually(
+        lambda: share.told(link).count((link.name, "refused", "export")) == 2, "the trail has both", 20
+    )
+
+
+def _taken(browser: httpx.Client, page: str) -> list[int]:
+    """What WADO-RS and WADO-URI answer who asks for the objects themselves."""
+    web = f"{page}dicom-web"
+    study = browser.get(f"{web}/instances?limit=1", headers={"Accept": "application/dicom+json"}).json()[0]
+    uids = [study[tag]["Value"][0] for tag in ("0020000D", "0020000E", "00080018")]
+    multipart = {"Accept": 'multipart/related; type="application/dicom"'}
+    rs = browser.get(f"{web}/studies/{uids[0]}", headers=multipart)
+    query = dict(zip(("studyUID", "seriesUID", "objectUID"), uids, strict=True))
+    uri = browser.get(
+        f"{web}/wado", params={"requestType": "WADO", "contentType": "application/dicom", **query}
+    )
+    return [rs.status_code, uri.status_code]
 
 
 def test_links_on_the_command_line(share: Sharing) -> None:

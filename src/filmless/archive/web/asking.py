@@ -51,6 +51,15 @@ def asked(request: Request, context: ArchiveWeb, action: Action = Action.VIEW) -
     return Asked(principal, host_of(request, context), wishes, **found)
 
 
+def demand_taking(request: Request, context: ArchiveWeb) -> None:
+    """Before whole objects are given: of whom a share link lets look only, they are a copy to be taken along.
+
+    Raises Refused. People and programs with an account need them to look: viewers read objects.
+    """
+    if principal_of(request).kind == "share":
+        permitted(request, context, Action.EXPORT, "objects")
+
+
 def permitted(request: Request, context: ArchiveWeb, action: Action, what: str = "") -> Principal:
     """Whoever asks, narrowed to what allows the action; a refusal goes into the audit trail (`what`: the route)."""
     principal = principal_of(request)
@@ -65,7 +74,7 @@ def permitted(request: Request, context: ArchiveWeb, action: Action, what: str =
                 "refused",
                 host=host_of(request, context),
                 studies=(study,) if UID.fullmatch(study) else (),
-                what="ZIP" if action is Action.EXPORT else what,
+                what=what or ("ZIP" if action is Action.EXPORT else ""),
                 reason=why.message,
             )
         )

@@ -20,7 +20,7 @@ from filmless.archive.query.instances import StoredInstance
 from filmless.archive.query.keys import Level
 from filmless.archive.query.listing import demand_one_patient
 from filmless.archive.web import zipped
-from filmless.archive.web.asking import CACHE, Asked, asked, etag_of, not_found, unchanged
+from filmless.archive.web.asking import CACHE, Asked, asked, demand_taking, etag_of, not_found, unchanged
 from filmless.archive.web.context import ArchiveWeb
 from filmless.archive.web.lookup import Lookup
 from filmless.archive.web.outgoing import Making, Outgoing, file_head
@@ -50,6 +50,7 @@ class Objects:
             if wish.media_type == media_types.ZIP and wish.multipart is False:
                 return await self._zip(request, wish.transfer_syntax)
             if accept.instance_form([wish], 1):
+                demand_taking(request, self._context)
                 return await self._dicom(request, ask)
         raise accept.not_acceptable("objects are application/dicom, or application/zip of them")
 

@@ -12,7 +12,15 @@ from filmless.access.model import Action
 from filmless.archive.leaving import leaving
 from filmless.archive.query.instances import StoredInstance
 from filmless.archive.query.pictured import Pictured, pictured
-from filmless.archive.web.asking import Asked, host_of, not_found, permitted, uid_of, unchanged
+from filmless.archive.web.asking import (
+    Asked,
+    demand_taking,
+    host_of,
+    not_found,
+    permitted,
+    uid_of,
+    unchanged,
+)
 from filmless.archive.web.context import ArchiveWeb
 from filmless.archive.web.documents import DOCUMENTS, document
 from filmless.archive.web.objects import Objects
@@ -68,6 +76,7 @@ class Uri:
         if chosen is None:
             raise accept.not_acceptable(", ".join((*offered, DICOM)))
         if chosen[0] == DICOM:
+            demand_taking(request, self._context)
             return await self._object(request, ask, one.stored, given.get("transferSyntax", ""))
         self._context.trail.viewed(principal, ask.host, ask.study, "rendered")
         if chosen[0] in DOCUMENTS.get(one.stored.sop_class, ()):
