@@ -55,6 +55,11 @@ function filled(sentence: string): string | null {
   return null
 }
 
+/** The same, of what may be a person's words: these stay to the letter. */
+export function asSaid(reason: string): string {
+  return language() === 'zh' ? why(reason) : reason
+}
+
 export function why(reason: string): string {
   if (language() === 'zh') return translated(reason) ?? reason
   return reason.charAt(0).toUpperCase() + reason.slice(1)

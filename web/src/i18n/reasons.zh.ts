@@ -175,7 +175,7 @@ export const reasons: Record<string, string> = {
   'objects of this SOP class are not stored': '不接收该 SOP 类的对象',
   // jobs (db/durable.py, exchange/)
   'There are no such objects in the archive.': '归档中没有这些对象。',
-  '{count} of {all} were not taken: {why}': '{all} 个对象中有 {count} 个未被接收：{why}',
+  '{count} of {all} were not taken: {why}': '{why}，{all} 个对象中 {count} 个未被接收',
   'Objects were corrected or replaced while they were sent.': '发送期间对象有更正或替换。',
   'Nothing to tell any more.': '已无需通知。',
   '{name} takes no Instance Availability Notification.': '{name} 不接收实例可用通知。',

@@ -76,7 +76,7 @@ export const admin = {
       failed: 'Failed',
       cancelled: 'Cancelled',
     },
-    kinds: { send: 'Send', notify: 'Notify', commit: 'storage commitment', 'index-key': 'Index a search key' },
+    kinds: { send: 'Send', notify: 'Notify', commit: 'Storage commitment', 'index-key': 'Index a search key' },
     decisions: { cancelled: 'Cancelled', resumed: 'Resumed' },
     cancel: 'Cancel the job',
     cancelTitle: 'Cancel this job?',
