@@ -355,6 +355,8 @@ export const foreign: Record<string, string> = {
   'connection timed out': '连接超时',
   'connection unexpectedly closed': '连接意外关闭',
   'connection unexpectedly closed: timed out': '连接超时',
+  // of a demonstration's own accounts (app/demonstration/)
+  demonstration: '演示',
   'disk quota exceeded': '超出磁盘配额',
   'file exists': '文件已存在',
   'input/output error': '磁盘读写错误',
