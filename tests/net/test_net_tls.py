@@ -97,7 +97,7 @@ async def test_both_sides_prove_themselves(start: Start, papers: Papers) -> None
 
 async def test_a_server_that_cannot_be_proved_is_not_talked_to(start: Start, papers: Papers) -> None:
     serving = await start(tls=tls.server_context(papers.strange.certificate, papers.strange.key))
-    with pytest.raises(PeerUnreachable, match="TLS with .*: its certificate .* not known here"):
+    with pytest.raises(PeerUnreachable, match=r"TLS with .*: its certificate .* not known here"):
         await serving.call(ECHO, tls=tls.client_context(ca=papers.authority.file))
     anyway = await serving.call(ECHO, tls=tls.client_context(verify=False))
     assert await anyway.echo() == 0
@@ -106,7 +106,7 @@ async def test_a_server_that_cannot_be_proved_is_not_talked_to(start: Start, pap
 
 async def test_that_tls_is_not_spoken_there_is_said_in_words(start: Start, papers: Papers) -> None:
     serving = await start()
-    with pytest.raises(PeerUnreachable, match="failed: (it does not speak TLS there|the other side closed)"):
+    with pytest.raises(PeerUnreachable, match=r"failed: (it does not speak TLS there|the other side closed)"):
         await serving.call(ECHO, tls=tls.client_context(ca=papers.authority.file))
 
 
