@@ -11,6 +11,7 @@ decides again. That of a correction is taken back by the next one (corrections/l
     {"at": "...", "what": "rejected", "note": "...", "code": "...", "rejected_at": "...", "objects": ["..."], ...}
     {"at": "...", "what": "correct", "key": "...", "level": "STUDY", "study_uid": "...", "changes": {...}, ...}
     {"at": "...", "what": "undo-correction", "key": "...", "by": "...", "reason": "..."}
+    {"at": "...", "what": "settle-doubt", "kind": "same-id", "patient": ["...", ...], "other": ["...", ...], ...}
 
 "rejected" is written when a rejection note itself is purged: what it rejects stays rejected. `at` is the moment that
 the index has for the decision, where it has one.

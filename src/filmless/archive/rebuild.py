@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Engine, delete, select, update
 
-from filmless.archive import blobs, ledger, rejection
+from filmless.archive import blobs, doubts, ledger, rejection
 from filmless.archive.blobs import BlobStore, read_label
 from filmless.archive.codecs import Codecs
 from filmless.archive.corrections import ledgered, returning
@@ -187,6 +187,9 @@ def _act(engine: Engine, publisher: Publisher, root: Path, acts: list[dict[str, 
                     reason=act["reason"],
                     at=datetime.fromisoformat(act["rejected_at"]),
                 )
+        elif act["what"] == doubts.WHAT:
+            with writing(engine) as connection:
+                doubts.settled_again(connection, act, at)
         elif act["what"] in ("accept", "discard"):
             with writing(engine) as connection:
                 row = connection.execute(select(quarantine).where(quarantine.c.key == act["key"])).first()

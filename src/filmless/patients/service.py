@@ -10,6 +10,7 @@ from sqlalchemy import (
     Connection,
     FromClause,
     Row,
+    Select,
     and_,
     delete,
     insert,
@@ -274,6 +275,45 @@ def open_flags(
 
     `seen`: the condition on rows of `patients` (an alias of it) that they may be known of; it must hold of both.
     """
+    query = _flags(seen).where(identity_flags.c.resolved_at.is_(None)).order_by(identity_flags.c.id.desc())
+    if before:
+        query = query.where(identity_flags.c.id < before)
+    return [_flag(row) for row in connection.execute(query.limit(limit))]
+
+
+def flag_of(
+    connection: Connection, number: int, *, seen: Callable[[FromClause], ColumnElement[bool]] | None = None
+) -> Flag | None:
+    """The doubt of that number, settled or not; None where there is none that may be known of."""
+    row = connection.execute(_flags(seen).where(identity_flags.c.id == number)).first()
+    return _flag(row) if row is not None else None
+
+
+def flags_between(
+    connection: Connection, kind: str, study_uid: str, one: tuple[str, ...], other: tuple[str, ...]
+) -> list[int]:
+    """Numbers of the open doubts of a kind about these two, each told as (ID, issuer, name, birth date)."""
+    rows = connection.execute(
+        _flags(lambda side: side.c.patient_id.in_({one[0], other[0]})).where(
+            identity_flags.c.kind == kind,
+            identity_flags.c.study_uid == study_uid,
+            identity_flags.c.resolved_at.is_(None),
+        )
+    )
+    return [row[0] for row in rows if (tuple(row[4:8]), tuple(row[8:12])) == (one, other)]
+
+
+def settle_flag(connection: Connection, number: int, *, by: str, reason: str, at: datetime) -> bool:
+    """Settle an open doubt; returns False where it is none."""
+    done = connection.execute(
+        update(identity_flags)
+        .where(identity_flags.c.id == number, identity_flags.c.resolved_at.is_(None))
+        .values(resolved_at=at, resolved_by=by[:64], reason=reason)
+    )
+    return done.rowcount == 1
+
+
+def _flags(seen: Callable[[FromClause], ColumnElement[bool]] | None) -> Select[Any]:
     one, other = patients.alias("one"), patients.alias("other")
     sides = [
         column
@@ -290,13 +330,9 @@ def open_flags(
         )
         .join(one, one.c.id == identity_flags.c.patient_id)
         .join(other, other.c.id == identity_flags.c.other_patient_id)
-        .where(identity_flags.c.resolved_at.is_(None))
-        .order_by(identity_flags.c.id.desc())
-        .limit(limit)
     )
-    if before:
-        query = query.where(identity_flags.c.id < before)
-    if seen is not None:
-        query = query.where(seen(one), seen(other))
-    rows = connection.execute(query)
-    return [Flag(row[0], row[1], Flagged(*row[4:8]), Flagged(*row[8:12]), row[2], row[3]) for row in rows]
+    return query if seen is None else query.where(seen(one), seen(other))
+
+
+def _flag(row: Sequence[Any]) -> Flag:
+    return Flag(row[0], row[1], Flagged(*row[4:8]), Flagged(*row[8:12]), row[2], row[3])

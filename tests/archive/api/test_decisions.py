@@ -11,6 +11,7 @@ from tests.archive.web.place import CLERK, RESIDENT, STEWARD, As, Place, dicom_p
 from tests.archive.web.place import problem_of as of_error
 
 from filmless.access.model import Grant, Principal, Role, Scope, account_principal
+from filmless.archive import rebuild
 from filmless.archive.api import flags, quarantine, rejections
 from filmless.archive.query.instances import instances_of
 from filmless.db.work import reading
@@ -150,6 +151,20 @@ async def test_doubts_and_lenient_values(place: Place) -> None:
     assert (await ask(place, "GET", "/flags", NORTH))[1]["flags"] == []
     assert (await ask(place, "GET", "/flags", TECHNOLOGIST))[0] == 403
     assert (await ask(place, "GET", f"/flags?before={one['id']}"))[1]["flags"] == []
+    settle, words = f"/flags/{one['id']}/settle", {"reason": "she has married"}
+    assert (await ask(place, "POST", settle, TECHNOLOGIST, json=words))[0] == 403
+    assert (await ask(place, "POST", settle, NORTH, json=words))[0] == 404
+    assert (await ask(place, "POST", settle, json={"reason": " "}))[0] == 422
+    assert (await ask(place, "POST", settle, json=words))[0] == 200
+    assert (await ask(place, "GET", "/flags"))[1]["flags"] == []
+    assert (await ask(place, "POST", settle, json=words))[0] == 409
+    # more of the same two patients is no new doubt, and a rebuild remembers what was decided
+    more = series(1, study="1.2.5", name="Quite^Different")
+    await store(place, more)
+    archive = place.context.archive
+    assert archive is not None and (await ask(place, "GET", "/flags"))[1]["flags"] == []
+    rebuild.rebuild(archive.engine, archive.root, archive.settings)
+    assert (await ask(place, "GET", "/flags"))[1]["flags"] == []
     path = f"/flags/warnings/{other[0].SOPInstanceUID}"
     status, lenient = await ask(place, "GET", path)
     assert status == 200

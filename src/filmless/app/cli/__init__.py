@@ -35,7 +35,7 @@ COMMANDS: dict[str, tuple[str, str]] = {
     "export": ("media", "Write studies to a folder or ZIP with a DICOMDIR."),
     "quarantine": ("archive", "Objects that were set aside: list, show, accept, discard."),
     "reject": ("archive", "Take images out of use, with a reason: add, list, show, revoke."),
-    "flags": ("flags", "Doubts about identity, for a steward; values taken leniently: list, show."),
+    "flags": ("flags", "Doubts about identity, for a steward; values taken leniently: list, settle, show."),
     "search-keys": (
         "search_keys",
         "Attributes that searches find besides the usual ones: add, list, remove.",

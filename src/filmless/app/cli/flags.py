@@ -5,6 +5,8 @@ from typing import Any
 import click
 from sqlalchemy import select
 
+from filmless.access.audit.model import Kind
+from filmless.app.cli.acting import acting
 from filmless.app.cli.options import with_settings
 from filmless.app.cli.output import moment, print_json, print_table
 from filmless.app.index import open_index
@@ -66,6 +68,21 @@ def list_(settings: Settings, limit: int, *, as_json: bool) -> None:
     )
     if len(found) > limit:
         click.echo(f"There are more than {limit}: --limit shows more.")
+
+
+@flags.command()
+@click.argument("number", type=click.IntRange(1))
+@click.option("--reason", required=True, help="Why nothing is wrong; kept with the decision.")
+@with_settings
+def settle(settings: Settings, number: int, reason: str) -> None:
+    """Decide that a doubt was looked into and nothing is wrong. Both sides stay as they are, apart."""
+    from filmless.archive import doubts
+
+    with open_index(settings) as engine, acting(settings, engine, Kind.DECIDE, "settle", reason) as act:
+        act.about(number=number)
+        found = doubts.settle(engine, settings.store, number, by=act.by.name[:64], reason=reason)
+        act.about([found.study_uid], doubt=found.kind)
+    click.echo("The doubt is settled.")
 
 
 @flags.command()

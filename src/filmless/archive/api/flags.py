@@ -9,7 +9,8 @@ from sqlalchemy import ColumnElement, FromClause, select
 
 from filmless.access.audit.model import Kind
 from filmless.access.model import Action
-from filmless.archive.api.deciding import Caller, Desk
+from filmless.archive import doubts
+from filmless.archive.api.deciding import DECIDING, Caller, Decision, Desk
 from filmless.archive.api.words import PROBLEMS, Uid
 from filmless.archive.query.instances import instances_of
 from filmless.archive.query.visibility import visible_at
@@ -88,6 +89,28 @@ def router(context: ArchiveWeb | None) -> APIRouter:
             flags=[FlagWords.model_validate(one, from_attributes=True) for one in shown],
             following=shown[-1].id if len(found) > limit else 0,
         )
+
+    @made.post("/{number}/settle", summary="Settle a doubt", responses=DECIDING)
+    def settle_flag(
+        request: Request,
+        principal: Caller,
+        number: Annotated[int, Path(ge=1, le=2**62)],
+        decision: Decision,
+    ) -> FlagWords:
+        """It was looked into, and nothing is wrong: two persons, or one with two names. Nothing else changes."""
+        with desk.told(request, principal, Action.FLAGS, Kind.DECIDE, "settle", decision.reason) as (
+            allowed,
+            detail,
+        ):
+            detail["number"] = number
+
+            def seen(table: FromClause) -> ColumnElement[bool]:
+                return visible_at("PATIENT", allowed, table, action=Action.FLAGS)
+
+            by, web = principal.name[:64], desk.context
+            found = doubts.settle(web.engine, web.store, number, by=by, reason=decision.reason, seen=seen)
+            detail.update(studies=(found.study_uid,) if found.study_uid else (), doubt=found.kind)
+        return FlagWords.model_validate(found, from_attributes=True)
 
     @made.get("/warnings/{sop_instance_uid}", summary="What was taken leniently of an object")
     def instance_warnings_of(request: Request, principal: Caller, sop_instance_uid: Sop) -> LenientValues:
