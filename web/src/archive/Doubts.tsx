@@ -1,11 +1,12 @@
-import { Anchor } from '@mantine/core'
-import { useInfiniteQuery } from '@tanstack/react-query'
+import { Anchor, Button, Group } from '@mantine/core'
+import { useInfiniteQuery, useQueryClient } from '@tanstack/react-query'
 import { useMemo, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { Link } from 'wouter'
 
 import { api, data } from '../api/client'
 import type { components } from '../api/schema'
+import { Ask } from '../app/Ask'
 import { day, moment, names } from '../app/format'
 import type { Column } from '../app/Grid'
 import { Dim, Facts, ListPage, Section } from '../app/ListPage'
@@ -17,7 +18,9 @@ const nameOf = (side: Side) => names(side).filter(Boolean).join(' ')
 
 export default function Doubts() {
   const { t } = useTranslation()
+  const client = useQueryClient()
   const [chosen, choose] = useState<string | null>(null)
+  const [asking, setAsking] = useState(false)
   const query = useInfiniteQuery({
     queryKey: ['flags'],
     initialPageParam: 0,
@@ -37,40 +40,58 @@ export default function Doubts() {
     [t],
   )
   return (
-    <ListPage
-      title={t('admin.sections.doubts')}
-      name="doubts"
-      found={query.data && t('stewards.found', { count: rows.length }) + (query.hasNextPage ? '+' : '')}
-      columns={columns}
-      rows={rows}
-      rowId={(row) => String(row.id)}
-      query={query}
-      empty={t('stewards.noDoubts')}
-      chosen={chosen}
-      choose={choose}
-      onEnd={() => query.hasNextPage && !query.isFetching && void query.fetchNextPage()}
-      detailsTitle={flag && t(`stewards.doubts.${flag.kind}`)}
-      details={
-        flag && (
-          <>
-            <Dim>{t(`stewards.doubtHelp.${flag.kind}`)}</Dim>
-            <Section title={t('stewards.first')}>
-              <Person side={flag.patient} />
-            </Section>
-            <Section title={t('stewards.other')}>
-              <Person side={flag.other} />
-            </Section>
-            {flag.study_uid && (
-              <Section title={t('stewards.studyUid')}>
-                <Anchor component={Link} href={`/view/${flag.study_uid}`} size="sm" style={{ overflowWrap: 'anywhere' }}>
-                  {flag.study_uid}
-                </Anchor>
+    <>
+      <ListPage
+        title={t('admin.sections.doubts')}
+        name="doubts"
+        found={query.data && t('stewards.found', { count: rows.length }) + (query.hasNextPage ? '+' : '')}
+        columns={columns}
+        rows={rows}
+        rowId={(row) => String(row.id)}
+        query={query}
+        empty={t('stewards.noDoubts')}
+        chosen={chosen}
+        choose={choose}
+        onEnd={() => query.hasNextPage && !query.isFetching && void query.fetchNextPage()}
+        detailsTitle={flag && t(`stewards.doubts.${flag.kind}`)}
+        details={
+          flag && (
+            <>
+              <Dim>{t(`stewards.doubtHelp.${flag.kind}`)}</Dim>
+              <Group my="sm">
+                <Button variant="default" onClick={() => setAsking(true)}>{t('stewards.settle')}</Button>
+              </Group>
+              <Section title={t('stewards.first')}>
+                <Person side={flag.patient} />
               </Section>
-            )}
-          </>
-        )
-      }
-    />
+              <Section title={t('stewards.other')}>
+                <Person side={flag.other} />
+              </Section>
+              {flag.study_uid && (
+                <Section title={t('stewards.studyUid')}>
+                  <Anchor component={Link} href={`/view/${flag.study_uid}`} size="sm" style={{ overflowWrap: 'anywhere' }}>
+                    {flag.study_uid}
+                  </Anchor>
+                </Section>
+              )}
+            </>
+          )
+        }
+      />
+      {asking && flag && (
+        <Ask
+          title={t('stewards.settleTitle')}
+          text={t('stewards.settleText')}
+          word={t('stewards.settle')}
+          close={() => setAsking(false)}
+          act={async (reason) => {
+            await data(api.POST('/flags/{number}/settle', { params: { path: { number: flag.id } }, body: { reason } }))
+            choose(null)
+            await client.invalidateQueries({ queryKey: ['flags'] })
+          }}
+        />
+      )}
+    </>
   )
 }
 
