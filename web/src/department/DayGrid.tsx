@@ -136,7 +136,7 @@ export function DayGrid(props: Props) {
                   data-own={one.exam === props.own || undefined}
                   data-stat={one.stat || undefined}
                   data-short={to - from < STEP || undefined}
-                  data-tall={to - from >= 1.5 * STEP || undefined}
+                  data-tall={to - from >= 2 * STEP || undefined}
                   style={style}
                   title={`${words(from)} ${[name, other].filter(Boolean).join(' ')} · ${procedure} · ${t(`department.states.${one.state}`)}`}
                   onClick={() => props.open(one)}
