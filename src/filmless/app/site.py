@@ -2,9 +2,10 @@
 
 import asyncio
 import logging
+import threading
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 from fastapi import APIRouter, FastAPI
@@ -85,6 +86,8 @@ class Site:
     """The web side, ready to be served."""
 
     app: ASGIApp
+    #: to be set when it is told to stop, before requests under way are waited for
+    ending: threading.Event = field(default_factory=threading.Event)
 
 
 @asynccontextmanager
@@ -109,7 +112,8 @@ async def open_site(settings: Settings, board: Board) -> AsyncIterator[Site]:
                 settings=settings.archive,
                 http=settings.http,
             )
-            yield Site(assemble(settings, gate, archive_routes.routes(context), routers(context, server)))
+            app = assemble(settings, gate, archive_routes.routes(context), routers(context, server))
+            yield Site(app, context.ending)
         finally:
             desk.close()
             await asyncio.to_thread(archive.stop)

@@ -46,6 +46,7 @@ async def serve(settings: Settings, listener: socket.socket, board: Board, stopp
         gc.freeze()
         log.info("the web process serves on port %d", server.port)
         await stopping.wait()
+        site.ending.set()
         await server.stop()
     log.info("the web process has ended")
 

@@ -81,7 +81,8 @@ class Table:
     def __init__(self, engine: Engine, folder: Path) -> None:
         self.trail = Kept()
         self.app = FastAPI(exception_handlers={FilmlessError: _problem})  # type: ignore[dict-item]
-        self.app.include_router(api.router(context(engine, folder, self.trail)))
+        self.context = context(engine, folder, self.trail)
+        self.app.include_router(api.router(self.context))
 
     async def ask(self, path: str, who: Principal | None = DOCTOR, **body: Any) -> httpx.Response:
         async with signed_in(self.app, who) as client:
@@ -455,3 +456,13 @@ async def test_one_number_under_two_patients(table: Table, put: Put) -> None:
     elsewhere = (await table.get("/studies/1.2.6.2")).json()
     assert elsewhere["under"] == []
     assert (await table.get(f"/studies/1.2.6.1?row={elsewhere['row']}")).status_code == 404
+
+
+@ON_ONE
+async def test_who_waits_is_answered_when_the_process_is_told_to_stop(table: Table) -> None:
+    start = (await table.get("/studies/changes")).json()["seq"]
+    waiting = asyncio.create_task(table.get(f"/studies/changes?since={start}&wait=25"))
+    table.context.ending.set()
+    # far sooner than it was ready to wait
+    answer = await asyncio.wait_for(waiting, 15)
+    assert answer.json() == {"seq": start, "changes": []}

@@ -1,6 +1,7 @@
 """What is new, for screens that stay up to date by themselves: the event log, as far as the principal may see it."""
 
 import asyncio
+import threading
 import time
 from typing import Annotated, Any, Final
 
@@ -37,7 +38,7 @@ _KINDS: Final = (*_WORDS, *_CORRECTED, "instance-replaced", "objects-rejected")
 def router(context: ArchiveWeb | None) -> APIRouter:
     """The route. `context` None: only to be described."""
     made = APIRouter(prefix="/studies", tags=["studies"], responses=PROBLEMS)
-    watch = _Watch(Searcher(context.engine, threads=2)) if context is not None else None
+    watch = _Watch(Searcher(context.engine, threads=2), context.ending) if context is not None else None
 
     @made.get("/changes", response_model=Changes, summary="What is new")
     async def study_changes(
@@ -58,7 +59,8 @@ def router(context: ArchiveWeb | None) -> APIRouter:
             seq, found = await watch.since(who, since)
             # nobody else's studies: on, from behind them
             since = seq
-            if found or time.monotonic() >= until or await request.is_disconnected():
+            over = time.monotonic() >= until or context.ending.is_set()
+            if found or over or await request.is_disconnected():
                 return as_json({"seq": seq, "changes": found})
             await watch.beyond(seq, until)
 
@@ -68,8 +70,9 @@ def router(context: ArchiveWeb | None) -> APIRouter:
 class _Watch:
     """Looks at the log for all who wait; asleep where nobody does."""
 
-    def __init__(self, searcher: Searcher) -> None:
+    def __init__(self, searcher: Searcher, ending: threading.Event) -> None:
         self._searcher = searcher
+        self._ending = ending
         self._seq = 0
         self._waiting = 0
         self._changed: asyncio.Condition = asyncio.Condition()
@@ -84,14 +87,14 @@ class _Watch:
         return await self._searcher.run(lambda connection: _since(connection, who, seq))
 
     async def beyond(self, seq: int, until: float) -> None:
-        """Return when there is an event behind `seq`, or at `until`."""
+        """Return when there is an event behind `seq`, at `until`, or when the process ends."""
         async with self._changed:
             self._waiting += 1
             if self._task is None or self._task.done():
                 self._task = asyncio.create_task(self._look())
             try:
                 async with asyncio.timeout(max(0.0, until - time.monotonic())):
-                    await self._changed.wait_for(lambda: self._seq > seq)
+                    await self._changed.wait_for(lambda: self._seq > seq or self._ending.is_set())
             except TimeoutError:
                 return
             finally:
@@ -100,8 +103,8 @@ class _Watch:
     async def _look(self) -> None:
         while self._waiting:
             seq = await self.newest()
-            if seq > self._seq:
-                self._seq = seq
+            if seq > self._seq or self._ending.is_set():
+                self._seq = max(seq, self._seq)
                 async with self._changed:
                     self._changed.notify_all()
             await asyncio.sleep(_LOOK)

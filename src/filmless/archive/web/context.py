@@ -1,5 +1,6 @@
 """What the routes of /dicom-web work with: built once by app/, passed in."""
 
+import threading
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -50,6 +51,8 @@ class ArchiveWeb:
     settings: ArchiveSettings = field(default_factory=ArchiveSettings)
     #: for net.http.origin: addresses behind a reverse proxy
     http: HttpSettings = field(default_factory=HttpSettings)
+    #: set when the process is told to stop: whoever waits for news is answered at once
+    ending: threading.Event = field(default_factory=threading.Event)
 
 
 def principal_of(request: Request) -> Principal:
