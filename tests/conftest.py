@@ -47,7 +47,7 @@ def pynetdicom_waits_rightly() -> None:
         def wait(self, timeout: float | None = None) -> bool:
             while True:
                 # whoever is to set it may have gone: a test that fails must not hold up all others
-                came = super().wait(30 if timeout is None else timeout)
+                came = super().wait(10 if timeout is None else timeout)
                 with self._turn:
                     if self.is_set() or timeout is not None or not came:
                         self._owner._is_paused = False

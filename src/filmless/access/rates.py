@@ -50,7 +50,14 @@ class Rates:
             while len(self._taken) > _MOST_KEYS:
                 self._taken.popitem(last=False)
         if self._elsewhere is not None:
-            self._elsewhere.take(kind, key, most)
+            try:
+                self._elsewhere.take(kind, key, most)
+            except Refused:
+                # what is refused does not count, here neither
+                with self._lock:
+                    if taken:
+                        taken.pop()
+                raise
 
     def give_back(self, kind: str, key: str) -> None:
         """The last one taken was none of those that count."""

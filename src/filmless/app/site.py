@@ -91,8 +91,9 @@ class Site:
 
 
 @asynccontextmanager
-async def open_site(settings: Settings, board: Board) -> AsyncIterator[Site]:
-    """All that answers HTTP, opened; closed at the end. `board`: of all web processes of the server."""
+async def open_site(settings: Settings, board: Board | None = None) -> AsyncIterator[Site]:
+    """All that answers HTTP, opened; closed at the end. `board`: of all web processes of the server, where there are
+    several."""
     with open_index(settings, create=True) as engine, open_trail(settings, engine, "web") as trail:
         rates = Rates(elsewhere=AtServer(settings.control_socket)) if settings.http.processes > 1 else Rates()
         gate = Gate(engine, settings.access, settings.http, trail, board=board, rates=rates)

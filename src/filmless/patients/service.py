@@ -250,6 +250,8 @@ class Flagged:
     issuer: str
     name: str
     birth_date: str
+    #: the study of one without an ID, who is nobody else's
+    anonymous_key: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -290,17 +292,32 @@ def flag_of(
 
 
 def flags_between(
-    connection: Connection, kind: str, study_uid: str, one: tuple[str, ...], other: tuple[str, ...]
+    connection: Connection, kind: str, study_uid: str, sides: tuple[Flagged, Flagged], at: datetime
 ) -> list[int]:
-    """Numbers of the open doubts of a kind about these two, each told as (ID, issuer, name, birth date)."""
+    """Numbers of the open doubts of a kind about these two, raised until `at`.
+
+    What was not known of them when they were told (a birth date, a name) may be known by now.
+    """
+    one, other = sides
     rows = connection.execute(
-        _flags(lambda side: side.c.patient_id.in_({one[0], other[0]})).where(
+        _flags(lambda side: side.c.patient_id.in_({one.patient_id, other.patient_id})).where(
             identity_flags.c.kind == kind,
             identity_flags.c.study_uid == study_uid,
+            identity_flags.c.raised_at <= at,
             identity_flags.c.resolved_at.is_(None),
         )
     )
-    return [row[0] for row in rows if (tuple(row[4:8]), tuple(row[8:12])) == (one, other)]
+    found = [_flag(row) for row in rows]
+    return [flag.id for flag in found if _is(flag.patient, one) and _is(flag.other, other)]
+
+
+def _is(side: Flagged, told: Flagged) -> bool:
+    same_id = (side.patient_id, side.issuer, side.anonymous_key) == (
+        told.patient_id,
+        told.issuer,
+        told.anonymous_key,
+    )
+    return same_id and same_person(side.name, side.birth_date, told.name, told.birth_date)
 
 
 def settle_flag(connection: Connection, number: int, *, by: str, reason: str, at: datetime) -> bool:
@@ -318,7 +335,13 @@ def _flags(seen: Callable[[FromClause], ColumnElement[bool]] | None) -> Select[A
     sides = [
         column
         for side in (one, other)
-        for column in (side.c.patient_id, side.c.issuer, side.c.name, side.c.birth_date)
+        for column in (
+            side.c.patient_id,
+            side.c.issuer,
+            side.c.name,
+            side.c.birth_date,
+            side.c.anonymous_key,
+        )
     ]
     query = (
         select(
@@ -335,4 +358,4 @@ def _flags(seen: Callable[[FromClause], ColumnElement[bool]] | None) -> Select[A
 
 
 def _flag(row: Sequence[Any]) -> Flag:
-    return Flag(row[0], row[1], Flagged(*row[4:8]), Flagged(*row[8:12]), row[2], row[3])
+    return Flag(row[0], row[1], Flagged(*row[4:9]), Flagged(*row[9:14]), row[2], row[3])

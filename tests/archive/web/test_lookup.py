@@ -48,8 +48,11 @@ async def test_modalities_and_shares(web: Web) -> None:
     for modality, status in (("MR", 404), ("CT", 200)):
         scope = Scope(modalities=frozenset({modality}))
         assert await statuses(web, account_principal("a", 2, [Grant(Role.RES, scope)]), address) == {status}
-    assert await statuses(web, share_principal("link", "1.2.3", download=False), address) == {200}
-    assert await statuses(web, share_principal("link", "1.2.3", download=False), other) == {404}
+    assert await statuses(web, share_principal("link", "1.2.3", download=True), address) == {200}
+    assert await statuses(web, share_principal("link", "1.2.3", download=True), other) == {404}
+    # the object itself is not for looking
+    assert await statuses(web, share_principal("link", "1.2.3", download=False), address) == {200, 403}
+    assert await statuses(web, share_principal("link", "1.2.3", download=False), other) == {404, 403}
 
 
 async def test_what_is_opened_for_a_time_closes_by_itself(web: Web) -> None:

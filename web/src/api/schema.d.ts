@@ -10090,6 +10090,23 @@ export interface components {
             sessions: components["schemas"]["SessionWords"][];
         };
         /**
+         * Settling
+         * @description Why nothing is wrong, and of which doubt: a rebuild of the index gives numbers anew.
+         */
+        Settling: {
+            /**
+             * Raised At
+             * Format: date-time
+             * @description As the list tells it.
+             */
+            raised_at: string;
+            /**
+             * Reason
+             * @description In words, for who asks later.
+             */
+            reason: string;
+        };
+        /**
          * ShareWords
          * @description A study that is open to an account for a time.
          */
@@ -18287,7 +18304,7 @@ export interface operations {
         };
         requestBody: {
             content: {
-                "application/json": components["schemas"]["Decision"];
+                "application/json": components["schemas"]["Settling"];
             };
         };
         responses: {

@@ -85,7 +85,7 @@ export default function Doubts() {
           word={t('stewards.settle')}
           close={() => setAsking(false)}
           act={async (reason) => {
-            await data(api.POST('/flags/{number}/settle', { params: { path: { number: flag.id } }, body: { reason } }))
+            await data(api.POST('/flags/{number}/settle', { params: { path: { number: flag.id } }, body: { reason, raised_at: flag.raised_at } }))
             choose(null)
             await client.invalidateQueries({ queryKey: ['flags'] })
           }}

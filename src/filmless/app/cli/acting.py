@@ -30,11 +30,13 @@ class Act:
         self._what = what
         self._reason = reason
         self._studies: dict[str, None] = {}
+        self._patients: tuple[str, ...] = ()
         self._detail: dict[str, Any] = {}
         self._told = False
 
-    def about(self, studies: Iterable[str] = (), **detail: Any) -> None:
-        """What it is about, as soon as it is known."""
+    def about(self, studies: Iterable[str] = (), patients: Iterable[str] = (), **detail: Any) -> None:
+        """What it is about, as soon as it is known. `patients`: where they are not those of the studies."""
+        self._patients = (*self._patients, *patients)
         self._studies |= dict.fromkeys(uid for uid in studies if uid)
         self._detail |= detail
 
@@ -61,6 +63,7 @@ class Act:
             self._kind,
             self.by,
             studies=tuple(self._studies),
+            patients=self._patients,
             what=self._what,
             detail=dict(self._detail),
             reason=self._reason,

@@ -81,8 +81,8 @@ def settle(settings: Settings, number: int, reason: str) -> None:
     with open_index(settings) as engine, acting(settings, engine, Kind.DECIDE, "settle", reason) as act:
         act.about(number=number)
         found = doubts.settle(engine, settings.store, number, by=act.by.name[:64], reason=reason)
-        act.about([found.study_uid], doubt=found.kind)
-    click.echo("The doubt is settled.")
+        act.about([found.study_uid], patients=doubts.patients_of(found), doubt=found.kind)
+    click.echo(f"The doubt about {_patient(found.patient)} and {_patient(found.other)} is settled.")
 
 
 @flags.command()

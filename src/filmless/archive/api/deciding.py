@@ -64,7 +64,7 @@ class Desk:
     ) -> Iterator[tuple[Principal, dict[str, Any]]]:
         """Gives (the principal narrowed to the action, detail to be filled in); success or failure goes to the trail.
 
-        "studies" in the detail becomes the studies of the entry.
+        "studies" and "patients" in the detail become the studies and patients of the entry.
         """
         trail = self.context.trail
         host = client_host(request, self.context.http)
@@ -73,18 +73,27 @@ class Desk:
         try:
             yield permit(principal, action), detail
         except FilmlessError as error:
-            studies_of = tuple(detail.pop("studies", ()))
+            studies_of, patients_of = (tuple(detail.pop(word, ())) for word in ("studies", "patients"))
             outcome: Any = "refused" if isinstance(error, Refused) else "failed"
             trail.record_late(
                 Entry(
-                    kind, principal, outcome, host, studies_of, what=what, detail=detail, reason=error.message
+                    kind,
+                    principal,
+                    outcome,
+                    host,
+                    studies_of,
+                    patients_of,
+                    what,
+                    detail=detail,
+                    reason=error.message,
                 )
             )
             raise
-        studies_of = tuple(detail.pop("studies", ()))
-        trail.record_late(
-            Entry(kind, principal, "success", host, studies_of, what=what, detail=detail, reason=reason)
+        studies_of, patients_of = (tuple(detail.pop(word, ())) for word in ("studies", "patients"))
+        entry = Entry(
+            kind, principal, "success", host, studies_of, patients_of, what, detail=detail, reason=reason
         )
+        trail.record_late(entry)
 
 
 def quarantined_for(principal: Principal, action: Action) -> ColumnElement[bool] | None:

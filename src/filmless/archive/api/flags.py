@@ -51,6 +51,12 @@ class Flags(BaseModel):
     following: int = Field(description="`before` of the next page; 0 at the end.")
 
 
+class Settling(Decision):
+    """Why nothing is wrong, and of which doubt: a rebuild of the index gives numbers anew."""
+
+    raised_at: datetime = Field(description="As the list tells it.")
+
+
 class LenientValue(BaseModel):
     """One value that was taken leniently when its object was stored."""
 
@@ -95,7 +101,7 @@ def router(context: ArchiveWeb | None) -> APIRouter:
         request: Request,
         principal: Caller,
         number: Annotated[int, Path(ge=1, le=2**62)],
-        decision: Decision,
+        decision: Settling,
     ) -> FlagWords:
         """It was looked into, and nothing is wrong: two persons, or one with two names. Nothing else changes."""
         with desk.told(request, principal, Action.FLAGS, Kind.DECIDE, "settle", decision.reason) as (
@@ -107,9 +113,20 @@ def router(context: ArchiveWeb | None) -> APIRouter:
             def seen(table: FromClause) -> ColumnElement[bool]:
                 return visible_at("PATIENT", allowed, table, action=Action.FLAGS)
 
-            by, web = principal.name[:64], desk.context
-            found = doubts.settle(web.engine, web.store, number, by=by, reason=decision.reason, seen=seen)
-            detail.update(studies=(found.study_uid,) if found.study_uid else (), doubt=found.kind)
+            found = doubts.settle(
+                desk.context.engine,
+                desk.context.store,
+                number,
+                by=principal.name[:64],
+                reason=decision.reason,
+                raised_at=decision.raised_at,
+                seen=seen,
+            )
+            detail.update(
+                studies=(found.study_uid,) if found.study_uid else (),
+                patients=doubts.patients_of(found),
+                doubt=found.kind,
+            )
         return FlagWords.model_validate(found, from_attributes=True)
 
     @made.get("/warnings/{sop_instance_uid}", summary="What was taken leniently of an object")

@@ -77,6 +77,9 @@ class Accepting:
             self._later.cancel()
         else:
             self._loop.remove_reader(self._listener)
+        for task in self._opening:
+            # a handshake that ends later would make a connection that nobody tells to end
+            task.cancel()
         self._board.leave()
 
     @property
