@@ -296,7 +296,8 @@ def flags_between(
 ) -> list[int]:
     """Numbers of the open doubts of a kind about these two, raised until `at`.
 
-    What was not known of them when they were told (a birth date, a name) may be known by now.
+    What was not known of them when they were told (a birth date, a name) may be known by now, and of two that came at
+    the same moment either may be the first.
     """
     one, other = sides
     rows = connection.execute(
@@ -308,7 +309,12 @@ def flags_between(
         )
     )
     found = [_flag(row) for row in rows]
-    return [flag.id for flag in found if _is(flag.patient, one) and _is(flag.other, other)]
+    return [
+        flag.id
+        for flag in found
+        if (_is(flag.patient, one) and _is(flag.other, other))
+        or (_is(flag.patient, other) and _is(flag.other, one))
+    ]
 
 
 def _is(side: Flagged, told: Flagged) -> bool:
