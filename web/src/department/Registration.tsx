@@ -2,7 +2,7 @@
 import { Alert, Button, Checkbox, Select, Textarea, TextInput } from '@mantine/core'
 import { notifications } from '@mantine/notifications'
 import { useQueryClient } from '@tanstack/react-query'
-import { useState } from 'react'
+import { useEffect, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { useLocation } from 'wouter'
 
@@ -53,7 +53,12 @@ export default function Registration() {
   const [station, setStation] = useState('')
   const [failed, setFailed] = useState<{ code: string; words: string }>()
   const [busy, setBusy] = useState(false)
-  const set = (part: Partial<typeof EMPTY>) => setFields((before) => ({ ...before, ...part }))
+  // asked for while the earlier exams were still being looked for
+  const [waiting, setWaiting] = useState(false)
+  const set = (part: Partial<typeof EMPTY>) => {
+    setWaiting(false)
+    setFields((before) => ({ ...before, ...part }))
+  }
   const inpatient = fields.patient_class === 'I'
   const words = wordsOfKind(master.data, 'procedure')
   const modalities = new Set(wanted.map((one) => words.find((word) => word.code === one.procedure)?.more.modality))
@@ -69,15 +74,18 @@ export default function Registration() {
   const needed = (name: string) => ({ required: needs.includes(name), withAsterisk: needs.includes(name) })
   const before = useEarlier(person?.id, wanted)
   const [despite, setDespite] = useState(false)
-  const ready = person !== null && told && wanted.length > 0 && sided && before !== undefined && (before.length === 0 || despite) && !busy
+  const complete = person !== null && told && wanted.length > 0 && sided && !busy
+  const ready = complete && before !== undefined && (before.length === 0 || despite)
 
   const pick = (one: Person | null) => {
     setPerson(one)
+    setWaiting(false)
     setDespite(false)
     // the keyboard goes on to what is asked next
     if (one) setTimeout(() => document.getElementById(NEXT)?.focus())
   }
   const submit = async () => {
+    setWaiting(complete && before === undefined)
     if (!ready) return
     setBusy(true)
     setFailed(undefined)
@@ -110,6 +118,13 @@ export default function Registration() {
     }
   }
 
+  useEffect(() => {
+    if (!waiting || before === undefined) return
+    // what was found is shown, and asks again
+    setWaiting(false)
+    void submit()
+  }, [waiting, before === undefined])
+
   useShortcuts(title, [
     { keys: 'ctrl+Enter', words: t(here ? 'department.act.register' : 'department.act.order'), run: () => void submit(), inText: true },
     { keys: 'Escape', words: t('app.actions.back'), run: () => navigate(home) },
@@ -132,6 +147,7 @@ export default function Registration() {
               wanted={wanted}
               set={(now) => {
                 setWanted(now)
+                setWaiting(false)
                 // said of what was wanted before
                 setDespite(false)
               }}
@@ -232,7 +248,7 @@ export default function Registration() {
           <Button variant="default" onClick={() => navigate(home)}>
             {t('app.actions.cancel')}
           </Button>
-          <Button onClick={() => void submit()} loading={busy} disabled={!ready}>
+          <Button onClick={() => void submit()} loading={busy || waiting} disabled={!ready && !(complete && before === undefined)}>
             {here ? t('department.act.register') : t('department.act.order')}
           </Button>
         </div>
