@@ -15,10 +15,12 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Engine, Table
 
+from filmless.archive import store_id
 from filmless.archive.tables import instances, series, studies, versions
 from filmless.db import migrate
 from filmless.db.engine import open_engine
@@ -209,8 +211,13 @@ def _person(out: Rows, number: int, seed: int, rng: random.Random, moment: str) 
     out["patient_sounds"] += [(number, sound) for sound in names.sounds(name)]
 
 
-def fill(engine: Engine, count: int = 100_000, seed: int = 1) -> Made:
-    """Bring the database to the newest schema and fill it; it must hold no patients yet."""
+def fill(engine: Engine, count: int = 100_000, seed: int = 1, home: Path | None = None) -> Made:
+    """Bring the database to the newest schema and fill it; it must hold no patients yet.
+
+    It is served on `home`, whose store stays empty; that of SQLite is the folder of the database.
+    """
+    if home is None and engine.dialect.name == "sqlite" and engine.url.database:
+        home = Path(engine.url.database).parent
     migrate.upgrade(engine)
     began = time.perf_counter()
     totals = dict.fromkeys(COLUMNS, 0)
@@ -218,6 +225,9 @@ def fill(engine: Engine, count: int = 100_000, seed: int = 1) -> Made:
         driver: Any = connection.connection.driver_connection
         if connection.exec_driver_sql("SELECT count(*) FROM patients").scalar_one():
             raise SystemExit("the index is not empty: give an empty one")
+        if home is not None:
+            # without files by which it could be known
+            store_id.renew(connection, home / "store")
         for some in rows(count, seed):
             for name, (table, columns) in COLUMNS.items():
                 totals[name] += len(some[name])
@@ -245,9 +255,10 @@ def main() -> None:
     parser.add_argument("url", help="sqlite:////path/index.sqlite or postgresql+psycopg://...")
     parser.add_argument("--studies", type=int, default=100_000)
     parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--home", type=Path, help="on which a PostgreSQL database is to be served")
     given = parser.parse_args()
     engine = open_engine(given.url)
-    made = fill(engine, given.studies, given.seed)
+    made = fill(engine, given.studies, given.seed, given.home)
     engine.dispose()
     print(
         f"{made.studies:,} studies of {made.patients:,} patients with {made.series:,} series in {made.seconds:.0f} s"
