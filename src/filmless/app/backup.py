@@ -33,7 +33,10 @@ from sqlalchemy import Connection, Engine, delete, func, insert, inspect, select
 import filmless.access.account_tables
 import filmless.access.audit.tables
 import filmless.access.tables
-import filmless.devices.tables  # noqa: F401
+import filmless.department.tables
+import filmless.devices.tables
+import filmless.reporting.tables
+import filmless.viewing.tables  # noqa: F401
 from filmless import __version__
 from filmless.app.copying import KEPT, SET_ASIDE, Progress, copy_files, files
 from filmless.app.settings import FILE_NAME, Settings
