@@ -7,6 +7,8 @@ from pathlib import Path
 from sqlalchemy import Engine
 
 from filmless.app.settings import Settings
+from filmless.archive import store_id
+from filmless.archive.blobs import any_file
 from filmless.db import migrate
 from filmless.db.engine import open_engine
 from filmless.kit.errors import Refused
@@ -14,23 +16,26 @@ from filmless.kit.errors import Refused
 
 @contextmanager
 def open_index(
-    settings: Settings, *, create: bool = False, rebuilding: bool = False, pool_size: int = 8
+    settings: Settings,
+    *,
+    create: bool = False,
+    rebuilding: bool = False,
+    replace: bool = False,
+    pool_size: int = 8,
 ) -> Iterator[Engine]:
-    """The engine, closed at the end. Brings the schema up to date first.
+    """The engine, closed at the end. Brings the schema up to date first, and makes sure that the store is its own.
 
     Without `create` a home in which nothing was ever kept is refused, so that a mistyped --home is noticed
     rather than answered with an empty archive. `rebuilding`: the store has objects, though there may be no index;
-    one without any (a mistyped --home, a disk that is not mounted) would empty the index for nothing.
+    one without any (a mistyped --home, a disk that is not mounted) would empty the index for nothing. `replace`: it
+    may be the index of another store.
     """
-    if rebuilding and not _has_objects(settings):
-        raise Refused(
-            f"There are no objects in {settings.store} of which an index could be made: is --home right, and is "
-            "the disk there?",
-            code="no-archive",
-        )
-    if create or rebuilding:
-        make_home(settings, rebuilding=rebuilding)
-    elif not settings.database.url and not (settings.home / "index.sqlite").exists():
+    if rebuilding:
+        if not _may_have_index(settings) and not any_file(settings.store):
+            raise store_id.nothing_there(settings.store)
+    elif create:
+        make_home(settings)
+    elif not _may_have_index(settings):
         raise Refused(
             f"There is no Filmless archive in {settings.home}: give its folder with --home, "
             "or make one with `filmless serve`.",
@@ -39,9 +44,19 @@ def open_index(
     engine = open_engine(settings.index_url, pool_size=pool_size)
     try:
         migrate.upgrade(engine)
+        if rebuilding:
+            store_id.may_rebuild(engine, settings.store, replace=replace)
+            make_home(settings, rebuilding=True)
+        else:
+            store_id.bind(engine, settings.store, new=create)
         yield engine
     finally:
         engine.dispose()
+
+
+def _may_have_index(settings: Settings) -> bool:
+    """Whether there is an index, or a database in which there may be one."""
+    return bool(settings.database.url) or (settings.home / "index.sqlite").exists()
 
 
 def make_home(settings: Settings, *, rebuilding: bool = False) -> None:
@@ -52,19 +67,15 @@ def make_home(settings: Settings, *, rebuilding: bool = False) -> None:
     """
     for folder in (settings.home, settings.store, settings.logs):
         _make(folder)
-    if rebuilding or settings.database.url or (settings.home / "index.sqlite").exists():
+    if rebuilding or _may_have_index(settings):
         return
-    if _has_objects(settings):
+    if any_file(settings.store):
         raise Refused(
             f"{settings.store} has objects, but their index {settings.home / 'index.sqlite'} is missing. "
             "Where a restore was cut off, empty the folder and restore again; "
             "else `filmless rebuild` makes the index again from the files.",
             code="no-index",
         )
-
-
-def _has_objects(settings: Settings) -> bool:
-    return any(settings.store.glob("[0-9][0-9][0-9][0-9]"))
 
 
 def _make(folder: Path) -> None:

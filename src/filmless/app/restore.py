@@ -13,7 +13,7 @@ from filmless.app.backup import ANCHORS, INDEX, JOBS, KEYS, OPEN_JOBS, Manifest
 from filmless.app.copying import Progress, copy_files, files
 from filmless.app.index import make_home
 from filmless.app.settings import FILE_NAME, Settings
-from filmless.archive import ledger, overlays
+from filmless.archive import ledger, overlays, store_id
 from filmless.archive.tables import series
 from filmless.db import migrate
 from filmless.db.engine import open_engine
@@ -70,6 +70,8 @@ def bring(settings: Settings, source: Path, *, progress: Progress | None = None)
         _bring_ledger(source, settings.store, manifest)
         migrate.upgrade(engine)
         _bring_metadata(engine, source, settings.home)
+        with writing(engine) as connection:
+            store_id.renew(connection, settings.store)
         if settings.database.url:
             _bring_rows(engine, settings.index_url)
     finally:

@@ -29,6 +29,7 @@ from filmless.app.index import make_home
 from filmless.app.running import Running, aborter, lister, teller
 from filmless.app.settings import Settings
 from filmless.app.trail import began, ended, open_trail
+from filmless.archive import store_id
 from filmless.archive.codecs import Codecs
 from filmless.archive.index_process import IndexProcess
 from filmless.archive.retrieve.sending import Sender
@@ -77,14 +78,15 @@ def run(settings: Settings, say: Callable[[str], None]) -> None:
         http_socket = supervise.listen(settings.server.bind, settings.server.http_port, "HTTP", "--http-port")
         stack.callback(http_socket.close)
         # Alembic and what it leaves behind are gone with the process that needed it
-        forks.aside(partial(_bring_up_to_date, settings.index_url))
+        forks.aside(partial(_bring_up_to_date, settings))
         uvloop.run(_serve(settings, say, parked, http_socket))
 
 
-def _bring_up_to_date(url: str) -> None:
-    engine = open_engine(url)
+def _bring_up_to_date(settings: Settings) -> None:
+    engine = open_engine(settings.index_url)
     try:
         migrate.upgrade(engine)
+        store_id.bind(engine, settings.store, new=True)
     finally:
         engine.dispose()
 

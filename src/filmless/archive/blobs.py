@@ -132,6 +132,16 @@ def mark_index_finished(root: Path) -> None:
     sync_folder(root)
 
 
+def index_unfinished(root: Path) -> bool:
+    """Whether the mark is there."""
+    return (root / _UNFINISHED).exists()
+
+
+def any_file(root: Path) -> bool:
+    """Whether the store has a file of an object. Raises OSError where it cannot be read."""
+    return root.is_dir() and next(_walk(root, "", ""), None) is not None
+
+
 def writer_name() -> str:
     """Names this process for ever: host, pid and the moment the kernel started it."""
     return f"{socket.gethostname()}:{os.getpid()}:{_started(os.getpid())}"
@@ -254,7 +264,7 @@ class BlobStore:
 
         Raises Refused (code "index-unfinished") after a rebuild that was cut off: such an index knows too little.
         """
-        if (self.root / _UNFINISHED).exists():
+        if index_unfinished(self.root):
             raise Refused(
                 "The index is not whole: `filmless rebuild` was cut off before its end. Run it again first.",
                 code="index-unfinished",

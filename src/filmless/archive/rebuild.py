@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Engine, delete, select, update
 
-from filmless.archive import blobs, doubts, ledger, rejection
+from filmless.archive import blobs, doubts, ledger, rejection, store_id
 from filmless.archive.blobs import BlobStore, read_label
 from filmless.archive.codecs import Codecs
 from filmless.archive.corrections import ledgered, returning
@@ -65,6 +65,7 @@ def rebuild(
     with writing(engine) as connection:
         for table in _TABLES:
             connection.execute(delete(table))
+        store_id.rebuilt(connection, root)
         # first, so that objects are filed with them
         ledgered.bring_back(connection, acts)
     done = Rebuilt()

@@ -354,6 +354,14 @@ open_folders = Table(
     Column("opened_at", Moment, nullable=False),
 )
 
+#: the one row says which store this index is of (archive/store_id.py)
+store_ids = Table(
+    "store_ids",
+    metadata,
+    Column("id", String(64), primary_key=True),
+    Column("given_at", Moment, nullable=False),
+)
+
 #: other numbers by which a study is found, beside its accession number: those that its exam had before. Written by the
 #: rooms above; no object tells them, so that a rebuild leaves them
 study_aliases = Table(

@@ -127,20 +127,25 @@ def check(settings: Settings, checksums: bool, *, as_json: bool) -> None:
 
 @click.command()
 @click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--replace-index", is_flag=True, help="Also where the index is that of another store.")
 @with_settings
-def rebuild(settings: Settings, yes: bool) -> None:
+def rebuild(settings: Settings, *, yes: bool, replace_index: bool) -> None:
     """Make the whole index again from the files. The server must be stopped.
 
     Cut off (Ctrl-C), it has to be run again before the server starts.
     """
     from filmless.archive import rebuild as rebuilding
 
-    with open_index(settings, rebuilding=True) as engine, count_progress("Rebuilding") as progress:
+    with (
+        open_index(settings, rebuilding=True, replace=replace_index) as engine,
+        count_progress("Rebuilding") as progress,
+    ):
         lock = HomeLock(settings.home)
         lock.take()
         try:
             if not yes:
-                click.confirm(f"Empty the index of {settings.home} and fill it from its files?", abort=True)
+                index = engine.url.render_as_string(hide_password=True)
+                click.confirm(f"Empty the index {index} and fill it from {settings.store}?", abort=True)
             with acting(settings, engine, Kind.CONFIG, "rebuild") as act:
                 made = rebuilding.rebuild(
                     engine,
