@@ -10,17 +10,19 @@ from sqlalchemy import Engine, select
 from tests.archive.conftest import CT, EXPLICIT_LE, Put, ct, encoded
 
 from filmless.access.model import ENGINEER
-from filmless.archive import integrity, purge, quarantine, rebuild, reject
+from filmless.archive import doubts, integrity, purge, quarantine, rebuild, reject
 from filmless.archive.model import ArchiveSettings, Arrival, Kind, Source
 from filmless.archive.publish import Publisher
 from filmless.archive.store import Archive
-from filmless.archive.tables import instances, series, studies
+from filmless.archive.tables import instances, series, studies, versions
 from filmless.archive.tables import quarantine as quarantine_table
 from filmless.db.work import reading
 from filmless.dicom import scan
 from filmless.dicom.builders.kos import Reference, rejection_note
 from filmless.kit import clock
 from filmless.kit.errors import Conflict, FilmlessError
+from filmless.patients import service as patients
+from filmless.patients.tables import identity_flags
 
 
 def waiting(archive: Archive) -> list[quarantine.QuarantinedObject]:
@@ -195,3 +197,36 @@ def test_an_object_announced_by_another_uid_and_accepted_is_no_damage(archive: A
     assert integrity.check(archive.engine, archive.root).differences == []
     rebuild.rebuild(archive.engine, archive.root, archive.settings)
     assert integrity.check(archive.engine, archive.root).differences == []
+
+
+def test_a_settled_doubt_stays_settled_whichever_of_the_two_a_rebuild_meets_first(
+    archive: Archive, put: Put
+) -> None:
+    put(ct())
+    put(
+        ct(
+            PatientName="ROE^ANN",
+            StudyInstanceUID="1.2.3.2",
+            SeriesInstanceUID="1.2.3.2.1",
+            SOPInstanceUID="1.2.3.2.1.1",
+        )
+    )
+    # of one day, at once: they have no order but that of their names
+    with reading(archive.engine) as connection:
+        (doubt,) = patients.open_flags(connection, limit=9)
+        second = connection.scalar(
+            select(versions.c.path).where(versions.c.sop_instance_uid == "1.2.3.2.1.1")
+        )
+    assert (doubt.patient.name, doubt.other.name) == ("DOE^JANE", "ROE^ANN")
+    doubts.settle(archive.engine, archive.root, doubt.id, by="li", reason="mother and daughter")
+    archive.stop()
+    file = archive.root / str(second)
+    file.rename(file.with_name(f"0{file.name}"))
+
+    rebuild.rebuild(archive.engine, archive.root, archive.settings)
+    with reading(archive.engine) as connection:
+        assert patients.open_flags(connection, limit=9) == []
+        again = [
+            patients.flag_of(connection, number) for number in connection.scalars(select(identity_flags.c.id))
+        ]
+    assert [(one.patient.name, one.other.name) for one in again if one] == [("ROE^ANN", "DOE^JANE")]
