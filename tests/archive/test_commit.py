@@ -17,6 +17,7 @@ from filmless.archive import integrity
 from filmless.archive.blobs import BlobStore, writer_lives, writer_name
 from filmless.archive.model import ArchiveSettings, Arrival, Kind, Outcome, Source
 from filmless.archive.publish import NotDurable, Publisher, Result
+from filmless.archive.reception import Written
 from filmless.archive.store import Archive
 from filmless.archive.tables import instances, quarantine, versions
 from filmless.db.work import reading, writing
@@ -102,6 +103,7 @@ def send_together(archive: Archive, numbers: range, take: Callable[[int, Answer]
 def slow_archive(engine: Engine, tmp_path: Path) -> Iterator[Archive]:
     """An archive whose committer is started by the test."""
     made = Archive(engine, tmp_path / "home" / "store", ArchiveSettings(minimum_free_bytes=0))
+    made._folders.start()
     for thread in made._writers:
         thread.start()
     yield made
@@ -155,31 +157,67 @@ def test_a_disk_that_fails_later_does_not_undo_what_is_visible(
     """A batch that is published one by one asks the disk once, before the first commit."""
     whole = Publisher._transaction
     asked = 0
-    sync = os.fsync
 
     def transaction(self: Publisher, items: Any, *rest: Any) -> Any:
         if len(items) > 1:
             raise OperationalError("INSERT", None, Exception("deadlock"))
         return whole(self, items, *rest)
 
-    def fsync(fd: int) -> None:
+    def error(_: Written) -> FilmlessError | None:
         nonlocal asked
-        if Path(f"/proc/self/fd/{fd}").is_dir():
-            asked += 1
-            if asked > 1:
-                raise OSError(5, "I/O error")
-        sync(fd)
+        asked += 1
+        # of the three files, once
+        return Unavailable("the disk did not take the object (I/O error)") if asked > 3 else None
 
     monkeypatch.setattr(Publisher, "_transaction", transaction)
     answers: dict[int, Answer] = {}
     send_together(slow_archive, range(1, 4), answers.__setitem__)
     while slow_archive._work.qsize() or slow_archive._ready.qsize() < 3:
         pass
-    monkeypatch.setattr(os, "fsync", fsync)
+    monkeypatch.setattr(Written, "durable", property(lambda _: False))
+    monkeypatch.setattr(Written, "error", property(error))
     slow_archive._committer.start()
     slow_archive.stop()
     assert [getattr(answer, "kind", answer) for answer in answers.values()] == [Kind.STORED] * 3
     assert len(list(slow_archive.root.rglob("*.dcm"))) == 3
+
+
+def test_an_object_whose_folder_cannot_be_synced_is_not_stored(
+    archive: Archive, put: Put, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(ct())
+    folder = archive.blobs._current
+    assert folder is not None
+    sync = os.fsync
+
+    def fsync(fd: int) -> None:
+        if fd == folder.fd:
+            raise OSError(5, "Input/output error")
+        sync(fd)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    with pytest.raises(Unavailable, match="Input/output error"):
+        put(ct(SOPInstanceUID="1.2.3.1.1.2"))
+    monkeypatch.undo()
+    assert stored(archive.engine) == ["1.2.3.1.1.1"] and len(list(archive.root.rglob("*.dcm"))) == 1
+    assert put(ct(SOPInstanceUID="1.2.3.1.1.2")).kind is Kind.STORED
+    assert integrity.check(archive.engine, archive.root).differences == []
+
+
+def test_nobody_waits_for_an_object_that_did_not_come(archive: Archive, put: Put) -> None:
+    """What was broken off, or could not be written, is no longer expected by the next batch."""
+    reception = archive.receive(Arrival(CT, "1.2.3.1.1.9", EXPLICIT_LE, Source("CT1")))
+    reception.write(encoded(ct(SOPInstanceUID="1.2.3.1.1.9")))
+    reception.abort()
+    reception.complete(lambda _: None)
+    with pytest.raises(FilmlessError):
+        archive.store_blocking(
+            Arrival(CT, "1.2.3.1.1.8", EXPLICIT_LE, Source("CT1"), study_uid="9.9"),
+            [encoded(ct(SOPInstanceUID="1.2.3.1.1.8"))],
+        )
+    put(ct())
+    archive.stop()
+    assert archive._coming == 0 and archive._under_way == 0
 
 
 def test_a_folder_that_cannot_be_retired_costs_nothing(

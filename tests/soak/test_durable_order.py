@@ -20,6 +20,9 @@ CALLS = "fsync,fdatasync,openat,write,writev,pwrite64,pwritev,sendto,sendmsg,ren
 #: "12  1700000000.0 fsync(9</home/store/a>) = 0", also cut in two by other threads
 LINE = re.compile(r"^(?P<pid>\d+) +(?P<rest>.*)$")
 RESUMED = re.compile(r"^<\.\.\. (?P<call>\w+) resumed>")
+OPENED = re.compile(
+    r"openat.*O_CREAT.*= \d+<(?P<path>[^>]*\.dcm)>|openat resumed>.*= \d+<(?P<later>[^>]*\.dcm)>"
+)
 CALL = re.compile(r"^(?P<call>\w+)\((?:AT_FDCWD, )?(?P<fd>\d+)<(?P<target>(?:->|[^>])*)>")
 
 
@@ -53,6 +56,12 @@ def read_trace(path: Path) -> list[Event]:
     return events
 
 
+def read_opened(path: Path) -> dict[str, int]:
+    """Files of the store -> the line where their making returned."""
+    found = enumerate(map(OPENED.search, path.read_text("utf-8", "replace").splitlines()))
+    return {match["path"] or match["later"]: number for number, match in found if match is not None}
+
+
 @pytest.mark.interop
 def test_everything_is_on_disk_before_the_answer(tmp_path: Path) -> None:
     need("strace")
@@ -73,7 +82,7 @@ def test_everything_is_on_disk_before_the_answer(tmp_path: Path) -> None:
         psutil.wait_procs([psutil.Process(server.running.pid)], timeout=30)
     finally:
         server.kill()
-    events = read_trace(trace)
+    events, opened = read_trace(trace), read_opened(trace)
     port = f":{server.dicom_port}->"
     answers = [event for event in events if event.call in ("write", "writev", "sendto", "sendmsg")]
     answers = [event for event in answers if event.target.startswith("TCP") and port in event.target]
@@ -91,7 +100,14 @@ def test_everything_is_on_disk_before_the_answer(tmp_path: Path) -> None:
         blobs = [
             event for event in done if event.target.startswith(store + "/") and event.target.endswith(".dcm")
         ]
-        folders = [event for event in done if event.target.startswith(store) and Path(event.target).is_dir()]
+        # only a sync that began when the file was made has its entry
+        folders = [
+            event
+            for event in done
+            if blobs
+            and event.target == str(Path(blobs[0].target).parent)
+            and event.began > opened[blobs[0].target]
+        ]
         commits = [event for event in done if event.target.startswith(index)]
         assert blobs, f"no file was synced before the answer: {done}"
         assert folders, f"no folder was synced before the answer: {done}"

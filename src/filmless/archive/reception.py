@@ -8,7 +8,6 @@ import logging
 import os
 import threading
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -18,6 +17,7 @@ from sqlalchemy.exc import OperationalError
 from filmless.archive import levels
 from filmless.archive.blobs import BlobStore, Folder, new_header, seal, seal_offset, sealed
 from filmless.archive.entry import File, read_entry, scan_file
+from filmless.archive.folders import Entered
 from filmless.archive.model import ArchiveSettings, Arrival, Outcome
 from filmless.archive.publish import Item
 from filmless.dicom import scan
@@ -47,21 +47,33 @@ _FAR = 1 << 62
 
 @dataclass(slots=True)
 class Written:
-    """A durable file that waits for the index."""
+    """A whole file that waits for the index, and for the disk."""
 
     item: Item
     folder: Folder
+    #: its entry in the folder
+    entered: Entered
     done: Done
     #: set when the file is on disk, or cannot be (then `sync_error` says why)
     synced: threading.Event = field(default_factory=threading.Event)
     sync_error: FilmlessError | None = None
-    #: the folder's entry is on disk; where not, the committer sees to it
-    folder_synced: bool = False
 
     @property
     def durable(self) -> bool:
         """The file and its folder's entry are on disk for certain."""
-        return self.synced.is_set() and self.folder_synced and self.sync_error is None
+        return self.synced.is_set() and self.entered.over and self.error is None
+
+    @property
+    def error(self) -> FilmlessError | None:
+        """Why it is not on disk, once both are over."""
+        if self.sync_error is None and self.entered.error is not None:
+            return disk_error(self.entered.error)
+        return self.sync_error
+
+    def wait(self) -> None:
+        """Until the disk has done with it, well or not."""
+        self.entered.wait()
+        self.synced.wait()
 
 
 class Desk(Protocol):
@@ -74,11 +86,17 @@ class Desk(Protocol):
     def submit(self, work: Callable[[], None]) -> None:
         """Have a writer thread do it. `work` must not raise."""
 
-    def written(self, written: Written) -> None:
-        """The object's file is complete: it may go into the index."""
+    def enter(self, folder: Folder) -> Entered:
+        """Have the entry of a file that was just made in `folder` made durable."""
 
-    def syncing(self) -> AbstractContextManager[None]:
-        """While a file is being synced that will then be `written`."""
+    def coming(self) -> None:
+        """All of an object is here: soon it is `written`, or `failed`."""
+
+    def written(self, written: Written) -> None:
+        """The object's file is complete: it may go into the index as soon as it is on disk."""
+
+    def failed(self) -> None:
+        """An object that was `coming` is not `written`."""
 
     def alone(self) -> bool:
         """Whether no more than one object is under way."""
@@ -108,6 +126,7 @@ class Reception:
         self.study_uid = ""
         # owned by the writer thread
         self._folder: Folder | None = None
+        self._entered: Entered | None = None
         self._fd = -1
         self._key = ""
         self._path = ""
@@ -148,7 +167,10 @@ class Reception:
         """All data are here. `done` is called when the object is durable and indexed, or could not be."""
         self._done = done
         with self._lock:
+            if self._aborted:
+                return
             self._complete = True
+            self._archive.coming()
             if not self._running:
                 self._running = True
                 self._archive.submit(self._pump)
@@ -227,6 +249,7 @@ class Reception:
         self._fd = os.open(
             self._archive.root / self._path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640
         )
+        self._entered = self._archive.enter(self._folder)
         return header
 
     def _look_at(self, fragment: Fragment) -> None:
@@ -266,16 +289,12 @@ class Reception:
                 log.exception("finishing an object failed")
                 error = Defect(f"the object could not be read: {type(broken).__name__}")
         if written is not None:
-            if self._archive.alone():
-                # the committer prepares the transaction while the disk works; it commits when both are done
-                self._archive.written(written)
-                self._sync(written)
-            else:
-                # many senders: whole batches of synced files, so that the committer waits for the index alone
-                with self._archive.syncing():
-                    self._sync(written)
-                self._archive.written(written)
+            # the committer prepares the transaction while the disk works; it commits when both are done
+            self._archive.written(written)
+            self._sync(written)
             return
+        if self._complete:
+            self._archive.failed()
         try:
             self._discard()
             if error is not None and not self._aborted:
@@ -288,7 +307,7 @@ class Reception:
             # an object without a single byte of data set
             header = self._open()
             _write_all(self._fd, [header])
-        assert self._folder is not None
+        assert self._folder is not None and self._entered is not None
         digest = self._hash.hexdigest()
         if not self._sealed:
             os.pwrite(self._fd, seal(self._size, digest), self._seal)
@@ -307,7 +326,7 @@ class Reception:
         self.study_uid = entry.study_uid
         if self._arrival.study_uid and entry.study_uid not in ("", self._arrival.study_uid):
             raise Refused("the object is of another study than was announced", code="other-study")
-        return Written(Item(entry), self._folder, self._done)
+        return Written(Item(entry), self._folder, self._entered, self._done)
 
     def _sync(self, written: Written) -> None:
         try:
@@ -332,6 +351,9 @@ class Reception:
                     (self._archive.root / self._path).unlink(missing_ok=True)
             except OSError:
                 log.warning("could not remove an unfinished file: %s", self._path)
+            if self._entered is not None:
+                # the folder is open until then
+                self._entered.wait()
             self._archive.blobs.settle(self._folder)
             self._folder = None
 

@@ -2,9 +2,11 @@
 
     network loop          writer threads               committer thread
     write(fragment) ----> file, SHA-256, fsync ------> many objects, one transaction ----> done(outcome)
+                          folders' entries
 
-An object is in one writer thread at a time. Success is said only after the file, its folder's entry and the index
-are on disk (PS3.4 B.2.3 leaves it to us; docs/decisions/0002). Whatever goes wrong before that removes the file.
+An object is in one writer thread at a time. Its transaction is prepared while the disk is at work on it. Success is
+said only after the file, its folder's entry and the index are on disk (PS3.4 B.2.3 leaves it to us;
+docs/decisions/0002). Whatever goes wrong before that removes the file.
 """
 
 import logging
@@ -12,9 +14,8 @@ import os
 import queue
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
 from pathlib import Path
 
 from sqlalchemy import Engine
@@ -23,6 +24,7 @@ from filmless.archive.blobs import BlobStore, Folder
 from filmless.archive.codecs import Codecs
 from filmless.archive.corrections import returning
 from filmless.archive.filing import Known
+from filmless.archive.folders import Entered, Folders
 from filmless.archive.index_process import IndexProcess
 from filmless.archive.model import ArchiveSettings, Arrival, Outcome
 from filmless.archive.publish import NotDurable, Publisher, Result
@@ -32,7 +34,7 @@ from filmless.kit.errors import Defect, FilmlessError, Unavailable
 log = logging.getLogger(__name__)
 
 _BATCH = 256
-#: how long at most the first object of a batch waits for others whose files are being synced
+#: how long at most the first object of a batch waits for others whose files are being written
 _GATHER_SECONDS = 0.003
 _SPACE_CHECK_SECONDS = 0.5
 
@@ -65,7 +67,8 @@ class Archive:
         self._ready: queue.SimpleQueue[Written | None] = queue.SimpleQueue()
         self._committer = threading.Thread(target=self._commit_loop, name="committer", daemon=True)
         self._under_way = 0
-        self._syncing = 0
+        self._coming = 0
+        self._folders = Folders()
         self._idle = threading.Condition()
         self._space_checked = 0.0
         self._space_left = True
@@ -77,6 +80,7 @@ class Archive:
             log.warning(
                 "removed %d files of unfinished transfers; their senders were not told success", removed
             )
+        self._folders.start()
         for thread in (*self._writers, self._committer):
             thread.start()
         return removed
@@ -96,6 +100,7 @@ class Archive:
         if self._committer.is_alive():
             self._ready.put(None)
             self._committer.join(timeout)
+        self._folders.stop(timeout)
         self._publisher.close()
         self.blobs.close()
         if self._own_codecs:
@@ -157,19 +162,25 @@ class Archive:
         """Have a writer thread do it. `work` must not raise."""
         self._work.put(work)
 
+    def enter(self, folder: Folder) -> Entered:
+        """Have the entry of a file that was just made in `folder` made durable."""
+        return self._folders.enter(folder)
+
+    def coming(self) -> None:
+        """All of an object is here: soon it is `written`, or `failed`."""
+        with self._idle:
+            self._coming += 1
+
     def written(self, written: Written) -> None:
+        """The object's file is complete: it may go into the index as soon as it is on disk."""
+        # first: the committer must not wait for the one that it has
+        self.failed()
         self._ready.put(written)
 
-    @contextmanager
-    def syncing(self) -> Iterator[None]:
-        """While a file is being synced that will then be `written`."""
+    def failed(self) -> None:
+        """An object that was `coming` is not `written`."""
         with self._idle:
-            self._syncing += 1
-        try:
-            yield
-        finally:
-            with self._idle:
-                self._syncing -= 1
+            self._coming -= 1
 
     def alone(self) -> bool:
         """Whether no more than one object is under way."""
@@ -196,8 +207,8 @@ class Archive:
             waiting = []
             gathered = time.monotonic() + _GATHER_SECONDS
             while len(batch) < _BATCH:
-                # a commit costs nearly the same for one as for many: wait a moment for files that are being synced
-                left = gathered - time.monotonic() if self._syncing > 0 else 0.0
+                # a commit costs nearly the same for one as for many: wait a moment for files that are being written
+                left = gathered - time.monotonic() if self._coming > 0 else 0.0
                 try:
                     if left > 0:
                         batch.append(self._ready.get(timeout=left))  # type: ignore[arg-type]
@@ -229,10 +240,9 @@ class Archive:
             nonlocal durable
             if durable:
                 return
-            _sync_folders(batch)
             for one in batch:
-                one.synced.wait()
-            if any(one.sync_error is not None for one in batch):
+                one.wait()
+            if any(one.error is not None for one in batch):
                 raise NotDurable
             durable = True
 
@@ -243,9 +253,9 @@ class Archive:
             )
         except NotDurable:
             for one in batch:
-                if one.sync_error is not None:
-                    self._fail(one, one.sync_error)
-            return [one for one in batch if one.sync_error is None]
+                if one.error is not None:
+                    self._fail(one, one.error)
+            return [one for one in batch if one.error is None]
         for one, result in zip(batch, results, strict=True):
             try:
                 self._conclude(one, result, again)
@@ -289,7 +299,7 @@ class Archive:
     def _fail(self, one: Written, error: FilmlessError) -> None:
         """Leave nothing of an object that the index does not know."""
         # the disk may still be at work on it
-        one.synced.wait()
+        one.wait()
         self._drop(one)
         self.blobs.settle(one.folder)
         self._answer(one, error)
@@ -309,26 +319,3 @@ class Archive:
             one.item.same = False
         one.item.compared_with = known.key
         self._ready.put(one)
-
-
-def _sync_folders(batch: Sequence[Written]) -> None:
-    """Make the entries of a batch's files durable: most often they are of one folder, and one sync does for all.
-
-    The index's writer is at work on the transaction meanwhile, and perhaps other threads on the files themselves.
-    """
-    folders: dict[Folder, list[Written]] = {}
-    for one in batch:
-        if not one.folder_synced:
-            folders.setdefault(one.folder, []).append(one)
-    for folder, files in folders.items():
-        broken: OSError | None = None
-        try:
-            os.fsync(folder.fd)
-        except OSError as error:
-            broken = error
-        for one in files:
-            if broken is None:
-                one.folder_synced = True
-                continue
-            one.synced.wait()
-            one.sync_error = one.sync_error or disk_error(broken)
