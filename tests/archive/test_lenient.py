@@ -5,13 +5,14 @@ from typing import Any
 
 import pytest
 from pydicom.dataset import Dataset
+from pydicom.encaps import encapsulate
 from sqlalchemy import select
 from tests.archive.conftest import CT, EXPLICIT_LE, Put, ct, encoded
 
-from filmless.archive import integrity, ledger
-from filmless.archive.model import Arrival, Cause, Kind, Source
+from filmless.archive import integrity, ledger, rebuild
+from filmless.archive.model import ArchiveSettings, Arrival, Cause, Kind, Source
 from filmless.archive.store import Archive
-from filmless.archive.tables import quarantine
+from filmless.archive.tables import instance_warnings, quarantine
 from filmless.db.work import reading
 from filmless.kit.errors import Unavailable
 
@@ -116,3 +117,71 @@ def test_pixels_that_are_cut_short_are_stored_with_a_warning(archive: Archive, p
         "its length reaches past the end of the data set: pixels are missing"
     ]
     assert put(ct(SOPInstanceUID="1.2.3.1.1.2")).warnings == ()
+
+
+JPEG_LS = "1.2.840.10008.1.2.4.80"
+_END = b"\xfe\xff\xdd\xe0\0\0\0\0"
+_CUT, _NO_END = "it is cut short: pixels are missing", "its end is missing: pixels may be missing"
+
+
+def compressed(number: int, **behind: Any) -> bytes:
+    """Two frames, one of them in two fragments; the values of the keywords follow the pixel data."""
+    frames = [b"\xff\xd8\xff" + bytes(range(250)), b"\xff\xd8\xff" + bytes(999)]
+    data_set = ct(
+        SOPInstanceUID=f"1.2.3.1.1.{number}",
+        NumberOfFrames=2,
+        PixelData=encapsulate(frames, fragments_per_frame=2),
+        **behind,
+    )
+    data_set["PixelData"].VR = "OB"
+    data_set["PixelData"].is_undefined_length = True
+    return encoded(data_set)
+
+
+def test_compressed_pixels_that_are_cut_short_are_stored_with_a_warning(archive: Archive) -> None:
+    whole = compressed(0)
+    assert whole.endswith(_END)
+    padded = compressed(0, DataSetTrailingPadding=bytes(100))
+    cases = [
+        (whole, ""),
+        # an odd number of bytes, rounded up
+        (whole + b"\0", ""),
+        (padded, ""),
+        # within what follows: the pixels are all there
+        (padded[:-50], ""),
+        (whole[:-8], _NO_END),
+        (whole[:-4], _NO_END),
+        (whole[:-9], _CUT),
+        (whole[:-600], _CUT),
+        (compressed(0)[: whole.index(b"\xff\xd8\xff") + 20], _CUT),
+        # its basic offset table has come by half
+        (whole[: whole.index(b"\xff\xd8\xff") - 12], _CUT),
+        # by another length of a fragment than it has
+        (whole[:-8].replace(b"\xfe\xff\0\xe0\xf6\x01", b"\xfe\xff\0\xe0\xf6\x0f"), _CUT),
+    ]
+    told = []
+    for number, (data, _) in enumerate(cases):
+        uid = f"1.2.3.1.1.{number}"
+        data = data.replace(b"1.2.3.1.1.0\0", uid.encode() + b"\0" * (12 - len(uid)))
+        outcome = archive.store_blocking(Arrival(CT, uid, JPEG_LS, Source("CT1")), [data])
+        assert outcome.kind is Kind.STORED
+        told.append([text for tag, text in outcome.warnings if tag == "7FE00010"])
+    assert told == [[words] if words else [] for _, words in cases]
+
+    def kept() -> list[Any]:
+        of = instance_warnings
+        with reading(archive.engine) as connection:
+            return [
+                tuple(row)
+                for row in connection.execute(
+                    select(of.c.sop_instance_uid, of.c.tag, of.c.text).order_by(
+                        of.c.sop_instance_uid, of.c.tag
+                    )
+                )
+            ]
+
+    before = kept()
+    assert len(before) >= 7
+    archive.stop()
+    rebuild.rebuild(archive.engine, archive.root, ArchiveSettings())
+    assert kept() == before

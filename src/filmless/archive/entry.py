@@ -1,5 +1,6 @@
 """One received object as the index sees it: made from the scanned header, in the thread that wrote the file."""
 
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -9,10 +10,17 @@ from typing import Any
 from filmless.archive import levels
 from filmless.archive.model import REJECTION_CODES, Arrival, Cause
 from filmless.dicom import json_model, scan
+from filmless.dicom.elements import IMPLICIT_HEAD, ITEM, LONG, UNDEFINED, tag_of
 from filmless.dicom.sopclasses import KEY_OBJECT_SELECTION
 from filmless.dicom.uids import transfer_syntax
 from filmless.patients import names
 from filmless.patients.service import INDEXED, Identity
+
+_PIXEL_DATA = scan.PIXEL_TAGS[-1]
+#: a Sequence Delimitation Item (PS3.5 A.4), by byte order
+_DELIMITER = {True: b"\xfe\xff\xdd\xe0\0\0\0\0", False: b"\xff\xfe\xe0\xdd\0\0\0\0"}
+#: fragments that are looked at for the end of pixel data; more than frames of any image
+_MOST_FRAGMENTS = 100_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +128,7 @@ def read_entry(arrival: Arrival, file: File, header: scan.Header) -> Entry:
         and header.pixel_end > file.size
         and not transfer_syntax(arrival.transfer_syntax_uid).deflated
     ):
-        entry.warn(0x7FE00010, "its length reaches past the end of the data set: pixels are missing")
+        entry.warn(_PIXEL_DATA, "its length reaches past the end of the data set: pixels are missing")
     if sop_class_uid == KEY_OBJECT_SELECTION:
         entry.note = rejection_note(header)
     return entry
@@ -141,8 +149,38 @@ def scan_file(
             head = file.read(min(size, limit))
             header = scan.scan(head, transfer_syntax_uid, wanted, total=size)
             if header.ended or len(head) >= size or limit >= 64 << 20:
+                look_at_end(header, file.fileno(), offset, size)
                 return header
             limit = min(limit * 8, 64 << 20)
+
+
+def look_at_end(header: scan.Header, fd: int, offset: int, size: int) -> None:
+    """Warn of encapsulated pixel data that are cut short (PS3.5 A.4); native ones `read_entry` knows by their length.
+
+    The data set has `size` bytes from `offset` of the file. Mostly its last eight are read and no more; only where they
+    are no delimiter, because it is missing or something follows the pixel data, the fragments are followed.
+    """
+    at = header.pixel_offset
+    if at is None or header.pixel_end is not None or transfer_syntax(header.transfer_syntax_uid).deflated:
+        return
+    little = header.little
+    if os.pread(fd, 8, offset + size - 8) == _DELIMITER[little]:
+        return
+    read = IMPLICIT_HEAD[little]
+    pos = at + (12 if header.explicit and os.pread(fd, 2, offset + at + 4) in LONG else 8)
+    for _ in range(_MOST_FRAGMENTS):
+        head = os.pread(fd, 8, offset + pos) if pos + 8 <= size else b""
+        if len(head) < 8:
+            header.warn(_PIXEL_DATA, "its end is missing: pixels may be missing")
+            return
+        key, length = read(head)
+        if tag_of(key, little) != ITEM:
+            # the delimiter, or something that nobody can follow
+            return
+        pos += 8 + length
+        if length == UNDEFINED or pos > size:
+            header.warn(_PIXEL_DATA, "it is cut short: pixels are missing")
+            return
 
 
 def rejection_note(header: scan.Header) -> RejectionNote | None:

@@ -16,7 +16,7 @@ from sqlalchemy.exc import OperationalError
 
 from filmless.archive import levels
 from filmless.archive.blobs import BlobStore, Folder, new_header, seal, seal_offset, sealed
-from filmless.archive.entry import File, read_entry, scan_file
+from filmless.archive.entry import File, look_at_end, read_entry, scan_file
 from filmless.archive.folders import Entered
 from filmless.archive.model import ArchiveSettings, Arrival, Outcome
 from filmless.archive.publish import Item
@@ -321,6 +321,8 @@ class Reception:
             else:
                 self._scanned = scan.scan(self._head, syntax, levels.WANTED, total=self._size)
             self._head = bytearray()
+        if not self._scan_file:
+            look_at_end(self._scanned, self._fd, self._offset, self._size)
         file = File(self._key, self._path, self._offset, self._size, digest, self._at)
         entry = read_entry(self._arrival, file, self._scanned)
         self.study_uid = entry.study_uid
