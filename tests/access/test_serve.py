@@ -22,6 +22,10 @@ def test_the_password_is_told_once_and_opens_the_first_account(server: FilmlessS
         me = browser.post("/session", json={"name": "admin", "password": told[0]})
         assert me.status_code == 200 and me.json()["first_account"] and me.json()["must_change_password"]
         assert browser.get("/users").status_code == 403
+        # the same reason at every door, which is not that nobody has signed in
+        images = browser.get(f"http://127.0.0.1:{server.http_port}/dicom-web/studies")
+        assert (images.status_code, images.json()["code"]) == (403, "change-password")
+        assert "Change your password first" in images.json()["detail"]
         browser.headers["X-Filmless-CSRF"] = me.json()["csrf"]
         changed = browser.put("/session/password", json={"old": told[0], "new": "a password of mine"})
         assert changed.status_code == 200

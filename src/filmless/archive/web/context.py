@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from sqlalchemy import Connection, Engine
 from starlette.requests import Request
 
+from filmless.access import web
 from filmless.access.model import Principal
 from filmless.archive.codecs import Codecs
 from filmless.archive.model import ArchiveSettings
@@ -56,8 +57,12 @@ class ArchiveWeb:
 
 
 def principal_of(request: Request) -> Principal:
-    """On whose behalf; raises Refused (code "not-signed-in") where nobody is signed in."""
-    principal = request.scope.get("state", {}).get("principal")
+    """On whose behalf; raises Refused (code "not-signed-in", or what has to be done first) where nobody may ask."""
+    state = request.scope.get("state", {})
+    principal = state.get("principal")
     if not isinstance(principal, Principal):
+        if state.get("signed_in") is not None:
+            # signed in, but with a password to change first
+            return web.principal_of(request)
         raise Refused("Sign in first.", code="not-signed-in")
     return principal
