@@ -239,7 +239,7 @@ def test_a_second_backup_into_the_folder_takes_what_is_new(
     assert second.counts["versions"] == first.counts["versions"] + 2
     kept = sorted(path.name for path in (tmp_path / "backup").iterdir())
     assert kept == sorted(
-        {"manifest.json", "metadata", "store"} | {file for file, _ in second.parts.values()}
+        {"lock", "manifest.json", "metadata", "store"} | {file for file, _ in second.parts.values()}
     )
     new, result = restored(tmp_path / "backup", tmp_path / "new")
     assert result.manifest == second

@@ -16,6 +16,7 @@ NOT_ON_SCREENS = (
     "app/conformance/",
     "app/copying.py",
     "app/demonstration/",
+    "app/destination.py",
     "app/simulation/",
     "app/restore.py",
     "app/running.py",

@@ -5,10 +5,11 @@
     DEST/jobs-MOMENT.json     background work that is not over, from just before that moment
     DEST/jobs-MOMENT.sqlite   all of it, where it is kept in SQLite
     DEST/filmless-MOMENT.toml the settings file
-    DEST/keys-MOMENT/         the keys of HOME/keys: without them the audit trail can neither be verified nor go on
+    DEST/keys-MOMENT/         the keys of HOME/keys: without them neither the audit trail nor reports can be verified
     DEST/anchors-MOMENT.log   the anchors of the audit trail, from just before that moment
     DEST/store/               every file that the index names, the corrections in force, and the ledger
     DEST/metadata/            what was prepared of settled series; made again where it is missing
+    DEST/lock                 held while a backup is made there, or restored from there
 
 Files are written once and never changed, so a copy into an earlier backup's folder takes the new ones only. The
 index comes first and its files after it: everything that the snapshot names exists already.
@@ -38,7 +39,9 @@ import filmless.devices.tables
 import filmless.reporting.tables
 import filmless.viewing.tables  # noqa: F401
 from filmless import __version__
+from filmless.app import destination as folders
 from filmless.app.copying import KEPT, SET_ASIDE, Progress, copy_files, files
+from filmless.app.destination import INDEX, MANIFEST
 from filmless.app.settings import FILE_NAME, Settings
 from filmless.archive import ledger, overlays
 from filmless.archive.tables import instances, quarantine, series, studies, versions
@@ -48,11 +51,9 @@ from filmless.db.events import event_readers
 from filmless.db.schema import SEARCH_TABLES, metadata
 from filmless.db.work import reading, writing
 from filmless.kit import clock
-from filmless.kit.errors import Conflict, Defect, Refused, Unavailable
+from filmless.kit.errors import Defect, Refused, Unavailable
 from filmless.patients.tables import patients
 
-MANIFEST = "manifest.json"
-INDEX = "index.sqlite"
 JOBS = "jobs.sqlite"
 OPEN_JOBS = "jobs.json"
 ANCHORS = "anchors.log"
@@ -91,8 +92,13 @@ def make(
     `link`: hard links instead of copies, for a destination in the same file system (quick, but no protection
     against a broken disk). Files that are damaged in the archive are named in the manifest, the others copied.
     """
-    _check_destination(settings, destination)
+    folders.check(settings, destination)
     destination.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with folders.alone(destination):
+        return _make(settings, destination, link=link, progress=progress)
+
+
+def _make(settings: Settings, destination: Path, *, link: bool, progress: Progress | None) -> Manifest:
     at = clock.now()
     # names of this backup's own, so that an earlier one in the same folder is whole until this one is
     stamp = at.strftime("%Y%m%dT%H%M%S%fZ")
@@ -170,8 +176,8 @@ def _copy_secret(source: Path, target: Path) -> None:
 
 
 def _copy_keys(home: Path, destination: Path, folder: str) -> dict[str, str]:
-    """The keys of the home; part -> file."""
-    found = sorted((home / KEYS).glob("*.key"))
+    """The keys of the home: of the audit trail, of documents, of signatures (the public ones too); part -> file."""
+    found = sorted(file for kind in ("*.key", "*.pem", "*.pub") for file in (home / KEYS).glob(kind))
     if found:
         (destination / folder).mkdir(mode=0o700)
     for key in found:
@@ -211,20 +217,6 @@ def copy_rows(source: Connection, target: Connection) -> None:
         rows = source.execution_options(yield_per=_ROWS).execute(select(table)).mappings()
         for batch in rows.partitions(_ROWS):
             target.execute(insert(table), [dict(row) for row in batch])
-
-
-def _check_destination(settings: Settings, destination: Path) -> None:
-    inside = destination.resolve()
-    if inside == settings.home.resolve() or settings.home.resolve() in inside.parents:
-        raise Refused("A backup belongs outside the server's home, best on another disk.", code="inside-home")
-    if not settings.database.url and not (settings.home / INDEX).exists():
-        raise Refused(f"There is no Filmless archive in {settings.home} to back up.", code="no-archive")
-    if destination.is_dir():
-        names = {item.name for item in destination.iterdir()}
-        if names and MANIFEST not in names and "store" not in names:
-            raise Conflict(f"{destination} holds other files: give an empty folder.", code="not-empty")
-    elif destination.exists():
-        raise Conflict(f"{destination} is not a folder.", code="not-empty")
 
 
 def _copy_jobs(settings: Settings, destination: Path, names: dict[str, str]) -> None:

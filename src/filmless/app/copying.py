@@ -117,9 +117,14 @@ def copy_files(
 
 
 def _bring(source: Path, target: Path, file: StoredFile, *, link: bool) -> bool:
-    # a file has its final name only when it is complete, and never changes after: what is there need not be copied
-    if target.exists():
-        return True
+    # a file has its final name only when it is complete, and never changes after: what is there need not be copied,
+    # but for what a power cut left short under its name
+    try:
+        if target.stat().st_size >= file.offset + file.size:
+            return True
+        target.unlink()
+    except FileNotFoundError:
+        pass
     if not link:
         return copy_checked(source, target, file)
     target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

@@ -9,8 +9,10 @@ from pathlib import Path
 from sqlalchemy import Engine, select, text, update
 
 from filmless.app import backup
-from filmless.app.backup import ANCHORS, INDEX, JOBS, KEYS, OPEN_JOBS, Manifest
+from filmless.app import destination as folders
+from filmless.app.backup import ANCHORS, JOBS, KEYS, OPEN_JOBS, Manifest
 from filmless.app.copying import Progress, copy_files, files
+from filmless.app.destination import INDEX
 from filmless.app.index import make_home
 from filmless.app.settings import FILE_NAME, Settings
 from filmless.archive import ledger, overlays, store_id
@@ -47,16 +49,25 @@ def bring_settings(source: Path, home: Path) -> None:
     _bring_part(source, manifest, FILE_NAME, home / FILE_NAME)
 
 
+def take_settings_back(home: Path) -> None:
+    """Undo `bring_settings`, so that the home is as empty as it was."""
+    (home / FILE_NAME).unlink(missing_ok=True)
+
+
 def bring(settings: Settings, source: Path, *, progress: Progress | None = None) -> Restored:
     """Everything else: files first, then jobs, then the index, so that a half restored home has no index.
 
     The index goes where `settings` say: SQLite in the home, or an empty PostgreSQL database; a backup of either
     goes into either.
     """
+    with folders.read(source):
+        return _bring(settings, source, progress)
+
+
+def _bring(settings: Settings, source: Path, progress: Progress | None) -> Restored:
     manifest = backup.read_manifest(source)
     make_home(settings)
-    if settings.database.url:
-        _check_empty(settings)
+    check_empty(settings)
 
     _bring_keys(source, manifest, settings.home)
     snapshot = settings.home / (INDEX + ".new")
@@ -98,7 +109,7 @@ def _bring_part(source: Path, manifest: Manifest, name: str, target: Path) -> No
 
 
 def _bring_keys(source: Path, manifest: Manifest, home: Path) -> None:
-    """The keys and the anchors of the audit trail."""
+    """The keys, and the anchors of the audit trail."""
     for name in manifest.parts:
         if name.startswith(f"{KEYS}/"):
             (home / KEYS).mkdir(mode=0o700, exist_ok=True)
@@ -134,7 +145,10 @@ def _bring_metadata(engine: Engine, source: Path, home: Path) -> None:
             )
 
 
-def _check_empty(settings: Settings) -> None:
+def check_empty(settings: Settings) -> None:
+    """Raises Conflict where the PostgreSQL database of these settings is in use. SQLite is in the home."""
+    if not settings.database.url:
+        return
     engine = open_engine(settings.index_url, pool_size=1)
     try:
         if migrate.current(engine):

@@ -9,6 +9,7 @@ from filmless.access.audit.model import Kind
 from filmless.app.cli.acting import acting
 from filmless.app.cli.options import with_settings
 from filmless.app.cli.progress import byte_progress
+from filmless.app.destination import INDEX
 from filmless.app.index import open_index
 from filmless.app.settings import Settings, load
 from filmless.kit.errors import Unavailable
@@ -27,7 +28,7 @@ def backup(settings: Settings, destination: Path, link: bool) -> None:
 
     destination = destination.expanduser().absolute()
     with ExitStack() as stack:
-        if settings.database.url or (settings.home / backups.INDEX).exists():
+        if settings.database.url or (settings.home / INDEX).exists():
             engine = stack.enter_context(open_index(settings, pool_size=2))
             act = stack.enter_context(acting(settings, engine, Kind.BACKUP, "backup"))
             act.about(destination=str(destination))
@@ -47,7 +48,12 @@ def restore(source: Path, home: str, config: str | None) -> None:
 
     source = source.expanduser().absolute()
     restores.bring_settings(source, Path(home).expanduser().absolute())
-    settings = load(home, config)
+    try:
+        settings = load(home, config)
+        restores.check_empty(settings)
+    except Exception:
+        restores.take_settings_back(Path(home).expanduser().absolute())
+        raise
     with byte_progress("Restoring") as progress:
         restored = restores.bring(settings, source, progress=progress)
     with (
