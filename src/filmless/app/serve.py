@@ -19,6 +19,7 @@ from collections import Counter
 from collections.abc import Callable
 from contextlib import AsyncExitStack, ExitStack
 from functools import partial
+from pathlib import Path
 
 from filmless import __version__
 from filmless.access.first import first_account
@@ -27,7 +28,7 @@ from filmless.app.control import ControlServer
 from filmless.app.counting import counter
 from filmless.app.index import make_home
 from filmless.app.running import Running, aborter, lister, teller
-from filmless.app.settings import Settings
+from filmless.app.settings import FILE_NAME, Settings
 from filmless.app.trail import began, ended, open_trail
 from filmless.archive import store_id
 from filmless.archive.codecs import Codecs
@@ -41,6 +42,7 @@ from filmless.devices.model import DeviceSettings
 from filmless.kit import allocator, forks
 from filmless.kit.board import Board
 from filmless.kit.errors import Refused
+from filmless.net import tls
 from filmless.net.server import Server
 
 log = logging.getLogger(__name__)
@@ -62,6 +64,9 @@ def run(settings: Settings, say: Callable[[str], None]) -> None:
             "A demonstration tells its passwords: it is served on this machine alone (--bind 127.0.0.1).",
             code="demonstration",
         )
+    if settings.http.tls:
+        # refused here and now: the web process would end and be started again for ever
+        tls.server_context(Path(settings.tls.certificate), Path(settings.tls.key))
     # what is kept here is about patients: nobody but our own user and group may read it
     os.umask(0o027)
     _raise_file_limit()
@@ -223,7 +228,9 @@ def welcome(running: Running, password: str | None = None) -> str:
     server = running.settings.server
     host = "127.0.0.1" if server.bind in ("0.0.0.0", "::", "") else server.bind
     to = f"{host} {running.dicom_port}"
-    home = running.settings.home
+    home = str(running.settings.home)
+    if running.settings.config not in (None, running.settings.home / FILE_NAME):
+        home += f" --config {running.settings.config}"
     program = "filmless" if shutil.which("filmless") else sys.argv[0]
     return "\n".join(
         (
@@ -231,7 +238,7 @@ def welcome(running: Running, password: str | None = None) -> str:
             f"  DICOM   {server.aet} at {server.bind}:{running.dicom_port}",
             *([f"  TLS     {server.aet} at {server.bind}:{running.tls_port}"] if running.tls_port else []),
             f"  web     {'https' if running.settings.http.tls else 'http'}://{host}:{running.http_port}/",
-            f"  data    {home}",
+            f"  data    {running.settings.home}",
             *_first_words(password),
             *_demonstration_words(running.settings),
             "",

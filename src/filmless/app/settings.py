@@ -7,6 +7,7 @@ FILMLESS_ARCHIVE_DUPLICATES. An unknown key refuses to start and is named.
 
 import dataclasses
 import difflib
+import json
 import os
 import re
 import tomllib
@@ -299,6 +300,8 @@ def load(
             meant = {source for key, source in given_here.items() if re.search(rf"\b{key}\b", str(why))}
             sources = sorted(meant or set(given_here.values()))
             problems.append(f"{named_section}{why} (set by {', '.join(sources)})")
+    if not problems and parts["tls"].port and parts["tls"].port == parts["server"].dicom_port:
+        problems.append("[tls] port must be another one than dicom_port")
     if not problems and parts["http"].tls and not (parts["tls"].certificate and parts["tls"].key):
         problems.append("[http] tls = true needs certificate and key in [tls]")
     if problems:
@@ -404,9 +407,15 @@ def _typed(value: Any, kind: Any) -> Any:
 
 
 def _from_text(text: str, kind: Any) -> Any:
-    """An environment variable's text as `kind`; lists are separated by commas. Raises ValueError in words."""
+    """An environment variable's text as `kind`; lists parted by commas, or JSON. Raises ValueError in words."""
     origin = typing.get_origin(kind)
     if origin in (tuple, frozenset):
+        if text.strip().startswith("["):
+            # as `filmless settings` shows it, and the settings file has it
+            try:
+                return _typed(json.loads(text), kind)
+            except json.JSONDecodeError:
+                raise ValueError(f'must be a list such as a,b or ["a", "b"], not {text!r}') from None
         return origin(item.strip() for item in text.split(",") if item.strip())
     if origin in (Union, types.UnionType):
         return _from_text(text, next(part for part in typing.get_args(kind) if part is not type(None)))

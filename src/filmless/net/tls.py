@@ -82,7 +82,8 @@ def _harden(context: ssl.SSLContext) -> None:
 
 def _load(context: ssl.SSLContext, certificate: Path, key: Path) -> None:
     try:
-        context.load_cert_chain(certificate, key)
+        # a key with a pass phrase is refused, instead of asking for it on a terminal that nobody sees
+        context.load_cert_chain(certificate, key, password="")
     except (OSError, ssl.SSLError) as error:
         raise Refused(
             f"the certificate {certificate} with the key {key} cannot be used: {words_of(error)}"

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from filmless.app import settings as settings_module
-from filmless.app.cli.options import with_settings
+from filmless.app.cli.options import LIMIT, REASON, with_settings
 from filmless.app.settings import Settings
 
 
@@ -54,8 +54,8 @@ def settings(settings: Settings, *, everything: bool) -> None:
 
 def _as_toml(value: Any) -> str:
     if isinstance(value, tuple | frozenset):
-        return json.dumps(sorted(value))
-    return json.dumps(value, default=str)
+        return json.dumps(sorted(value), ensure_ascii=False)
+    return json.dumps(value, default=str, ensure_ascii=False)
 
 
 @click.group()
@@ -64,7 +64,7 @@ def associations() -> None:
 
 
 @associations.command("list")
-@click.option("--limit", type=click.IntRange(1), default=100, show_default=True)
+@click.option("--limit", type=LIMIT, default=100, show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @with_settings
 def list_associations(settings: Settings, limit: int, *, as_json: bool) -> None:
@@ -137,7 +137,7 @@ def _print_association(found: dict[str, Any]) -> None:
 
 @associations.command("abort")
 @click.argument("association_id")
-@click.option("--reason", required=True, help="Why; kept.")
+@click.option("--reason", type=REASON, required=True, help="Why; kept.")
 @with_settings
 def abort_association(settings: Settings, association_id: str, reason: str) -> None:
     """Abort an association at once (A-ABORT). What was stored on it stays."""
