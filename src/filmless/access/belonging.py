@@ -139,6 +139,8 @@ def care(
     """
     if not patient_id or bool(account) == bool(ward):
         raise Refused("A patient's ID is needed, and either an account or a ward.", code="bad-value")
+    if until is not None and until <= clock.now():
+        raise Refused("The care would have ended already.", code="bad-value")
     _check({"ward": ward, "patient ID": patient_id, "issuer": issuer})
     account_id = get(connection, account).id if account else 0
     values = {"until": until, "changed_at": clock.now(), "changed_by": acting.who.name[:80]}

@@ -1,5 +1,7 @@
 """Opens the index that the settings name, at the schema of this program."""
 
+import os
+import pwd
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -30,6 +32,7 @@ def open_index(
     one without any (a mistyped --home, a disk that is not mounted) would empty the index for nothing. `replace`: it
     may be the index of another store.
     """
+    refuse_stranger(settings)
     if rebuilding:
         if not _may_have_index(settings) and not any_file(settings.store):
             raise store_id.nothing_there(settings.store)
@@ -76,6 +79,29 @@ def make_home(settings: Settings, *, rebuilding: bool = False) -> None:
             "else `filmless rebuild` makes the index again from the files.",
             code="no-index",
         )
+
+
+def refuse_stranger(settings: Settings) -> None:
+    """Raises Refused where this home is another account's: root would leave files in it that its server cannot write.
+
+    Who may write without being the owner, such as a member of its group, is let through.
+    """
+    for path in (settings.home / "index.sqlite", settings.store):
+        try:
+            owner = path.stat().st_uid
+        except FileNotFoundError:
+            continue
+        if owner != os.geteuid() and (os.geteuid() == 0 or not os.access(path, os.W_OK)):
+            try:
+                name = pwd.getpwuid(owner).pw_name
+            except KeyError:
+                name = f"#{owner}"
+            raise Refused(
+                f"{settings.home} belongs to the account {name}: run this as that one, with `runuser -u {name} --` "
+                f"or `sudo -u {name}` before it (the command /usr/local/bin/filmless does so by itself).",
+                code="no-home",
+            )
+        return
 
 
 def _make(folder: Path) -> None:

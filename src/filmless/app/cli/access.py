@@ -4,18 +4,20 @@ from datetime import UTC, datetime
 from typing import Any
 
 import click
+from sqlalchemy import Connection, select
 
 from filmless.access import belonging, emergency
 from filmless.access.belonging import Belonging
 from filmless.app.cli.changing import changing
-from filmless.app.cli.options import with_settings
+from filmless.app.cli.options import LIMIT, NUMBER, REASON, with_settings
 from filmless.app.cli.output import moment, print_fields, print_json, print_table
 from filmless.app.index import open_index
 from filmless.app.settings import Settings
+from filmless.archive.tables import studies
 from filmless.db.work import reading, writing
 
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-_REASON = click.option("--reason", required=True, help="Why; kept in the audit trail.")
+_REASON = click.option("--reason", type=REASON, required=True, help="Why; kept in the audit trail.")
 
 
 @click.group()
@@ -30,7 +32,10 @@ def access() -> None:
 def show(settings: Settings, study_uid: str, *, as_json: bool) -> None:
     """Show to whom a study belongs."""
     with open_index(settings) as engine, reading(engine) as connection:
-        _show(belonging.belonging_of(connection, study_uid), as_json=as_json)
+        found = belonging.belonging_of(connection, study_uid)
+        there = _is_there(connection, study_uid)
+    _show(found, as_json=as_json)
+    _tell_missing(there=there)
 
 
 @access.command()
@@ -53,11 +58,13 @@ def assign(settings: Settings, study_uid: str, reason: str, *, as_json: bool, **
         raise click.UsageError("say what to change: `filmless access assign --help` lists it.")
     with changing(settings, reason) as (engine, acting), writing(engine) as connection:
         made = belonging.assign(connection, study_uid, acting, **given)
+        there = _is_there(connection, study_uid)
     _show(made, as_json=as_json)
+    _tell_missing(there=there)
 
 
 @access.command()
-@click.option("--limit", type=click.IntRange(1), default=200, show_default=True)
+@click.option("--limit", type=LIMIT, default=200, show_default=True)
 @_JSON
 @with_settings
 def sensitive(settings: Settings, limit: int, *, as_json: bool) -> None:
@@ -66,6 +73,9 @@ def sensitive(settings: Settings, limit: int, *, as_json: bool) -> None:
         found = belonging.sensitive_studies(connection, limit=limit)
     if as_json:
         print_json([_plain(one) for one in found])
+        return
+    if not found:
+        click.echo("No study is marked as sensitive.")
         return
     rows = [(one.study_uid, moment(one.changed_at), one.changed_by, one.reason) for one in found]
     print_table(("STUDY", "SINCE", "BY", "REASON"), rows)
@@ -76,7 +86,11 @@ def sensitive(settings: Settings, limit: int, *, as_json: bool) -> None:
 @click.option("--issuer", default="", help="Issuer of the patient ID.")
 @click.option("--account", default="", help="Who cares for the patient.")
 @click.option("--ward", default="", help="Everybody of this ward does.")
-@click.option("--until", type=click.DateTime(), help="In UTC; without: until it is ended.")
+@click.option(
+    "--until",
+    type=click.DateTime(),
+    help="In this machine's time; a day alone: its beginning [default: until it is ended].",
+)
 @_REASON
 @with_settings
 def care(
@@ -89,14 +103,14 @@ def care(
     reason: str,
 ) -> None:
     """Say that an account, or a ward, cares for a patient: it then sees the patient's studies."""
-    end = until.replace(tzinfo=UTC) if until else None
+    end = until.astimezone(UTC) if until else None
     with changing(settings, reason) as (engine, acting), writing(engine) as connection:
         belonging.care(connection, patient_id, acting, issuer=issuer, account=account, ward=ward, until=end)
-    click.echo("Done.")
+    click.echo(f"{account or f'Ward {ward}'} cares for {patient_id}.")
 
 
 @access.command("end-care")
-@click.argument("number", type=int)
+@click.argument("number", type=NUMBER)
 @_REASON
 @with_settings
 def end_care(settings: Settings, number: int, reason: str) -> None:
@@ -124,12 +138,15 @@ def cares(settings: Settings, patient_id: str, issuer: str, *, as_json: bool) ->
         )
         return
     rows = [(str(one.id), one.account, one.ward, moment(one.until) if one.until else "-") for one in found]
+    if not rows:
+        click.echo("Nobody is said to care for this patient.")
+        return
     print_table(("NUMBER", "ACCOUNT", "WARD", "UNTIL"), rows)
 
 
 @access.command()
 @click.option("--all", "everything", is_flag=True, help="Those that were reviewed too.")
-@click.option("--limit", type=click.IntRange(1), default=100, show_default=True)
+@click.option("--limit", type=LIMIT, default=100, show_default=True)
 @_JSON
 @with_settings
 def emergencies(settings: Settings, limit: int, *, everything: bool, as_json: bool) -> None:
@@ -165,6 +182,9 @@ def emergencies(settings: Settings, limit: int, *, everything: bool, as_json: bo
         )
         for one in found
     ]
+    if not rows:
+        click.echo("Nobody has broken the glass." if everything else "Nothing waits to be reviewed.")
+        return
     print_table(("NUMBER", "WHEN", "ACCOUNT", "WHAT", "REASON", "FINDING"), rows)
 
 
@@ -201,3 +221,17 @@ def _show(one: Belonging, *, as_json: bool) -> None:
     if one.changed_at:
         lines["changed"] = f"{moment(one.changed_at)} by {one.changed_by}: {one.reason}"
     print_fields(lines)
+
+
+def _is_there(connection: Connection, study_uid: str) -> bool:
+    return (
+        connection.scalar(select(studies.c.id).where(studies.c.study_uid == study_uid).limit(1)) is not None
+    )
+
+
+def _tell_missing(*, there: bool) -> None:
+    """A study can be assigned before its images come; mostly its UID was mistyped."""
+    if not there:
+        click.echo(
+            "The archive has no study with this UID now. What is said of it holds once it comes.", err=True
+        )

@@ -9,7 +9,7 @@ import click
 
 from filmless.access.audit.model import Kind
 from filmless.app.cli.acting import acting
-from filmless.app.cli.options import with_settings
+from filmless.app.cli.options import LIMIT, NUMBER, REASON, with_settings
 from filmless.app.cli.output import moment, print_fields, print_json, print_table, who
 from filmless.app.index import open_index
 from filmless.app.settings import Settings
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from filmless.archive.store import Archive
 
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-_REASON = click.option("--reason", required=True, help="Why; kept with the decision.")
-_LIMIT = click.option("--limit", type=click.IntRange(1), default=100, show_default=True)
+_REASON = click.option("--reason", type=REASON, required=True, help="Why; kept with the decision.")
+_LIMIT = click.option("--limit", type=LIMIT, default=100, show_default=True)
 _STATES = ("waiting", "accepted", "discarded", "all")
 
 
@@ -66,7 +66,7 @@ def list_(settings: Settings, state: str, limit: int, *, as_json: bool) -> None:
 
 
 @quarantine.command("show")
-@click.argument("number", type=int)
+@click.argument("number", type=NUMBER)
 @_JSON
 @with_settings
 def show_quarantined(settings: Settings, number: int, *, as_json: bool) -> None:
@@ -99,7 +99,7 @@ def show_quarantined(settings: Settings, number: int, *, as_json: bool) -> None:
 
 
 @quarantine.command()
-@click.argument("number", type=int)
+@click.argument("number", type=NUMBER)
 @_REASON
 @with_settings
 def accept(settings: Settings, number: int, reason: str) -> None:
@@ -120,7 +120,7 @@ def accept(settings: Settings, number: int, reason: str) -> None:
 
 
 @quarantine.command()
-@click.argument("number", type=int)
+@click.argument("number", type=NUMBER)
 @_REASON
 @with_settings
 def discard(settings: Settings, number: int, reason: str) -> None:

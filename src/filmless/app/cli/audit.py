@@ -11,7 +11,7 @@ import click
 
 from filmless.access.audit.model import Entry, Kind, Outcome, Record
 from filmless.app.cli.acting import acting, engineer
-from filmless.app.cli.options import with_settings
+from filmless.app.cli.options import REASON, with_settings
 from filmless.app.cli.output import moment, print_json, print_table
 from filmless.app.cli.progress import count_progress
 from filmless.app.index import open_index
@@ -44,15 +44,31 @@ class _Moment(click.ParamType[datetime]):
 
 def _asked(command: Callable[..., Any]) -> Callable[..., Any]:
     """Adds the options by which entries are chosen; the command gets them as one Asked."""
-    for option in (
-        click.option("--who", default="", help="Account name or AE title."),
-        click.option("--patient", default="", metavar="ID", help="Patient ID, with ^^^ISSUER or without."),
-        click.option("--study", default="", metavar="UID", help="Study Instance UID."),
-        click.option("--kind", "kinds", multiple=True, type=click.Choice([kind.value for kind in Kind])),
-        click.option("--outcome", type=click.Choice(get_args(Outcome))),
-        click.option("--host", default="", help="Address of the client."),
-        click.option("--since", type=_Moment(), metavar="MOMENT"),
-        click.option("--until", type=_Moment(), metavar="MOMENT", help="Not included."),
+    # the first one is at the top of the help: decorators are applied from below
+    for option in reversed(
+        (
+            click.option("--who", default="", help="Account name or AE title."),
+            click.option(
+                "--patient", default="", metavar="ID", help="Patient ID, with ^^^ISSUER or without."
+            ),
+            click.option("--study", default="", metavar="UID", help="Study Instance UID."),
+            click.option(
+                "--kind",
+                "kinds",
+                multiple=True,
+                type=click.Choice([kind.value for kind in Kind]),
+                help="Repeatable.",
+            ),
+            click.option("--outcome", type=click.Choice(get_args(Outcome))),
+            click.option("--host", default="", help="Address of the client."),
+            click.option(
+                "--since",
+                type=_Moment(),
+                metavar="MOMENT",
+                help="2026-01-31 or 2026-01-31T14:30, in this machine's time.",
+            ),
+            click.option("--until", type=_Moment(), metavar="MOMENT", help="Not included."),
+        )
     ):
         command = option(command)
     return command
@@ -183,7 +199,7 @@ def export(settings: Settings, destination: Path, *, as_xml: bool, **given: Any)
 
 
 @audit.command("new-key")
-@click.option("--reason", required=True, help="Why; kept.")
+@click.option("--reason", type=REASON, required=True, help="Why; kept.")
 @click.option(
     "--after-loss", is_flag=True, help="The key before is lost: what it sealed can no longer be verified."
 )

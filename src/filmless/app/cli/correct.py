@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from filmless.app.cli.changing import changing
-from filmless.app.cli.options import with_settings
+from filmless.app.cli.options import LIMIT, REASON, with_settings
 from filmless.app.cli.output import moment, print_fields, print_json, print_table
 from filmless.app.index import open_index
 from filmless.app.settings import Settings
@@ -94,7 +94,7 @@ def correct_patient(
 @click.option("--study", "study_uid", default="", metavar="UID", help="Those of one study.")
 @click.option("--patient", "patient_id", default="", metavar="ID", help="Those of one patient.")
 @click.option("--all", "include_undone", is_flag=True, help="Undone ones too.")
-@click.option("--limit", type=click.IntRange(1), default=100, show_default=True)
+@click.option("--limit", type=LIMIT, default=100, show_default=True)
 @_JSON
 @with_settings
 def list_(
@@ -141,7 +141,7 @@ def list_(
 
 @correct.command("undo")
 @click.argument("correction")
-@click.option("--reason", required=True, help="Why; kept with the undoing.")
+@click.option("--reason", type=REASON, required=True, help="Why; kept with the undoing.")
 @with_settings
 def undo(settings: Settings, correction: str, reason: str) -> None:
     """Take a correction back."""

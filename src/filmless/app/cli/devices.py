@@ -10,7 +10,7 @@ from filmless.access.audit.model import Kind
 from filmless.access.model import scope_as_json, scope_from_json
 from filmless.access.scopes import scope_from_words, scope_words
 from filmless.app.cli.acting import acting
-from filmless.app.cli.options import with_settings
+from filmless.app.cli.options import LIMIT, REASON, with_settings
 from filmless.app.cli.output import moment, print_fields, print_table, who
 from filmless.app.index import open_index
 from filmless.app.settings import Settings
@@ -19,7 +19,7 @@ from filmless.devices import service
 from filmless.devices.model import DUPLICATES, QUIRKS, SERVICES, Device
 
 _JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-_REASON = click.option("--reason", required=True, help="Why; kept with the change.")
+_REASON = click.option("--reason", type=REASON, required=True, help="Why; kept with the change.")
 
 
 @click.group()
@@ -31,39 +31,51 @@ def _fields(*, adding: bool) -> Callable[[Callable[..., Any]], Callable[..., Any
     """The options of a device's fields; those not given are None."""
 
     def apply(command: Callable[..., Any]) -> Callable[..., Any]:
-        for option in (
-            click.option("--description", help="What and where it is."),
-            click.option("--tls/--no-tls", default=None, help="Whether it is called over TLS."),
-            click.option("--enabled/--disabled", default=None, help="A disabled device is refused."),
-            click.option("--character-set", help="For what it sends without one, and for answers to it."),
-            click.option("--default-issuer", help="Issuer given to patient IDs that arrive without one."),
-            click.option(
-                "--service",
-                "services",
-                multiple=True,
-                type=click.Choice(list(SERVICES)),
-                help="What it may ask of us; repeatable; all where not given." if adding else "Repeatable.",
-            ),
-            click.option(
-                "--quirk",
-                "quirks",
-                multiple=True,
-                type=click.Choice([*QUIRKS, "none"]),
-                help="A departure from the standard (`filmless devices quirks`); repeatable.",
-            ),
-            click.option("--duplicates", type=click.Choice([*filter(None, DUPLICATES), "default"])),
-            click.option("--notify/--no-notify", default=None, help="Tell it of new objects (IAN)."),
-            click.option("--quality-control/--no-quality-control", default=None),
-            click.option("--site", help="Site of the studies that it is the first to send."),
-            click.option("--department", help="Department of the studies that it is the first to send."),
-            click.option(
-                "--sees",
-                "scope",
-                multiple=True,
-                metavar="WORD",
-                help="What it sees: site=NAME, department=NAME, modality=CT, sensitive, everywhere; "
-                "repeatable. Without: everything but sensitive studies.",
-            ),
+        # the first one is at the top of the help: decorators are applied from below
+        for option in reversed(
+            (
+                click.option("--description", help="What and where it is."),
+                click.option("--tls/--no-tls", default=None, help="Whether it is called over TLS."),
+                click.option("--enabled/--disabled", default=None, help="A disabled device is refused."),
+                click.option("--character-set", help="For what it sends without one, and for answers to it."),
+                click.option("--default-issuer", help="Issuer given to patient IDs that arrive without one."),
+                click.option(
+                    "--service",
+                    "services",
+                    multiple=True,
+                    type=click.Choice(list(SERVICES)),
+                    help="What it may ask of us; repeatable"
+                    + ("; all where not given." if adding else ": the whole list."),
+                ),
+                click.option(
+                    "--quirk",
+                    "quirks",
+                    multiple=True,
+                    type=click.Choice([*QUIRKS, "none"]),
+                    help="A departure from the standard (`filmless devices quirks`); repeatable.",
+                ),
+                click.option(
+                    "--duplicates",
+                    type=click.Choice([*filter(None, DUPLICATES), "default"]),
+                    help="What becomes of another object under a UID that is there; default: as [archive] duplicates.",
+                ),
+                click.option("--notify/--no-notify", default=None, help="Tell it of new objects (IAN)."),
+                click.option(
+                    "--quality-control/--no-quality-control",
+                    default=None,
+                    help="Whether it sees what was rejected for quality.",
+                ),
+                click.option("--site", help="Site of the studies that it is the first to send."),
+                click.option("--department", help="Department of the studies that it is the first to send."),
+                click.option(
+                    "--sees",
+                    "scope",
+                    multiple=True,
+                    metavar="WORD",
+                    help="What it sees: site=NAME, department=NAME, modality=CT, sensitive, everywhere; "
+                    "repeatable. Without: everything but sensitive studies.",
+                ),
+            )
         ):
             command = option(command)
         return command
@@ -84,7 +96,7 @@ def _changes(given: dict[str, Any]) -> dict[str, Any]:
 
 
 @devices.command("list")
-@click.option("--limit", type=click.IntRange(1), default=200, show_default=True)
+@click.option("--limit", type=LIMIT, default=200, show_default=True)
 @_JSON
 @with_settings
 def list_(settings: Settings, limit: int, *, as_json: bool) -> None:
@@ -154,8 +166,8 @@ def add(
 
 @devices.command()
 @click.argument("ae_title")
-@click.option("--host")
-@click.option("--port", type=int)
+@click.option("--host", help="Where it listens.")
+@click.option("--port", type=int, help="On which port.")
 @_fields(adding=False)
 @_REASON
 @_JSON
@@ -195,7 +207,7 @@ def remove(settings: Settings, ae_title: str, reason: str) -> None:
 
 @devices.command()
 @click.argument("ae_title", default="")
-@click.option("--limit", type=click.IntRange(1), default=50, show_default=True)
+@click.option("--limit", type=LIMIT, default=50, show_default=True)
 @_JSON
 @with_settings
 def history(settings: Settings, ae_title: str, limit: int, *, as_json: bool) -> None:
@@ -248,7 +260,7 @@ def quirks(*, as_json: bool) -> None:
 
 @devices.command()
 @click.argument("ae_titles", nargs=-1)
-@click.option("--limit", type=click.IntRange(1), default=200, show_default=True)
+@click.option("--limit", type=LIMIT, default=200, show_default=True)
 @_JSON
 @with_settings
 def check(settings: Settings, ae_titles: tuple[str, ...], limit: int, *, as_json: bool) -> None:

@@ -8,7 +8,7 @@ import click
 
 from filmless.access.audit.model import Kind
 from filmless.app.cli.acting import acting
-from filmless.app.cli.options import with_settings
+from filmless.app.cli.options import LIMIT, REASON, with_settings
 from filmless.app.cli.output import moment, print_fields, print_table, who
 from filmless.app.settings import Settings
 from filmless.db.durable import STATES, Job, Jobs, State, jobs_url
@@ -30,7 +30,7 @@ def open_jobs(settings: Settings) -> Jobs:
 
 
 @jobs.command("list")
-@click.option("--limit", type=click.IntRange(1), default=50, show_default=True)
+@click.option("--limit", type=LIMIT, default=50, show_default=True)
 @click.option("--state", type=click.Choice(STATES))
 @click.option("--device", default="", help="Only those of the device with this AE title.")
 @_JSON
@@ -64,7 +64,7 @@ def show(settings: Settings, job_id: str, *, as_json: bool) -> None:
 
 @jobs.command()
 @click.argument("job_id", metavar="JOB")
-@click.option("--reason", required=True, help="Why; kept.")
+@click.option("--reason", type=REASON, required=True, help="Why; kept.")
 @_JSON
 @with_settings
 def cancel(settings: Settings, job_id: str, reason: str, *, as_json: bool) -> None:
@@ -77,7 +77,7 @@ def cancel(settings: Settings, job_id: str, reason: str, *, as_json: bool) -> No
 
 @jobs.command()
 @click.argument("job_id", metavar="JOB")
-@click.option("--reason", required=True, help="Why; kept.")
+@click.option("--reason", type=REASON, required=True, help="Why; kept.")
 @_JSON
 @with_settings
 def resume(settings: Settings, job_id: str, reason: str, *, as_json: bool) -> None:

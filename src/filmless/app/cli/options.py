@@ -10,6 +10,25 @@ from filmless.app import settings as settings_module
 
 Command = Callable[..., Any]
 
+#: how many of a list are printed
+LIMIT = click.IntRange(1, 1_000_000)
+#: the number of a row; what no database could count is refused in words
+NUMBER = click.IntRange(1, 2**63 - 1)
+
+
+class _Reason(click.ParamType[str]):
+    """What is kept with a decision: not empty."""
+
+    name = "text"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        if not str(value).strip():
+            self.fail("say why, in words: it is kept.", param, ctx)
+        return str(value)
+
+
+REASON = _Reason()
+
 
 def with_settings(command: Command) -> Command:
     """Adds --home and --config; the command gets the Settings as its first argument."""

@@ -11,7 +11,7 @@ import click
 from filmless.access.audit.model import Kind
 from filmless.app.calling import tls_for_devices
 from filmless.app.cli.acting import acting
-from filmless.app.cli.options import with_settings
+from filmless.app.cli.options import LIMIT, with_settings
 from filmless.app.cli.output import print_table
 from filmless.app.cli.progress import count_progress
 from filmless.app.cli.sending import send
@@ -104,6 +104,7 @@ def _unique_keys(command: Callable[..., Any]) -> Callable[..., Any]:
     "--level",
     type=click.Choice(["PATIENT", "STUDY", "SERIES", "IMAGE"], case_sensitive=False),
     default="STUDY",
+    show_default=True,
 )
 @click.option(
     "-k",
@@ -113,7 +114,7 @@ def _unique_keys(command: Callable[..., Any]) -> Callable[..., Any]:
     metavar="NAME=VALUE",
     help="Match by an attribute: wildcards, ranges and lists as in DICOM. NAME alone with = asks for it; may repeat.",
 )
-@click.option("--limit", type=click.IntRange(1), default=200, show_default=True)
+@click.option("--limit", type=LIMIT, default=200, show_default=True)
 @_MODEL
 @_JSON
 @with_settings

@@ -4,7 +4,7 @@ import sys
 
 import click
 
-from filmless.app.cli.options import with_settings
+from filmless.app.cli.options import NUMBER, with_settings
 from filmless.app.cli.output import print_json, print_table
 from filmless.app.index import open_index
 from filmless.app.settings import Settings
@@ -26,19 +26,23 @@ def reports() -> None:
 
 
 @reports.command()
-@click.argument("report", type=click.IntRange(1), required=False)
+@click.argument("report", type=NUMBER, required=False)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @with_settings
 def verify(settings: Settings, report: int | None, *, as_json: bool) -> None:
     """Check the signatures of all reports, or of one, against what the database says today.
 
-    Names each report and revision that was altered; exit code 3 then.
+    Names each report and revision that was altered; exit code 3 then. REPORT is the number that it is named by there,
+    and in the address of its page.
     """
+    from filmless.reporting.find import get
     from filmless.reporting.signing import Keys
     from filmless.reporting.verify import counted
     from filmless.reporting.verify import verify as verified
 
     with open_index(settings) as engine, reading(engine) as connection:
+        if report:
+            get(connection, report)
         found = list(verified(connection, Keys(settings.home / "keys"), report=report or 0))
         revisions, signatures = counted(connection)
     if as_json:

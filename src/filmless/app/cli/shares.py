@@ -6,7 +6,7 @@ import click
 
 from filmless.access import shares as granted
 from filmless.app.cli.changing import changing
-from filmless.app.cli.options import with_settings
+from filmless.app.cli.options import NUMBER, with_settings
 from filmless.app.cli.output import moment, print_json, print_table
 from filmless.app.index import open_index
 from filmless.app.settings import Settings
@@ -25,7 +25,7 @@ def shares() -> None:
 
 @shares.command()
 @click.argument("study_uid")
-@click.option("--days", type=click.IntRange(1), default=7, show_default=True, help="Until it ends.")
+@click.option("--days", type=click.IntRange(1, 3650), default=7, show_default=True, help="Until it ends.")
 @click.option("--label", default="", help="For whom.")
 @click.option("--password/--no-password", "ask", default=True, help="Ask for a password to be set.")
 @click.option("--download", is_flag=True, help="The study may be taken along as a ZIP archive.")
@@ -132,7 +132,7 @@ def revoke(settings: Settings, name: str, reason: str) -> None:
 @shares.command("with")
 @click.argument("study_uid")
 @click.argument("account")
-@click.option("--days", type=click.IntRange(1), default=7, show_default=True)
+@click.option("--days", type=click.IntRange(1, 3650), default=7, show_default=True)
 @_REASON
 @with_settings
 def with_(settings: Settings, study_uid: str, account: str, days: int, reason: str) -> None:
@@ -146,7 +146,7 @@ def with_(settings: Settings, study_uid: str, account: str, days: int, reason: s
 
 
 @shares.command()
-@click.argument("number", type=int)
+@click.argument("number", type=NUMBER)
 @_REASON
 @with_settings
 def stop(settings: Settings, number: int, reason: str) -> None:

@@ -32,10 +32,20 @@ def _way(command: Any) -> Any:
             help="Images of each exam that are told of and not sent.",
         ),
         click.option(
-            "--images", default=12, type=click.IntRange(1), help="At most so many images of each exam."
+            "--images",
+            default=12,
+            type=click.IntRange(1),
+            show_default=True,
+            help="At most so many images of each exam.",
         ),
-        click.option("--port", default=0, type=click.IntRange(0, 65535), help="DICOM port of the server."),
-        click.option("--host", default="127.0.0.1", help="Where the server is."),
+        click.option(
+            "--port",
+            default=0,
+            type=click.IntRange(0, 65535),
+            metavar="N",
+            help="DICOM port of the server [default: that of the home].",
+        ),
+        click.option("--host", default="127.0.0.1", show_default=True, help="Where the server is."),
     ):
         command = option(command)
     return command
@@ -49,8 +59,14 @@ def _made_way(images: int, lose: int, discontinue: str, no_mpps: bool, no_commit
 
 @simulate.command()
 @click.argument("title", metavar="AE")
-@click.option("--modality", default="CT", help="CT, MR, DX, US or MG.")
-@click.option("--exams", default=1, type=click.IntRange(1), help="At most so many exams of the worklist.")
+@click.option("--modality", default="CT", show_default=True, help="CT, MR, DX, US or MG.")
+@click.option(
+    "--exams",
+    default=1,
+    type=click.IntRange(1),
+    show_default=True,
+    help="At most so many exams of the worklist.",
+)
 @click.option("--number", "numbers", multiple=True, help="Only the exam with this number; may be repeated.")
 @click.option("--aec", default="", help="AE title of the server; default: that of the home.")
 @click.option(
@@ -95,7 +111,7 @@ def modality(
 
 
 @simulate.command()
-@click.option("--exams", default=10, type=click.IntRange(1, 10_000), help="How many.")
+@click.option("--exams", default=10, type=click.IntRange(1, 10_000), show_default=True, help="How many.")
 @click.option("--seed", default=1, help="Another number makes other patients.")
 @_way
 @with_settings

@@ -6,7 +6,7 @@ from filmless.access import accounts
 from filmless.access import tokens as service
 from filmless.access.model import Action
 from filmless.app.cli.changing import changing
-from filmless.app.cli.options import with_settings
+from filmless.app.cli.options import NUMBER, with_settings
 from filmless.app.cli.output import moment, print_json, print_table
 from filmless.app.index import open_index
 from filmless.app.settings import Settings
@@ -95,7 +95,7 @@ def add(
 
 @tokens.command()
 @click.argument("account")
-@click.argument("token_id", type=int, metavar="NUMBER")
+@click.argument("token_id", type=NUMBER, metavar="NUMBER")
 @click.option("--reason", default="", help="Why; kept in the audit trail.")
 @with_settings
 def revoke(settings: Settings, account: str, token_id: int, reason: str) -> None:

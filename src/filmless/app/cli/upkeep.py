@@ -27,7 +27,7 @@ _LISTED = 100
 @click.command()
 @click.option(
     "--older-than",
-    type=click.IntRange(0),
+    type=click.IntRange(0, 36_500),
     metavar="DAYS",
     help="Instead of the setting purge_after_days.",
 )
@@ -48,7 +48,10 @@ def purge(settings: Settings, older_than: int | None, reason: str, *, dry_run: b
     with open_index(settings) as engine:
         would = purging.purge(engine, settings.store, older_than=age, by=who(), dry_run=True)
         words = f"{would.objects:,} objects ({would.bytes / 1e6:,.1f} MB), out of use for {age.days} days"
-        if dry_run or not would.objects:
+        if not would.objects:
+            click.echo(f"There is nothing to delete that has been out of use for {age.days} days.")
+            return
+        if dry_run:
             click.echo(f"Would delete {words}.")
             return
         if not yes:

@@ -12,7 +12,7 @@ from filmless.access.accounts import Account
 from filmless.access.grants import Given
 from filmless.access.model import ROLE_NAMES, Role, Scope, scope_as_json
 from filmless.app.cli.changing import changing
-from filmless.app.cli.options import with_settings
+from filmless.app.cli.options import LIMIT, NUMBER, with_settings
 from filmless.app.cli.output import moment, print_fields, print_json, print_table
 from filmless.app.index import open_index
 from filmless.app.settings import Settings
@@ -33,7 +33,7 @@ def users() -> None:
 
 @users.command("list")
 @click.option("--search", default="", help="Part of a name.")
-@click.option("--limit", type=click.IntRange(1), default=200, show_default=True)
+@click.option("--limit", type=LIMIT, default=200, show_default=True)
 @_JSON
 @with_settings
 def list_(settings: Settings, search: str, limit: int, *, as_json: bool) -> None:
@@ -81,7 +81,11 @@ def roles() -> None:
     "--ward", "wards", multiple=True, help="A ward whose patients are this person's own; repeatable."
 )
 @click.option(
-    "--role", "given", multiple=True, type=click.Choice([*map(str, Role)]), help="Everywhere; repeatable."
+    "--role",
+    "given",
+    multiple=True,
+    type=click.Choice([*map(str, Role)]),
+    help="Everywhere; repeatable; `filmless users roles` says what they are.",
 )
 @click.option("--no-password", is_flag=True, help="Signs in through OpenID Connect or by token only.")
 @_ASK
@@ -199,7 +203,11 @@ def enable(settings: Settings, name: str, reason: str) -> None:
 @click.option("--own-patients", is_flag=True, help="Only of patients in this person's or ward's care.")
 @click.option("--shared-only", is_flag=True, help="Only what is shared with the account.")
 @click.option("--sensitive", is_flag=True, help="Sensitive studies too.")
-@click.option("--until", type=click.DateTime(), help="In this machine's time [default: until revoked].")
+@click.option(
+    "--until",
+    type=click.DateTime(),
+    help="In this machine's time; a day alone: its beginning [default: until revoked].",
+)
 @_REASON
 @with_settings
 def grant(
@@ -216,7 +224,7 @@ def grant(
     shared_only: bool,
     sensitive: bool,
 ) -> None:
-    """Give an account a role, of all studies or of some."""
+    """Give an account a role (`filmless users roles`), of all studies or of some."""
     scope = Scope(
         sites=frozenset(sites) or None,
         departments=frozenset(departments) or None,
@@ -233,7 +241,7 @@ def grant(
 
 @users.command()
 @click.argument("name")
-@click.argument("grant_id", type=int, metavar="GRANT")
+@click.argument("grant_id", type=NUMBER, metavar="GRANT")
 @_REASON
 @with_settings
 def revoke(settings: Settings, name: str, grant_id: int, reason: str) -> None:
