@@ -11,7 +11,7 @@ from filmless.app.cli.options import with_settings
 from filmless.app.cli.progress import byte_progress
 from filmless.app.destination import INDEX
 from filmless.app.index import open_index
-from filmless.app.settings import Settings, load
+from filmless.app.settings import FILE_NAME, Settings, load
 from filmless.kit.errors import Unavailable
 
 
@@ -64,7 +64,8 @@ def restore(source: Path, home: str, config: str | None) -> None:
     click.echo(
         f"Restored {_counted(restored.manifest.counts)} as of {restored.manifest.made_at} into {settings.home}."
     )
-    click.echo(f"Start it with:  filmless serve --home {settings.home}")
+    named = "" if settings.config in (None, settings.home / FILE_NAME) else f" --config {settings.config}"
+    click.echo(f"Start it with:  filmless serve --home {settings.home}{named}")
     _tell_damaged(restored.damaged, "could not be restored: they are missing or damaged in the backup")
 
 
