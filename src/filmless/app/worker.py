@@ -19,7 +19,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -246,8 +246,10 @@ def _repeatedly(
 
     def loop() -> None:
         if nice and sys.platform == "linux":
-            # there, a thread has a priority of its own
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), nice)
+            # there, a thread has a priority of its own; no account but root may raise one that the server began with
+            own = threading.get_native_id()
+            with suppress(OSError):
+                os.setpriority(os.PRIO_PROCESS, own, max(nice, os.getpriority(os.PRIO_PROCESS, own)))
         delay = 0.0
         while not stop.wait(delay):
             try:
