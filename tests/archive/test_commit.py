@@ -204,6 +204,23 @@ def test_an_object_whose_folder_cannot_be_synced_is_not_stored(
     assert integrity.check(archive.engine, archive.root).differences == []
 
 
+def test_a_slow_disk_is_waited_for_before_the_index_is_locked(
+    archive: Archive, put: Put, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = Publisher._transaction
+    waits: list[bool] = []
+
+    def transaction(self: Publisher, items: Any, before_commit: Any, *rest: Any) -> Any:
+        waits.append(before_commit is not None)
+        return whole(self, items, before_commit, *rest)
+
+    monkeypatch.setattr(Publisher, "_transaction", transaction)
+    archive._waited = 1.0
+    assert put(ct()).kind is Kind.STORED
+    # it was quick this time, or slow again: either way it is known anew
+    assert waits == [False] and archive._waited < 1.0
+
+
 def test_nobody_waits_for_an_object_that_did_not_come(archive: Archive, put: Put) -> None:
     """What was broken off, or could not be written, is no longer expected by the next batch."""
     reception = archive.receive(Arrival(CT, "1.2.3.1.1.9", EXPLICIT_LE, Source("CT1")))

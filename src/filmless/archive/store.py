@@ -36,6 +36,9 @@ log = logging.getLogger(__name__)
 _BATCH = 256
 #: how long at most the first object of a batch waits for others whose files are being written
 _GATHER_SECONDS = 0.003
+#: a disk that keeps a batch waiting longer than this is waited for before the transaction begins, not in it: who else
+#: writes into the index must not wait for files
+_QUICK_SECONDS = 0.005
 _SPACE_CHECK_SECONDS = 0.5
 
 
@@ -69,6 +72,8 @@ class Archive:
         self._under_way = 0
         self._coming = 0
         self._folders = Folders()
+        #: how long the last batch waited for the disk
+        self._waited = 0.0
         self._idle = threading.Condition()
         self._space_checked = 0.0
         self._space_left = True
@@ -240,16 +245,20 @@ class Archive:
             nonlocal durable
             if durable:
                 return
+            began = time.monotonic()
             for one in batch:
                 one.wait()
+            self._waited = time.monotonic() - began
             if any(one.error is not None for one in batch):
                 raise NotDurable
             durable = True
 
         try:
+            if self._waited > _QUICK_SECONDS:
+                files_are_durable()
             results = self._publisher.publish(
                 [one.item for one in batch],
-                None if all(one.durable for one in batch) else files_are_durable,
+                None if durable or all(one.durable for one in batch) else files_are_durable,
             )
         except NotDurable:
             for one in batch:
