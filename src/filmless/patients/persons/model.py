@@ -12,7 +12,7 @@ from filmless.patients import names, readings
 
 #: kinds of identifiers (HL7 table 0203) -> what they are called, in English and Chinese
 KINDS: Final[Mapping[str, tuple[str, str]]] = {
-    "MR": ("Patient ID", "病历号"),
+    "MR": ("Patient ID", "患者号"),
     "VN": ("Visit number", "门诊号"),
     "AN": ("Admission number", "住院号"),
     "NI": ("Identity card", "身份证号"),

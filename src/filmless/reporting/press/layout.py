@@ -13,7 +13,7 @@ _WORDS: Final[Mapping[str, tuple[str, str]]] = {
     "name": ("姓名", "Name"),
     "sex": ("性别", "Sex"),
     "age": ("年龄", "Age"),
-    "patient_id": ("病历号", "Patient ID"),
+    "patient_id": ("患者号", "Patient ID"),
     "number": ("检查号", "Exam number"),
     "alias": ("原检查号", "Formerly"),
     "class": ("类别", "Class"),

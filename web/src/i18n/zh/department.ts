@@ -27,7 +27,7 @@ export const department: Words<typeof english> = {
   day: '日期',
   dayBefore: '前一天',
   dayNext: '后一天',
-  patientId: '患者ID',
+  patientId: '患者号',
   patientClass: '患者类别',
   patientClasses: { O: '门诊', I: '住院', E: '急诊', P: '体检' },
   priority: '优先级',
@@ -108,7 +108,7 @@ export const department: Words<typeof english> = {
   },
   desk: {
     title: '登记',
-    scan: '扫码或输入检查号、姓名、首字母、ID',
+    scan: '扫码或输入检查号、姓名、首字母、患者号',
     new: '新登记',
     newOrder: '开检查单',
     lists: '当日列表',

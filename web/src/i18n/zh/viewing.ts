@@ -86,7 +86,7 @@ export const viewing: Words<typeof english> = {
     help: '要打开哪位患者的图像？应由数据管理员核实图像归属。',
     mixed: '此检查号下还有另一患者的图像。',
     another: '查看另一患者',
-    unknown: '该报告的患者是 {{patient}}。无法判断哪些图像属于该患者：请核对姓名、出生日期和患者编号，或先由数据管理员处理。',
+    unknown: '该报告的患者是 {{patient}}。无法判断哪些图像属于该患者：请核对姓名、出生日期和患者号，或先由数据管理员处理。',
   },
   blendName: '层块投影方式',
   rendering: '容积再现',

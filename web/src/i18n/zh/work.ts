@@ -3,7 +3,7 @@ import type { tasks as tasksInEnglish, work as workInEnglish } from '../en/work'
 
 export const work: Words<typeof workInEnglish> = {
   title: '检查工作台',
-  find: '检查号、姓名或患者编号',
+  find: '检查号、姓名或患者号',
   stations: '设备',
   views: { now: '进行中', images: '待核图像', done: '已完成', all: '全部' },
   empty: {
@@ -224,7 +224,7 @@ export const tasks: Words<typeof tasksInEnglish> = {
     noImages: '未收到图像',
     count_one: '新图像 {{count}} 幅',
     count_other: '新图像 {{count}} 幅',
-    patient: '患者编号不符',
+    patient: '患者号不符',
     unknown: '没有该检查号的检查',
     none: '设备未指明检查',
     state: '检查已取消或尚未开始',
