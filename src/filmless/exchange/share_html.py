@@ -1,6 +1,11 @@
-"""The pages of share links as HTML: complete without scripts, in Chinese or English. All values are escaped."""
+"""The pages of share links as HTML: complete without scripts, in Chinese or English. All values are escaped.
 
+One script tells moments as the visitor's clock does; only the browser knows where that is.
+"""
+
+from base64 import b64encode
 from datetime import UTC, datetime
+from hashlib import sha256
 from html import escape
 from typing import Final, Literal
 
@@ -75,6 +80,28 @@ button, .button { background: var(--strong); color: #fff; border-color: transpar
 nav { display: flex; gap: 1rem; flex-wrap: wrap; margin: 1rem 0; }
 footer { margin-top: 2rem; border-top: 1px solid var(--line); padding-top: .5rem; }
 """
+
+#: moments are written in UTC, which says so; where scripts run they are told in the visitor's time, with its zone
+SCRIPT: Final = """\
+for (const one of document.querySelectorAll("time")) {
+  const at = new Date(one.dateTime);
+  if (Number.isNaN(at.valueOf())) continue;
+  const two = (number) => String(number).padStart(2, "0");
+  const zone = (form) =>
+    new Intl.DateTimeFormat(document.documentElement.lang, { timeZoneName: form })
+      .formatToParts(at).find((part) => part.type === "timeZoneName").value;
+  try {
+    one.textContent =
+      at.getFullYear() + "-" + two(at.getMonth() + 1) + "-" + two(at.getDate()) + " " +
+      two(at.getHours()) + ":" + two(at.getMinutes()) + " " +
+      zone("long") + " (" + zone("shortOffset").replace("GMT", "UTC") + ")";
+  } catch {
+    // an old browser knows no names of zones: UTC stays
+  }
+}
+"""
+#: of the policy: no other script runs
+SCRIPT_HASH: Final = f"'sha256-{b64encode(sha256(SCRIPT.encode()).digest()).decode('ascii')}'"
 
 
 class Page:
@@ -161,7 +188,7 @@ class Page:
         other, name = _OTHER[self._language]
         stop = "。" if self._language == "zh" else ". "
         end = (
-            f"<footer><p><small>{self._t('until')} {until.astimezone(UTC):%Y-%m-%d %H:%M} UTC{stop}"
+            f"<footer><p><small>{self._t('until')} {_moment(until)}{stop}"
             f"{self._t('not_for_diagnosis')}</small></p></footer>"
             if until
             else ""
@@ -171,7 +198,7 @@ class Page:
             '<meta name="viewport" content="width=device-width, initial-scale=1">'
             f'<title>{escape(title)}</title><link rel="stylesheet" href="{escape(self._root)}/style.css"></head><body>'
             f'<header><h1>{escape(title)}</h1><a href="?lang={other}" hreflang="{other}">{name}</a></header>'
-            f"<main>{content}</main>{end}</body></html>"
+            f"<main>{content}</main>{end}{f'<script>{SCRIPT}</script>' if end else ''}</body></html>"
         )
 
 
@@ -191,6 +218,11 @@ def _made_by(study: SharedStudy) -> str:
     """The modalities that made images; what was written of them only where there is nothing else."""
     found = study.modalities.split(", ")
     return ", ".join([one for one in found if one not in _WRITTEN] or found)
+
+
+def _moment(at: datetime) -> str:
+    utc = at.astimezone(UTC)
+    return f'<time datetime="{utc:%Y-%m-%dT%H:%M:%SZ}">{utc:%Y-%m-%d %H:%M} UTC</time>'
 
 
 def _date(text: str) -> str:

@@ -1,7 +1,7 @@
 """What whoever has a share link sees: a page that asks for the password, the study's series, a series' images.
 
-Pages without scripts, in Chinese or English. The address with the secret is left at once for one that opens nothing
-without the cookie; images come from DICOMweb below that address, on behalf of the link.
+Pages that are complete without scripts, in Chinese or English. The address with the secret is left at once for one
+that opens nothing without the cookie; images come from DICOMweb below that address, on behalf of the link.
 """
 
 import asyncio
@@ -24,7 +24,7 @@ from filmless.access.shares import ShareLink
 from filmless.archive.query.listing import demand_one_patient
 from filmless.db.work import reading, writing
 from filmless.exchange import share_view
-from filmless.exchange.share_html import STYLE, Language, Page
+from filmless.exchange.share_html import SCRIPT_HASH, STYLE, Language, Page
 from filmless.kit.errors import FilmlessError, Refused
 from filmless.net.http.model import HttpSettings
 from filmless.net.http.origin import client_host, is_secure
@@ -33,11 +33,12 @@ from filmless.net.http.problems import of_error, problem
 _SECRET: Final = re.compile(r"[A-Za-z0-9_-]{43}")
 _NAME: Final = re.compile(r"[0-9a-f]{32}")
 _UID: Final = re.compile(r"[0-9.]{1,64}")
-#: nothing runs in these pages; styles, images and forms are ours
+#: nothing runs in these pages but the one script that tells the visitor's time; styles, images and forms are ours
 _POLICY: Final = "; ".join(
     (
         "default-src 'none'",
         "img-src 'self'",
+        f"script-src {SCRIPT_HASH}",
         "style-src 'self'",
         "form-action 'self'",
         "frame-ancestors 'none'",
