@@ -377,6 +377,29 @@ def _opened(
     return browser, entered.headers["location"], answer.json()["link"]["name"]
 
 
+def test_a_list_of_links_names_no_patient_whom_one_may_not_see_any_more(hospital: Hospital) -> None:
+    once = hospital.person("once", Role.ATT, Scope(sensitive=True))
+    made_at = once.client.post(f"/api/studies/{hospital.sensitive.study_uid}/links", json={"days": 2})
+    (named,) = made_at.json()["link"]["studies"]
+    assert (named["patient"]["id"], named["patient"]["name"]) == ("VIP1", "Very^Important")
+    (mine,) = once.client.get("/api/links").json()["links"]
+    assert mine["studies"] == [named]
+    with open_index(hospital.settings) as engine, open_trail(hospital.settings, engine, "test") as trail:
+        acting = Acting(SYSTEM, trail, reason="a test")
+        with writing(engine) as connection:
+            (given,) = grants.list_grants(connection, accounts.get(connection, "once"))
+            grants.revoke(connection, "once", given.id, acting)
+            grants.grant(connection, "once", Role.ATT, acting, scope=Scope())
+    # what another process changed is believed after a moment
+    peers.eventually(
+        lambda: once.client.get("/api/links").json()["links"][0]["studies"] == [], "the right is gone"
+    )
+    listed = once.client.get("/api/links")
+    (mine,) = listed.json()["links"]
+    assert (mine["study_uid"], mine["studies"]) == (hospital.sensitive.study_uid, [])
+    assert "VIP1" not in listed.text and "Important" not in listed.text
+
+
 #: gives objects themselves, which a link for looking does not
 _STUDY = f"{DICOM_WEB}/studies/{{study}}"
 WHOLE = (_STUDY, f"{_STUDY}/series/{{series}}", f"{_STUDY}/series/{{series}}/instances/{{instance}}")

@@ -39,6 +39,7 @@ PAGES = [
     ("/admin/jobs", Role.PAD),
     ("/admin/quarantine", Role.PAD),
     ("/admin/doubts", Role.PAD),
+    ("/admin/lenient", Role.PAD),
     ("/admin/rejections", Role.PAD),
     ("/admin/corrections", Role.PAD),
     ("/admin/links", Role.PAD),

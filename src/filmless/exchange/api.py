@@ -1,16 +1,21 @@
 """Our own HTTP API of exchange/: share links, and studies shared with accounts."""
 
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request
 from pydantic import BaseModel, Field
+from sqlalchemy import Connection
 
 from filmless.access import shares
 from filmless.access.api.told import Told
 from filmless.access.api.words import PROBLEMS, AccountName, At, Host, In, Line, Number, Who
+from filmless.access.audit.model import Entry, Kind
 from filmless.access.model import Action, Principal, may, permit
 from filmless.access.shares import SharedStudy, ShareLink
+from filmless.archive.api.words import NamedStudy
+from filmless.archive.query.named import named
 from filmless.db.work import reading, writing
 from filmless.exchange import sharing
 from filmless.kit.errors import Refused
@@ -27,6 +32,9 @@ class LinkWords(BaseModel):
 
     name: str
     study_uid: str
+    studies: list[NamedStudy] = Field(
+        description="Of that UID, for what who asks may find; empty where that is none. Of several patients: several."
+    )
     label: str
     download: bool = Field(description="Whether the study may be taken along, not only looked at.")
     has_password: bool
@@ -39,9 +47,11 @@ class LinkWords(BaseModel):
     is_open: bool
 
     @classmethod
-    def of(cls, link: ShareLink) -> "LinkWords":
-        names = set(cls.model_fields)
-        return cls(**{name: getattr(link, name) for name in names})
+    def of(cls, link: ShareLink, studies: Iterable[Mapping[str, Any]] = ()) -> "LinkWords":
+        """`studies`: of archive.query.named, perhaps of other links too."""
+        names = set(cls.model_fields) - {"studies"}
+        mine = [NamedStudy(**one) for one in studies if one["study_uid"] == link.study_uid]
+        return cls(**{name: getattr(link, name) for name in names}, studies=mine)
 
 
 class NewLinkWords(In):
@@ -104,22 +114,27 @@ def add_share_link(
 ) -> MadeLink:
     wanted = sharing.NewLink(study, body.days, body.label, body.password, body.download)
     link, path = sharing.make_link(at.engine, at.acting(who, host), at.settings, wanted)
-    return MadeLink(address=base_url(request, at.http) + path, link=LinkWords.of(link))
+    with reading(at.engine) as connection:
+        (words,) = _in_words(connection, who, [link])
+    return MadeLink(address=base_url(request, at.http) + path, link=words)
 
 
 @router.get("/studies/{study}/links", summary="The share links of a study")
-def list_share_links(study: StudyUid, who: Who, at: At) -> Links:
+def list_share_links(study: StudyUid, who: Who, at: At, host: Host) -> Links:
     sharing.demand_shareable(at.engine, who, study)
+    at.trail.record(Entry(Kind.SEARCH, who, host=host, studies=(study,), what="share links"))
     with reading(at.engine) as connection:
-        return Links(links=[LinkWords.of(one) for one in shares.list_links(connection, study_uid=study)])
+        return Links(links=_in_words(connection, who, shares.list_links(connection, study_uid=study)))
 
 
 @router.get("/links", summary="The share links that oneself made")
-def list_my_share_links(who: Who, at: At, open_only: Annotated[bool, Query()] = True) -> Links:
+def list_my_share_links(who: Who, at: At, host: Host, open_only: Annotated[bool, Query()] = True) -> Links:
     permit(who, Action.SHARE)
+    # it names patients
+    at.trail.record(Entry(Kind.SEARCH, who, host=host, what="share links"))
     with reading(at.engine) as connection:
         found = shares.list_links(connection, made_by=who.name, open_only=open_only)
-    return Links(links=[LinkWords.of(one) for one in found])
+        return Links(links=_in_words(connection, who, found))
 
 
 @router.delete("/links/{name}", status_code=204, summary="Withdraw a share link")
@@ -157,6 +172,11 @@ def stop_share(number: Number, who: Who, at: At, host: Host) -> None:
         if found.shared_by != who.name and not _may_share(who, at, found.study_uid):
             raise Refused("There is no such share.", code="not-found")
         shares.stop_sharing(connection, number, at.acting(who, host))
+
+
+def _in_words(connection: Connection, who: Principal, links: Sequence[ShareLink]) -> list[LinkWords]:
+    studies = named(connection, who, study_uids=[one.study_uid for one in links])
+    return [LinkWords.of(one, studies) for one in links]
 
 
 def _may_share(who: Principal, at: At, study_uid: str) -> bool:

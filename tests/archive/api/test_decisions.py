@@ -10,9 +10,10 @@ from pydicom.dataset import Dataset
 from tests.archive.web.place import CLERK, RESIDENT, STEWARD, As, Place, dicom_parts, multipart, series
 from tests.archive.web.place import problem_of as of_error
 
-from filmless.access.model import Grant, Principal, Role, Scope, account_principal
+from filmless.access.model import Action, Grant, Principal, Role, Scope, account_principal
 from filmless.archive import rebuild
-from filmless.archive.api import flags, quarantine, rejections
+from filmless.archive.api import flags, lenient, quarantine, rejections
+from filmless.archive.query import lenient as lenient_query
 from filmless.archive.query.instances import instances_of
 from filmless.db.work import reading
 from filmless.kit.errors import FilmlessError
@@ -26,7 +27,7 @@ async def ask(
     place: Place, method: str, path: str, principal: Principal | None = STEWARD, **more: Any
 ) -> tuple[int, Any]:
     app = FastAPI(exception_handlers={FilmlessError: of_error})  # type: ignore[dict-item]
-    for part in (quarantine, rejections, flags):
+    for part in (quarantine, rejections, flags, lenient):
         app.include_router(part.router(place.context))
     transport = httpx.ASGITransport(As(app, principal), raise_app_exceptions=True)
     async with httpx.AsyncClient(transport=transport, base_url="http://here") as client:
@@ -115,6 +116,14 @@ async def test_rejecting_listing_and_revoking(place: Place) -> None:
         "another order",
         "1.2.3",
     )
+    named = one["study"]
+    assert (named["patient"]["id"], named["patient"]["name"]) == ("WEB1", "Web^Wanda")
+    assert (named["study_uid"], named["date"]) == ("1.2.3", "20260302")
+    # who may reject and not look for studies learns that there is one
+    blind = account_principal("program", 7, [Grant(Role.TEC)], only=[Action.REJECT])
+    status, answer = await ask(place, "GET", "/rejections", blind)
+    assert (status, [each["study"] for each in answer["rejections"]]) == (200, [None])
+    assert "WEB1" not in str(answer) and "Wanda" not in str(answer)
     assert {each["code"] for each in found["codes"]} == {"113001", "113037", "113038", "113039"}
     assert (await ask(place, "GET", "/rejections", NORTH))[1]["rejections"] == []
     assert (await ask(place, "GET", f"/rejections/{note}", NORTH))[0] == 404
@@ -168,16 +177,65 @@ async def test_doubts_and_lenient_values(place: Place) -> None:
     rebuild.rebuild(archive.engine, archive.root, archive.settings)
     assert (await ask(place, "GET", "/flags"))[1]["flags"] == []
     path = f"/flags/warnings/{other[0].SOPInstanceUID}"
-    status, lenient = await ask(place, "GET", path)
+    status, taken = await ask(place, "GET", path)
     assert status == 200
-    assert ("00080020", "StudyDate") in {(each["tag"], each["keyword"]) for each in lenient["values"]}
+    assert ("00080020", "StudyDate") in {(each["tag"], each["keyword"]) for each in taken["values"]}
     assert (await ask(place, "GET", path, NORTH))[0] == 404
     assert (await ask(place, "GET", "/flags/warnings/1.2.3.4.5"))[0] == 404
 
 
+async def test_what_was_stored_leniently_by_study(place: Place) -> None:
+    for study, odd in (("1.2.6", "not a date"), ("1.2.7", "20260302"), ("1.2.8", "not a date")):
+        images = series(3, study=study)
+        for image in images:
+            # as a device writes it, not as pydicom would
+            image["ContentDate"] = DataElement(0x00080023, "LO", odd)
+        if study == "1.2.8":
+            images[2]["ContentTime"] = DataElement(0x00080033, "LO", "not a time")
+        assert await store(place, images) in (200, 202)
+
+    async def page(principal: Principal = STEWARD, **query: int) -> tuple[list[tuple[str, int]], int]:
+        status, found = await ask(place, "GET", "/flags/warnings", principal, params=query)
+        assert status == 200
+        shown = [(one["study"]["study_uid"], one["objects"]) for one in found["studies"]]
+        return shown, found["following"]
+
+    assert await page() == ([("1.2.8", 3), ("1.2.6", 3)], 0)
+    first, following = await page(limit=1)
+    assert first == [("1.2.8", 3)]
+    assert await page(limit=1, before=following) == ([("1.2.6", 3)], 0)
+    assert await page(NORTH) == ([], 0)
+    assert (await ask(place, "GET", "/flags/warnings", TECHNOLOGIST))[0] == 403
+    # each study once, however little of the list is looked at for a page
+    with reading(place.context.engine) as connection:
+        pages, before = [], 0
+        while True:
+            found, before = lenient_query.newest(connection, STEWARD, limit=5, before=before, window=2)
+            pages += [one.objects for one in found]
+            if not before:
+                break
+    assert pages == [3, 3]
+
+    path = "/flags/warnings/studies/1.2.8"
+    status, told = await ask(place, "GET", path)
+    assert status == 200 and not told["more"]
+    most = told["kinds"][0]
+    assert (most["tag"], most["keyword"], most["objects"]) == ("00080023", "ContentDate", 3)
+    assert [one["instance_number"] for one in most["named"]] == ["1", "2", "3"]
+    assert [one["objects"] for one in told["kinds"]] == [3, 1]
+    assert {one["keyword"] for one in told["kinds"]} == {"ContentDate", "ContentTime"}
+    assert (await ask(place, "GET", path, NORTH))[0] == 404
+    looked = [one for one in place.audited() if one["what"] == "warnings" and one["outcome"] == "success"]
+    assert looked[-1]["studies"] == ["1.2.8"]
+    # what is out of use has no place in the list
+    wish = {"study_uid": "1.2.8", "code": "113038", "reason": "wrong"}
+    assert (await ask(place, "POST", "/rejections", TECHNOLOGIST, json=wish))[0] == 201
+    assert await page() == ([("1.2.6", 3)], 0)
+
+
 def test_the_routes_can_be_described_without_an_archive() -> None:
     app = FastAPI()
-    for part in (quarantine, rejections, flags):
+    for part in (quarantine, rejections, flags, lenient):
         app.include_router(part.router(None))
     described = app.openapi()
     assert {"/quarantine", "/quarantine/{number}/accept", "/rejections", "/flags"} <= set(described["paths"])

@@ -10,6 +10,7 @@ import type { components } from '../api/schema'
 import { moment } from '../app/format'
 import type { Column } from '../app/Grid'
 import { Dot, Facts, ListPage, Section } from '../app/ListPage'
+import { usePeople } from '../department/model'
 import { detailsOf, reasonOf, whatOf } from './entry'
 import { VerifyAudit } from './VerifyAudit'
 
@@ -227,6 +228,7 @@ function Result({ of }: { of: Entry }) {
 
 function EntryDetails({ of }: { of: Entry }) {
   const { t } = useTranslation()
+  const name = usePeople()(of.who)
   const detail = detailsOf(of, t)
   return (
     <>
@@ -236,7 +238,8 @@ function EntryDetails({ of }: { of: Entry }) {
           [t('audit.outcome'), <Result of={of} />],
           [t('audit.kind'), t(`audit.kinds.${of.kind}`, of.kind)],
           [t('audit.what'), whatOf(of, t)],
-          [t('audit.who'), of.who],
+          // by the account it is looked for
+          [t('audit.who'), of.who_kind === 'user' && name !== of.who ? `${name} (${of.who})` : of.who],
           [t('audit.whoKind'), t(`audit.whoKinds.${of.who_kind}`, of.who_kind)],
           [t('audit.host'), of.host],
           [t('audit.patient'), of.patients.join(', ')],

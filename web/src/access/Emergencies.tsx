@@ -9,6 +9,7 @@ import { Ask } from '../app/Ask'
 import { moment } from '../app/format'
 import type { Column } from '../app/Grid'
 import { Dot, Facts, ListPage } from '../app/ListPage'
+import { usePeople } from '../department/model'
 
 type Emergency = components['schemas']['EmergencyWords']
 const PAGE = 100
@@ -17,6 +18,7 @@ const PAGE = 100
 export default function Emergencies() {
   const { t } = useTranslation()
   const client = useQueryClient()
+  const called = usePeople()
   const [waiting, setWaiting] = useState(true)
   const [chosen, choose] = useState<string | null>(null)
   const [reviewing, setReviewing] = useState(false)
@@ -34,13 +36,13 @@ export default function Emergencies() {
     () => [
       { id: 'finding', title: t('audit.finding'), width: 116, cell: (row) => <Finding of={row} /> },
       { id: 'at', title: t('audit.at'), width: 130, cell: (row) => moment(row.at) },
-      { id: 'who', title: t('audit.who'), width: 90, cell: (row) => row.account },
+      { id: 'who', title: t('audit.who'), width: 110, cell: (row) => called(row.account) },
       { id: 'patient', title: t('audit.patient'), width: 110, cell: (row) => row.patient_id },
       { id: 'reason', title: t('audit.reason'), width: 360, cell: (row) => row.reason },
       { id: 'until', title: t('audit.until'), width: 130, cell: (row) => moment(row.until) },
       { id: 'study', title: t('audit.study'), width: 300, cell: (row) => row.study_uid },
     ],
-    [t],
+    [t, called],
   )
   return (
     <>
@@ -67,7 +69,7 @@ export default function Emergencies() {
         chosen={chosen}
         choose={choose}
         onEnd={() => query.hasNextPage && !query.isFetching && void query.fetchNextPage()}
-        detailsTitle={one && t('audit.emergencyOf', { name: one.account })}
+        detailsTitle={one && t('audit.emergencyOf', { name: called(one.account) })}
         details={
           one && (
             <>
@@ -80,12 +82,12 @@ export default function Emergencies() {
                 facts={[
                   [t('audit.finding'), <Finding of={one} />],
                   [t('audit.reason'), one.reason],
-                  [t('audit.who'), one.account],
+                  [t('audit.who'), called(one.account) === one.account ? one.account : `${called(one.account)} (${one.account})`],
                   [t('audit.at'), moment(one.at)],
                   [t('audit.until'), moment(one.until)],
                   [t('audit.patient'), [one.patient_id, one.issuer].filter(Boolean).join(' · ')],
                   [t('audit.study'), one.study_uid],
-                  [t('audit.reviewedBy'), one.reviewed_by],
+                  [t('audit.reviewedBy'), called(one.reviewed_by)],
                   [t('audit.reviewedAt'), moment(one.reviewed_at)],
                   [t('audit.note'), one.review_note],
                 ]}
@@ -117,11 +119,12 @@ function Finding({ of }: { of: Emergency }) {
 
 function ReviewForm({ of, close, done }: { of: Emergency; close: () => void; done: () => void }) {
   const { t } = useTranslation()
+  const called = usePeople()
   const [finding, setFinding] = useState<'justified' | 'unjustified' | ''>('')
   const [note, setNote] = useState('')
   return (
     <Ask
-      title={t('audit.reviewTitle', { name: of.account })}
+      title={t('audit.reviewTitle', { name: called(of.account) })}
       text={of.reason}
       word={t('app.actions.save')}
       reason="none"

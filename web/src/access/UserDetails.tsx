@@ -9,6 +9,7 @@ import { Ask } from '../app/Ask'
 import { showError } from '../app/errors'
 import { day, listComma, moment } from '../app/format'
 import { Dim, Facts, Item, Section } from '../app/ListPage'
+import { usePeople } from '../department/model'
 import { browserWords } from './browser'
 import { roleName, scopeWords } from './scopes'
 import { useMay } from './session'
@@ -26,6 +27,7 @@ interface Question {
 
 export function UserDetails({ user, tell }: { user: User; tell: (told: { name: string; password: string }) => void }) {
   const { t } = useTranslation()
+  const called = usePeople()
   const may = useMay()
   const client = useQueryClient()
   const manages = may('users')
@@ -160,7 +162,7 @@ export function UserDetails({ user, tell }: { user: User; tell: (told: { name: s
                 !one.in_force && t('people.notInForce'),
                 one.source && t(`people.source.${one.source}`),
                 one.until && t('people.untilDay', { day: moment(one.until) }),
-                one.granted_by && t('people.grantedBy', { by: one.granted_by, day: day(one.granted_at.slice(0, 10)) }),
+                one.granted_by && t('people.grantedBy', { by: called(one.granted_by), day: day(one.granted_at.slice(0, 10)) }),
                 one.reason,
               ]
                 .filter(Boolean)

@@ -3,7 +3,7 @@ import type { TFunction } from 'i18next'
 
 import type { components } from '../api/schema'
 import { colon, listComma, moment } from '../app/format'
-import { asSaid } from '../app/reasons'
+import { asSaid, asTyped } from '../app/reasons'
 import { i18next } from '../i18n'
 
 type Entry = components['schemas']['AuditEntry']
@@ -28,7 +28,10 @@ export function whatOf(of: Entry, t: TFunction): string {
 
 /** Why: as it was said, else what became of objects that were not taken. */
 export function reasonOf(of: Entry, t: TFunction): string {
-  return asSaid(of.reason) || (of.outcome === 'success' ? '' : said('became', of.detail['became'], t))
+  // what came about has the reason that a person gave, also where a command failed (its error is a detail);
+  // what was refused, and alerts, have ours
+  const given = of.who_kind === 'user' && of.kind !== 'alert' && (of.outcome === 'success' || 'error' in of.detail)
+  return (given ? asTyped(of.reason) : asSaid(of.reason)) || (of.outcome === 'success' ? '' : said('became', of.detail['became'], t))
 }
 
 /** [name, value] of what is told besides. */

@@ -879,6 +879,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/flags/warnings": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Studies of which something was taken leniently */
+        get: operations["list_lenient_studies"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/flags/warnings/studies/{study_uid}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What was taken leniently in a study */
+        get: operations["lenient_kinds_of_study"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/flags/warnings/{sop_instance_uid}": {
         parameters: {
             query?: never;
@@ -6368,11 +6402,100 @@ export interface components {
             layouts: components["schemas"]["LayoutWords"][];
         };
         /**
+         * LenientKind
+         * @description The same of how many objects of a study, and of which.
+         */
+        LenientKind: {
+            /**
+             * Keyword
+             * @description The tag where it has none; empty for the object as a whole.
+             */
+            keyword: string;
+            /**
+             * Level
+             * @description Of all but the last it is noted of the first object alone, which made the level known.
+             * @enum {string}
+             */
+            level: "patient" | "study" | "series" | "instance";
+            /**
+             * Named
+             * @description The first hundred.
+             */
+            named: components["schemas"]["LenientObject"][];
+            /** Objects */
+            objects: number;
+            /**
+             * Tag
+             * @description GGGGEEEE; empty for the object as a whole.
+             */
+            tag: string;
+            /** Text */
+            text: string;
+        };
+        /**
+         * LenientObject
+         * @description One of the objects.
+         */
+        LenientObject: {
+            /** Instance Number */
+            instance_number: string;
+            /** Series Number */
+            series_number: string;
+            /** Series Uid */
+            series_uid: string;
+            /** Sop Instance Uid */
+            sop_instance_uid: string;
+        };
+        /**
+         * LenientStudies
+         * @description Studies of which something was taken leniently, what was stored last first.
+         */
+        LenientStudies: {
+            /**
+             * Following
+             * @description `before` of the next page; 0 at the end.
+             */
+            following: number;
+            /**
+             * Studies
+             * @description May be empty although others follow.
+             */
+            studies: components["schemas"]["LenientStudy"][];
+        };
+        /**
+         * LenientStudy
+         * @description A study of which something was taken leniently.
+         */
+        LenientStudy: {
+            /**
+             * Objects
+             * @description Objects of which something was taken leniently.
+             */
+            objects: number;
+            study: components["schemas"]["NamedStudy"];
+        };
+        /**
+         * LenientStudyKinds
+         * @description What was taken leniently in a study, that of most objects first.
+         */
+        LenientStudyKinds: {
+            /** Kinds */
+            kinds: components["schemas"]["LenientKind"][];
+            /**
+             * More
+             * @description There are others, each of few objects.
+             */
+            more: boolean;
+        };
+        /**
          * LenientValue
          * @description One value that was taken leniently when its object was stored.
          */
         LenientValue: {
-            /** Keyword */
+            /**
+             * Keyword
+             * @description The tag where it has none; empty for the object as a whole.
+             */
             keyword: string;
             /**
              * Tag
@@ -6513,6 +6636,11 @@ export interface components {
             name: string;
             /** Revoked At */
             revoked_at: string | null;
+            /**
+             * Studies
+             * @description Of that UID, for what who asks may find; empty where that is none. Of several patients: several.
+             */
+            studies: components["schemas"]["NamedStudy"][];
             /** Study Uid */
             study_uid: string;
             /** Used At */
@@ -6968,6 +7096,36 @@ export interface components {
         NameToRead: {
             /** Name */
             name: string;
+        };
+        /**
+         * NamedStudy
+         * @description Whose study it is and what it is, in lists of what was done to studies.
+         */
+        NamedStudy: {
+            /** Accession Number */
+            accession_number: string;
+            /**
+             * Date
+             * @description YYYYMMDD; may be empty.
+             */
+            date: string;
+            /** Description */
+            description: string;
+            /** Modalities */
+            modalities: string[];
+            patient: components["schemas"]["filmless__archive__api__words__PatientWords"];
+            /**
+             * Row
+             * @description Ours, as of the study table.
+             */
+            row: number;
+            /** Study Uid */
+            study_uid: string;
+            /**
+             * Time
+             * @description HHMMSS; may be empty.
+             */
+            time: string;
         };
         /**
          * NewCare
@@ -8855,6 +9013,8 @@ export interface components {
              * @description The first thousand.
              */
             sop_instance_uids: string[];
+            /** @description None where who asks may not find the study. */
+            study: components["schemas"]["NamedStudy"] | null;
             /** Study Uid */
             study_uid: string;
         };
@@ -8887,6 +9047,8 @@ export interface components {
             revoked_at: string | null;
             /** Revoked By */
             revoked_by: string;
+            /** @description None where who asks may not find the study. */
+            study: components["schemas"]["NamedStudy"] | null;
             /** Study Uid */
             study_uid: string;
         };
@@ -18158,6 +18320,163 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Flags"];
+                };
+            };
+            /** @description The request cannot be done as it is. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing, or it is not for this account. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is not understood. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not now; try again later. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_lenient_studies: {
+        parameters: {
+            query?: {
+                limit?: number;
+                before?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LenientStudies"];
+                };
+            };
+            /** @description The request cannot be done as it is. */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nobody is signed in. */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description This account may not do this. */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing, or it is not for this account. */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The request is not understood. */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not now; try again later. */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    lenient_kinds_of_study: {
+        parameters: {
+            query?: {
+                /** @description Which row, where there are several. */
+                row?: number | null;
+            };
+            header?: never;
+            path: {
+                /** @description Study Instance UID. */
+                study_uid: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Successful Response */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LenientStudyKinds"];
                 };
             };
             /** @description The request cannot be done as it is. */

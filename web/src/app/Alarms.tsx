@@ -8,6 +8,7 @@ import { useLocation } from 'wouter'
 import { useMay } from '../access/session'
 import { api, data } from '../api/client'
 import type { components } from '../api/schema'
+import { usePeople } from '../department/model'
 import { why } from './reasons'
 import { showError } from './errors'
 import { bytes, moment } from './format'
@@ -122,6 +123,7 @@ function Icon({ why, grave }: { why: Alarm['why']; grave: boolean }) {
 
 export function Words({ alarm }: { alarm: Alarm }) {
   const { t } = useTranslation()
+  const called = usePeople()
   const count = alarm.why === 'disk' ? bytes(alarm.count) : alarm.count
   return (
     <>
@@ -133,7 +135,7 @@ export function Words({ alarm }: { alarm: Alarm }) {
       </Text>
       {alarm.seen_by && (
         <Text size="xs">
-          {t('admin.alarms.seen', { by: alarm.seen_by, at: moment(alarm.seen_at) })}
+          {t('admin.alarms.seen', { by: called(alarm.seen_by), at: moment(alarm.seen_at) })}
         </Text>
       )}
       {alarm.reason && alarm.why !== 'alert' && (

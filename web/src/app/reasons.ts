@@ -1,5 +1,6 @@
 /** Why something went wrong, in the reader's language: the server keeps it as an English sentence (i18n/reasons.zh.ts). */
 import { language } from '../i18n'
+import { lenient } from '../i18n/lenient.zh'
 import { foreign, reasons } from '../i18n/reasons.zh'
 
 interface Form {
@@ -8,8 +9,9 @@ interface Form {
   chinese: string
 }
 
+const sentences = { ...reasons, ...lenient }
 /** The sentences with holes, those with the most words of their own first. */
-const forms: Form[] = Object.entries(reasons)
+const forms: Form[] = Object.entries(sentences)
   .filter(([english]) => english.includes('{'))
   .map(([english, chinese]) => ({ english, chinese, own: english.replace(/\{\w+\}/g, '').length }))
   .sort((a, b) => b.own - a.own)
@@ -28,7 +30,7 @@ const seen = new Map<string, string | null>()
 function translated(sentence: string): string | null {
   let found = seen.get(sentence)
   if (found === undefined) {
-    found = of(reasons, sentence) ?? of(foreign, sentence.toLowerCase()) ?? filled(sentence)
+    found = of(sentences, sentence) ?? of(foreign, sentence.toLowerCase()) ?? filled(sentence)
     if (seen.size > 2000) seen.clear()
     seen.set(sentence, found)
   }
@@ -55,7 +57,15 @@ function filled(sentence: string): string | null {
   return null
 }
 
-/** The same, of what may be a person's words: these stay to the letter. */
+/** What the server says in a person's name, where else stands what the person typed. */
+const OURS = /^(Made in the green channel as .+\.|#\d+ undone)$/
+
+/** A reason that a person gave: to the letter, though a sentence of ours may be the same. */
+export function asTyped(reason: string): string {
+  return OURS.test(reason) ? asSaid(reason) : reason
+}
+
+/** What may also be a person's words: in English to the letter. */
 export function asSaid(reason: string): string {
   return language() === 'zh' ? why(reason) : reason
 }

@@ -10,12 +10,14 @@ import { Ask } from '../app/Ask'
 import { moment } from '../app/format'
 import type { Column } from '../app/Grid'
 import { Dot, Facts, ListPage, Section } from '../app/ListPage'
+import { usePeople } from '../department/model'
 
 type Correction = components['schemas']['CorrectionWords']
 
 export default function Corrections() {
   const { t } = useTranslation()
   const client = useQueryClient()
+  const called = usePeople()
   const [undone, setUndone] = useState(false)
   const [limit, setLimit] = useState(100)
   const [chosen, choose] = useState<string | null>(null)
@@ -40,10 +42,10 @@ export default function Corrections() {
         width: 300,
         cell: (row) => row.changes.map((each) => `${each.keyword || each.tag}${each.removed ? ' ✕' : ` = ${each.new}`}`).join(', '),
       },
-      { id: 'by', title: t('stewards.by'), width: 120, cell: (row) => row.by },
+      { id: 'by', title: t('stewards.by'), width: 120, cell: (row) => called(row.by) },
       { id: 'reason', title: t('stewards.reason'), width: 260, cell: (row) => row.reason },
     ],
-    [t],
+    [t, called],
   )
   return (
     <>
@@ -76,7 +78,7 @@ export default function Corrections() {
                   [t('stewards.state'), <State of={one} />],
                   [t('stewards.level'), t(`stewards.levels.${one.level}`)],
                   [t('stewards.reason'), one.reason],
-                  [t('stewards.by'), one.by],
+                  [t('stewards.by'), called(one.by)],
                   [t('stewards.madeAt'), moment(one.at)],
                   [t('archive.column.patientId'), one.patient_id],
                   [t('stewards.content.issuer'), one.issuer],
@@ -91,7 +93,7 @@ export default function Corrections() {
                   [t('stewards.seriesUid'), one.series_uid],
                   [t('stewards.objectUid'), one.sop_instance_uid],
                   [t('stewards.undoneAt'), moment(one.undone_at)],
-                  [t('stewards.undoneBy'), one.undone_by],
+                  [t('stewards.undoneBy'), called(one.undone_by)],
                   [t('stewards.undoReason'), one.undo_reason],
                 ]}
               />

@@ -10,12 +10,14 @@ import { ErrorNote } from '../app/errors'
 import { bytes, day, moment, names } from '../app/format'
 import type { Column } from '../app/Grid'
 import { Dim, Facts, ListPage, Section } from '../app/ListPage'
+import { usePeople } from '../department/model'
 
 type Quarantined = components['schemas']['Quarantined']
 type Contents = components['schemas']['Contents']
 
 export default function Quarantine() {
   const { t } = useTranslation()
+  const called = usePeople()
   const [state, setState] = useState<Quarantined['state']>('waiting')
   const [chosen, choose] = useState<string | null>(null)
   const query = useInfiniteQuery({
@@ -38,11 +40,11 @@ export default function Quarantine() {
       ...(state === 'waiting'
         ? []
         : [
-            { id: 'by', title: t('stewards.decidedBy'), width: 110, cell: (row: Quarantined) => row.decided_by },
+            { id: 'by', title: t('stewards.decidedBy'), width: 110, cell: (row: Quarantined) => called(row.decided_by) },
             { id: 'reason', title: t('stewards.reason'), width: 240, cell: (row: Quarantined) => row.reason },
           ]),
     ],
-    [t, state],
+    [t, called, state],
   )
   return (
     <ListPage
@@ -76,6 +78,7 @@ export default function Quarantine() {
 
 function Details({ number, done }: { number: number; done: () => void }) {
   const { t } = useTranslation()
+  const called = usePeople()
   const client = useQueryClient()
   const [asking, setAsking] = useState<'accept' | 'discard' | null>(null)
   const params = { path: { number } }
@@ -103,7 +106,7 @@ function Details({ number, done }: { number: number; done: () => void }) {
           [t('stewards.received'), moment(one.received_at)],
           [t('stewards.size'), bytes(one.size)],
           [t('stewards.state'), t(`stewards.states.${one.state}`)],
-          [t('stewards.decidedBy'), one.decided_by],
+          [t('stewards.decidedBy'), called(one.decided_by)],
           [t('stewards.reason'), one.reason],
           [t('stewards.studyUid'), one.study_uid],
           [t('stewards.seriesUid'), one.series_uid],

@@ -1,8 +1,7 @@
-import { Anchor, Button, Group, Switch } from '@mantine/core'
+import { Button, Group, Switch } from '@mantine/core'
 import { keepPreviousData, useQuery, useQueryClient } from '@tanstack/react-query'
 import { useMemo, useState } from 'react'
 import { useTranslation } from 'react-i18next'
-import { Link } from 'wouter'
 
 import { useMay } from '../access/session'
 import { api, data } from '../api/client'
@@ -10,13 +9,21 @@ import type { components } from '../api/schema'
 import { Ask } from '../app/Ask'
 import { moment } from '../app/format'
 import type { Column } from '../app/Grid'
-import { Dot, Facts, ListPage } from '../app/ListPage'
+import { Dot, Facts, ListPage, Section } from '../app/ListPage'
+import { asSaid } from '../app/reasons'
+import { usePeople } from '../department/model'
+import { WhoseStudy, whoseColumns } from './WhoseStudy'
 
 type Rejection = components['schemas']['RejectionWords']
+
+const studiesOf = (row: Rejection) => (row.study ? [row.study] : [])
+/** What the server rejects by itself, it says in its own words. */
+const reasonOf = (row: Rejection) => (row.by === 'filmless' ? asSaid(row.reason) : row.reason)
 
 export default function Rejections() {
   const { t } = useTranslation()
   const may = useMay()
+  const called = usePeople()
   const client = useQueryClient()
   const [revoked, setRevoked] = useState(false)
   const [chosen, choose] = useState<string | null>(null)
@@ -33,13 +40,13 @@ export default function Rejections() {
     () => [
       { id: 'state', title: t('stewards.state'), width: 92, cell: (row) => <State of={row} /> },
       { id: 'at', title: t('stewards.rejectedAt'), width: 130, cell: (row) => moment(row.at) },
-      { id: 'code', title: t('archive.reject.why'), width: 230, cell: (row) => t(`archive.reject.code_${row.code}`) },
+      ...whoseColumns(t, studiesOf),
+      { id: 'code', title: t('archive.reject.why'), width: 200, cell: (row) => t(`archive.reject.code_${row.code}`) },
+      { id: 'reason', title: t('stewards.reason'), width: 260, cell: reasonOf },
       { id: 'objects', title: t('stewards.objectsTitle'), width: 76, end: true, cell: (row) => row.objects },
-      { id: 'by', title: t('stewards.by'), width: 84, cell: (row) => row.by },
-      { id: 'reason', title: t('stewards.reason'), width: 260, cell: (row) => row.reason },
-      { id: 'study', title: t('stewards.studyUid'), width: 320, cell: (row) => row.study_uid },
+      { id: 'by', title: t('stewards.by'), width: 110, cell: (row) => called(row.by) },
     ],
-    [t],
+    [t, called],
   )
   return (
     <>
@@ -70,22 +77,19 @@ export default function Rejections() {
               <Facts
                 facts={[
                   [t('stewards.state'), <State of={one} />],
-                  [t('stewards.reason'), one.reason],
-                  [t('stewards.by'), one.by],
+                  [t('stewards.reason'), reasonOf(one)],
+                  [t('stewards.by'), called(one.by)],
                   [t('stewards.rejectedAt'), moment(one.at)],
                   [t('stewards.objectsTitle'), one.objects],
-                  [
-                    t('stewards.studyUid'),
-                    <Anchor key="study" component={Link} href={`/view/${one.study_uid}`} size="sm">
-                      {one.study_uid}
-                    </Anchor>,
-                  ],
                   [t('stewards.noteUid'), one.note_uid],
                   [t('stewards.revokedAt'), moment(one.revoked_at)],
-                  [t('stewards.revokedBy'), one.revoked_by],
+                  [t('stewards.revokedBy'), called(one.revoked_by)],
                   [t('stewards.revokeReason'), one.revoke_reason],
                 ]}
               />
+              <Section title={t('stewards.study')}>
+                <WhoseStudy studies={studiesOf(one)} uid={one.study_uid} />
+              </Section>
             </>
           )
         }

@@ -11,6 +11,7 @@ import type { components } from '../api/schema'
 import { ageAt, clock, day, madeBy, names, sex } from '../app/format'
 import { ErrorNote } from '../app/errors'
 import { PatientName } from './columns'
+import { LenientKinds } from './LenientKinds'
 import { RejectStudy } from './RejectStudy'
 import { SendStudy } from './SendStudy'
 import { ShareStudy } from './ShareStudy'
@@ -39,6 +40,7 @@ export function StudyDetails({ study, row, changed, timeline = true }: Props) {
   const { t } = useTranslation()
   const may = useMay()
   const [doing, setDoing] = useState<'send' | 'share' | 'reject' | null>(null)
+  const [lenient, setLenient] = useState(false)
   const client = useQueryClient()
   const details = useQuery({
     queryKey: row ? ['study', study, row] : ['study', study],
@@ -221,6 +223,14 @@ export function StudyDetails({ study, row, changed, timeline = true }: Props) {
           </Text>
         )}
       </Stack>}
+      {may('flags') && (
+        <div>
+          <Button variant="subtle" size="compact-xs" ml={-8} aria-expanded={lenient} onClick={() => setLenient(!lenient)}>
+            {t('admin.sections.lenient')}
+          </Button>
+          {lenient && <LenientKinds study={study} row={found.row} />}
+        </div>
+      )}
       {doing === 'send' && <SendStudy study={study} title={title} close={() => setDoing(null)} />}
       {doing === 'share' && <ShareStudy study={study} title={title} close={() => setDoing(null)} />}
       {doing === 'reject' && (

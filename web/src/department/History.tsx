@@ -1,7 +1,7 @@
 import { useTranslation } from 'react-i18next'
 
 import { moment } from '../app/format'
-import { asSaid } from '../app/reasons'
+import { asSaid, asTyped } from '../app/reasons'
 import classes from './Department.module.css'
 import { usePeople, type ExamPage } from './model'
 
@@ -35,7 +35,7 @@ export function History({ entries }: { entries: Entry[] }) {
             {one.reason && (
               <>
                 <br />
-                {asSaid(one.reason)}
+                {one.source === 'screen' ? asTyped(one.reason) : asSaid(one.reason)}
               </>
             )}
           </span>

@@ -11,6 +11,7 @@ import { colon, listComma, moment } from '../app/format'
 import { Dim, Dot, Facts, Item, Section } from '../app/ListPage'
 import { Answers, type Device } from './Devices'
 import { why } from '../app/reasons'
+import { usePeople } from '../department/model'
 
 interface Props {
   device: Device
@@ -23,6 +24,7 @@ interface Props {
 
 export function DeviceDetails({ device, waiting, check, edit, gone }: Props) {
   const { t } = useTranslation()
+  const called = usePeople()
   const client = useQueryClient()
   const [asking, setAsking] = useState<'remove' | 'switch' | null>(null)
   const path = { path: { ae_title: device.ae_title } }
@@ -80,7 +82,7 @@ export function DeviceDetails({ device, waiting, check, edit, gone }: Props) {
             )}
             {Object.entries(one.changes).length > 0 && `${colon()}${Object.keys(one.changes).map((name) => t(`devices.field.${name}`)).join(listComma())}`}
             {one.reason && <Dim>{one.by ? one.reason : why(one.reason)}</Dim>}
-            <Dim>{[moment(one.at), one.by].filter(Boolean).join(' · ')}</Dim>
+            <Dim>{[moment(one.at), called(one.by)].filter(Boolean).join(' · ')}</Dim>
           </Item>
         ))}
       </Section>

@@ -10,6 +10,7 @@ import { colon, moment } from '../app/format'
 import type { Column } from '../app/Grid'
 import { Dim, Dot, Facts, Item, ListPage, Section } from '../app/ListPage'
 import { why } from '../app/reasons'
+import { usePeople } from '../department/model'
 
 type Job = components['schemas']['JobWords']
 type State = Job['state']
@@ -99,6 +100,7 @@ function Bar({ job }: { job: Job }) {
 
 function JobDetails({ id }: { id: string }) {
   const { t } = useTranslation()
+  const called = usePeople()
   const client = useQueryClient()
   const [asking, setAsking] = useState<'cancel' | 'resume' | null>(null)
   const params = { path: { job: id } }
@@ -143,7 +145,7 @@ function JobDetails({ id }: { id: string }) {
             <Item key={one.at}>
               {t(`admin.jobs.decisions.${one.what}`) + colon() + one.reason}
               <Dim>
-                {moment(one.at)} · {one.by}
+                {moment(one.at)} · {called(one.by)}
               </Dim>
             </Item>
           ))}

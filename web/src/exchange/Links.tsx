@@ -1,21 +1,23 @@
-import { Anchor, Button, Group, Switch } from '@mantine/core'
+import { Button, Group, Switch } from '@mantine/core'
 import { keepPreviousData, useQuery, useQueryClient } from '@tanstack/react-query'
 import { useMemo, useState } from 'react'
 import { useTranslation } from 'react-i18next'
-import { Link } from 'wouter'
 
 import { api, data } from '../api/client'
 import type { components } from '../api/schema'
 import { Ask } from '../app/Ask'
 import { moment } from '../app/format'
 import type { Column } from '../app/Grid'
-import { Dot, Facts, ListPage } from '../app/ListPage'
+import { Dot, Facts, ListPage, Section } from '../app/ListPage'
+import { WhoseStudy, whoseColumns } from '../archive/WhoseStudy'
+import { usePeople } from '../department/model'
 
 type ShareLink = components['schemas']['LinkWords']
 
 export default function Links() {
   const { t } = useTranslation()
   const client = useQueryClient()
+  const called = usePeople()
   const [over, setOver] = useState(false)
   const [chosen, choose] = useState<string | null>(null)
   const [asking, setAsking] = useState(false)
@@ -30,12 +32,12 @@ export default function Links() {
   const columns = useMemo<Column<ShareLink>[]>(
     () => [
       { id: 'state', title: t('stewards.state'), width: 100, cell: (row) => <State of={row} /> },
+      ...whoseColumns<ShareLink>(t, (row) => row.studies),
       { id: 'label', title: t('stewards.forWhom'), width: 220, cell: (row) => row.label },
       { id: 'made', title: t('stewards.madeAt'), width: 130, cell: (row) => moment(row.created_at) },
       { id: 'ends', title: t('stewards.ends'), width: 130, cell: (row) => moment(row.expires_at) },
       { id: 'uses', title: t('stewards.uses'), width: 70, end: true, cell: (row) => row.uses },
       { id: 'used', title: t('stewards.usedAt'), width: 130, cell: (row) => moment(row.used_at) },
-      { id: 'study', title: t('stewards.studyUid'), width: 320, cell: (row) => row.study_uid },
     ],
     [t],
   )
@@ -68,7 +70,7 @@ export default function Links() {
                 facts={[
                   [t('stewards.state'), <State of={one} />],
                   [t('stewards.forWhom'), one.label],
-                  [t('stewards.by'), one.created_by],
+                  [t('stewards.by'), called(one.created_by)],
                   [t('stewards.madeAt'), moment(one.created_at)],
                   [t('stewards.ends'), moment(one.expires_at)],
                   [t('stewards.withdrawnAt'), moment(one.revoked_at)],
@@ -76,14 +78,11 @@ export default function Links() {
                   [t('stewards.mayDownload'), yes(one.download)],
                   [t('stewards.uses'), one.uses],
                   [t('stewards.usedAt'), moment(one.used_at)],
-                  [
-                    t('stewards.studyUid'),
-                    <Anchor key="study" component={Link} href={`/view/${one.study_uid}`} size="sm">
-                      {one.study_uid}
-                    </Anchor>,
-                  ],
                 ]}
               />
+              <Section title={t('stewards.study')}>
+                <WhoseStudy studies={one.studies} uid={one.study_uid} />
+              </Section>
             </>
           )
         }

@@ -110,7 +110,7 @@ def show(settings: Settings, sop_instance_uid: str) -> None:
         return
     for row in rows:
         attribute = BY_TAG.get(int(row.tag, 16)) if row.tag else None
-        name = attribute.keyword if attribute is not None else row.tag or "data set"
+        name = attribute.keyword if attribute is not None else (row.tag.strip("0") and row.tag) or "data set"
         click.echo(f"{name}: {row.text}.")
 
 

@@ -9,6 +9,7 @@ from filmless.archive.api import (
     corrections,
     explain,
     flags,
+    lenient,
     pictures,
     quarantine,
     rejections,
@@ -29,7 +30,7 @@ def router(context: ArchiveWeb | None, timeline_sources: Sequence[Source] = ()) 
     made.include_router(changes.router(context))
     made.include_router(studies.router(context))
     made.include_router(pictures.router(context))
-    for part in (quarantine, rejections, flags, corrections, explain):
+    for part in (quarantine, rejections, flags, lenient, corrections, explain):
         made.include_router(part.router(context))
     made.include_router(timeline.router(context, timeline_sources))
     return made

@@ -1,27 +1,21 @@
-"""Doubts about whose images these are, for stewards; and what was taken leniently of an object."""
+"""Doubts about whose images these are, for stewards."""
 
 from datetime import datetime
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Path, Query, Request
 from pydantic import BaseModel, Field
-from sqlalchemy import ColumnElement, FromClause, select
+from sqlalchemy import ColumnElement, FromClause
 
 from filmless.access.audit.model import Kind
 from filmless.access.model import Action
 from filmless.archive import doubts
 from filmless.archive.api.deciding import DECIDING, Caller, Decision, Desk
-from filmless.archive.api.words import PROBLEMS, Uid
-from filmless.archive.query.instances import instances_of
+from filmless.archive.api.words import PROBLEMS
 from filmless.archive.query.visibility import visible_at
-from filmless.archive.tables import instance_warnings
 from filmless.archive.web.context import ArchiveWeb
 from filmless.db.work import reading
-from filmless.dicom.attributes import BY_TAG
-from filmless.kit.errors import Refused
 from filmless.patients import service
-
-Sop = Annotated[Uid, Path(description="SOP Instance UID.")]
 
 
 class FlagPatient(BaseModel):
@@ -55,20 +49,6 @@ class Settling(Decision):
     """Why nothing is wrong, and of which doubt: a rebuild of the index gives numbers anew."""
 
     raised_at: datetime = Field(description="As the list tells it.")
-
-
-class LenientValue(BaseModel):
-    """One value that was taken leniently when its object was stored."""
-
-    tag: str = Field(description="GGGGEEEE; empty for the object as a whole.")
-    keyword: str
-    text: str
-
-
-class LenientValues(BaseModel):
-    """What was taken leniently of an object."""
-
-    values: list[LenientValue]
 
 
 def router(context: ArchiveWeb | None) -> APIRouter:
@@ -129,29 +109,4 @@ def router(context: ArchiveWeb | None) -> APIRouter:
             )
         return FlagWords.model_validate(found, from_attributes=True)
 
-    @made.get("/warnings/{sop_instance_uid}", summary="What was taken leniently of an object")
-    def instance_warnings_of(request: Request, principal: Caller, sop_instance_uid: Sop) -> LenientValues:
-        with desk.told(request, principal, Action.FLAGS, Kind.SEARCH, "warnings") as (allowed, detail):  # noqa: SIM117
-            with reading(desk.context.engine) as connection:
-                one = next(
-                    instances_of(connection, allowed, level="IMAGE", sop_uids=[sop_instance_uid]), None
-                )
-                if one is None:
-                    raise Refused("There is no such object.", code="not-found")
-                detail["studies"] = (one.study_uid,)
-                rows = connection.execute(
-                    select(instance_warnings.c.tag, instance_warnings.c.text)
-                    .where(instance_warnings.c.sop_instance_uid == sop_instance_uid)
-                    .order_by(instance_warnings.c.id)
-                    .limit(1000)
-                ).all()
-        return LenientValues(
-            values=[LenientValue(tag=row.tag, keyword=_keyword(row.tag), text=row.text) for row in rows]
-        )
-
     return made
-
-
-def _keyword(tag: str) -> str:
-    known = BY_TAG.get(int(tag, 16)) if tag else None
-    return known.keyword if known is not None else ""

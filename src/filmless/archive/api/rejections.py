@@ -1,5 +1,6 @@
 """Rejections for stewards and technologists: what is out of use and why; rejecting and revoking."""
 
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Annotated, Literal
 
@@ -11,9 +12,10 @@ from filmless.access.audit.model import Kind
 from filmless.access.model import Action, Principal, may
 from filmless.archive import reject as rejecting
 from filmless.archive.api.deciding import DECIDING, Caller, Decision, Desk, Reason
-from filmless.archive.api.words import Uid
+from filmless.archive.api.words import NamedStudy, Uid
 from filmless.archive.model import REJECTION_CODES
 from filmless.archive.query.listing import demand_one_patient
+from filmless.archive.query.named import named
 from filmless.archive.query.visibility import seen
 from filmless.archive.tables import instances, series, studies
 from filmless.archive.web.context import ArchiveWeb
@@ -37,6 +39,7 @@ class RejectionWords(BaseModel):
 
     note_uid: str
     study_uid: str
+    study: NamedStudy | None = Field(description="None where who asks may not find the study.")
     code: Code
     objects: int
     at: datetime
@@ -102,8 +105,8 @@ def router(context: ArchiveWeb | None) -> APIRouter:
         with desk.told(request, principal, action, Kind.SEARCH, "rejections") as (allowed, _):  # noqa: SIM117
             with reading(desk.context.engine) as connection:
                 found = rejecting.notes(connection, limit=limit + 1, include_revoked=revoked)
-                studies_of = _studies(connection, allowed, action, [one.note_uid for one in found])
-        shown = [_words(one, studies_of[one.note_uid]) for one in found[:limit] if one.note_uid in studies_of]
+                places = _places(connection, allowed, action, [one.note_uid for one in found])
+                shown = _shown(connection, principal, found[:limit], places)
         codes = [
             CodeWords.model_validate({"code": code, "meaning": text})
             for code, text in REJECTION_CODES.items()
@@ -115,13 +118,13 @@ def router(context: ArchiveWeb | None) -> APIRouter:
         action = _looking(principal)
         with desk.told(request, principal, action, Kind.SEARCH, "rejection") as (allowed, detail):
             with reading(desk.context.engine) as connection:
-                studies_of = _studies(connection, allowed, action, [note_uid])
-                if note_uid not in studies_of:
+                places = _places(connection, allowed, action, [note_uid])
+                if note_uid not in places:
                     raise Refused("There is no rejection note of that UID.", code="not-found")
-                one, named = rejecting.show(connection, note_uid)
-            detail["studies"] = (studies_of[note_uid],)
-        words = _words(one, studies_of[note_uid]).model_dump()
-        return RejectionDetails(**words, sop_instance_uids=named[:1000])
+                one, uids = rejecting.show(connection, note_uid)
+                (words,) = _shown(connection, principal, [one], places)
+            detail["studies"] = (words.study_uid,)
+        return RejectionDetails(**words.model_dump(), sop_instance_uids=uids[:1000])
 
     @made.post("", status_code=201, summary="Reject objects")
     def reject_objects(request: Request, principal: Caller, wish: NewRejection) -> Rejected:
@@ -178,10 +181,12 @@ def _looking(principal: Principal) -> Action:
     return Action.REVOKE if may(principal, Action.REVOKE) else Action.REJECT
 
 
-def _studies(connection: Connection, allowed: Principal, action: Action, notes: list[str]) -> dict[str, str]:
-    """note -> study, of those notes whose study is open to this."""
+def _places(
+    connection: Connection, allowed: Principal, action: Action, notes: list[str]
+) -> dict[str, tuple[int, str]]:
+    """note -> the study that it is in (its row, its UID), of those notes whose study is open to this."""
     rows = connection.execute(
-        select(instances.c.sop_instance_uid, studies.c.study_uid)
+        select(instances.c.sop_instance_uid, studies.c.id, studies.c.study_uid)
         .select_from(
             instances.join(series, instances.c.series == series.c.id).join(
                 studies, series.c.study == studies.c.id
@@ -189,9 +194,27 @@ def _studies(connection: Connection, allowed: Principal, action: Action, notes: 
         )
         .where(instances.c.sop_instance_uid.in_(notes), seen(allowed, studies, action=action))
     )
-    return {row[0]: row[1] for row in rows}
+    return {row[0]: (row[1], row[2]) for row in rows}
 
 
-def _words(one: rejecting.Rejection, study_uid: str) -> RejectionWords:
-    words = {name: getattr(one, name) for name in one.__dataclass_fields__}
-    return RejectionWords.model_validate({**words, "study_uid": study_uid})
+def _shown(
+    connection: Connection,
+    principal: Principal,
+    found: Sequence[rejecting.Rejection],
+    places: Mapping[str, tuple[int, str]],
+) -> list[RejectionWords]:
+    """Those that have a place, with patient and study for what `principal` may find."""
+    there = [one for one in found if one.note_uid in places]
+    # what is rejected altogether is in no list of studies; here it is what is looked for
+    words = named(connection, principal, rows=[places[one.note_uid][0] for one in there], rejected=True)
+    studies_of = {one["row"]: one for one in words}
+    return [
+        RejectionWords.model_validate(
+            {
+                **{name: getattr(one, name) for name in one.__dataclass_fields__},
+                "study_uid": places[one.note_uid][1],
+                "study": studies_of.get(places[one.note_uid][0]),
+            }
+        )
+        for one in there
+    ]

@@ -133,6 +133,19 @@ class StudyRow(BaseModel):
     sensitive: bool
 
 
+class NamedStudy(BaseModel):
+    """Whose study it is and what it is, in lists of what was done to studies."""
+
+    row: int = Field(description="Ours, as of the study table.")
+    study_uid: str
+    patient: PatientWords
+    accession_number: str
+    date: str = Field(description="YYYYMMDD; may be empty.")
+    time: str = Field(description="HHMMSS; may be empty.")
+    description: str
+    modalities: list[str]
+
+
 class FacetValue(BaseModel):
     """One value, and how many of the studies found have it."""
 

@@ -18,6 +18,8 @@ Code = Annotated[Line, Path(min_length=1, max_length=16, description="Code.")]
 Account = Annotated[Line, Path(min_length=1, max_length=64, description="Name of the account.")]
 Name = Annotated[Line, StringConstraints(max_length=100)]
 Short = Annotated[Line, StringConstraints(max_length=16)]
+#: on whose screens people are named: those of the department's work, and of who sees the accounts themselves
+_READS_NAMES = (Action.PERSONS, Action.USERS, Action.AUDIT, Action.REVIEW_BREAK_GLASS)
 
 
 class DepartmentPlace(BaseModel):
@@ -142,6 +144,7 @@ def router(given: Desk | None) -> APIRouter:
     def master_data(who: Who, at: At) -> Master:
         if who.study:
             raise Refused("You have no right to do this.", code="not-permitted")
+        reads_names = any(may(who, action) for action in _READS_NAMES)
         with reading(at.engine) as connection:
             return Master(
                 places=[DepartmentPlace.model_validate(row._mapping) for row in lists.all_places(connection)],
@@ -151,7 +154,7 @@ def router(given: Desk | None) -> APIRouter:
                 repeat_days=given.settings.repeat_days if given is not None else 0,
                 people=[
                     PersonName(account=account, name_zh=zh, name_en=en)
-                    for account, zh, en in (lists.all_names(connection) if may(who, Action.PERSONS) else [])
+                    for account, zh, en in (lists.all_names(connection) if reads_names else [])
                 ],
                 staff=[StaffWords.model_validate(row._mapping) for row in lists.all_staff(connection)]
                 if may(who, Action.MASTER_DATA)

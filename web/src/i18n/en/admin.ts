@@ -11,6 +11,7 @@ export const admin = {
     jobs: 'Background jobs',
     quarantine: 'Quarantine',
     doubts: 'Doubts of identity',
+    lenient: 'Irregular data',
     rejections: 'Rejections',
     corrections: 'Corrections',
     why: 'Why not visible',

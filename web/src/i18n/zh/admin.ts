@@ -14,6 +14,7 @@ export const admin: Words<typeof english> = {
     jobs: '后台任务',
     quarantine: '隔离区',
     doubts: '身份疑问',
+    lenient: '不规范数据',
     rejections: '拒收记录',
     corrections: '更正记录',
     why: '为何看不到',
