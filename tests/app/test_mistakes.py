@@ -38,6 +38,7 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
             "ended already",
         ),
         (["access", "show", "1.2.3"], 0, "The archive has no study with this UID now"),
+        (["flags", "settle", BEYOND, "--reason", "x"], 2, "is not in the range"),
         (["purge", "--reason", "old", "--yes"], 0, "There is nothing to delete"),
     ],
 )

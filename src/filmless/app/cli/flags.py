@@ -7,7 +7,7 @@ from sqlalchemy import select
 
 from filmless.access.audit.model import Kind
 from filmless.app.cli.acting import acting
-from filmless.app.cli.options import with_settings
+from filmless.app.cli.options import LIMIT, NUMBER, REASON, with_settings
 from filmless.app.cli.output import moment, print_json, print_table
 from filmless.app.index import open_index
 from filmless.app.settings import Settings
@@ -29,7 +29,7 @@ def flags() -> None:
 
 
 @flags.command("list")
-@click.option("--limit", type=click.IntRange(1), default=100, show_default=True)
+@click.option("--limit", type=LIMIT, default=100, show_default=True)
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @with_settings
 def list_(settings: Settings, limit: int, *, as_json: bool) -> None:
@@ -71,8 +71,8 @@ def list_(settings: Settings, limit: int, *, as_json: bool) -> None:
 
 
 @flags.command()
-@click.argument("number", type=click.IntRange(1))
-@click.option("--reason", required=True, help="Why nothing is wrong; kept with the decision.")
+@click.argument("number", type=NUMBER)
+@click.option("--reason", type=REASON, required=True, help="Why nothing is wrong; kept with the decision.")
 @with_settings
 def settle(settings: Settings, number: int, reason: str) -> None:
     """Decide that a doubt was looked into and nothing is wrong. Both sides stay as they are, apart."""
