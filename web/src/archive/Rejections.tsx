@@ -42,9 +42,9 @@ export default function Rejections() {
       { id: 'at', title: t('stewards.rejectedAt'), width: 130, cell: (row) => moment(row.at) },
       ...whoseColumns(t, studiesOf),
       { id: 'code', title: t('archive.reject.why'), width: 200, cell: (row) => t(`archive.reject.code_${row.code}`) },
+      { id: 'by', title: t('stewards.by'), width: 110, cell: (row) => called(row.by) },
       { id: 'reason', title: t('stewards.reason'), width: 260, cell: reasonOf },
       { id: 'objects', title: t('stewards.objectsTitle'), width: 76, end: true, cell: (row) => row.objects },
-      { id: 'by', title: t('stewards.by'), width: 110, cell: (row) => called(row.by) },
     ],
     [t, called],
   )

@@ -33,7 +33,7 @@ export function whoseColumns<Row>(t: TFunction, of: (row: Row) => NamedStudy[]):
     {
       id: 'description',
       title: t('archive.column.description'),
-      width: 200,
+      width: 170,
       cell: (row) => each(row, (one) => [madeBy(one.modalities), one.description].filter(Boolean).join(' ')),
     },
   ]
