@@ -66,7 +66,7 @@ def test_a_stranger_is_registered_and_an_emergency_too(site: Site, opened: Calla
 
         # whoever scans the slip finds the exam
         page.goto(f"{site.base}/registration")
-        page.get_by_placeholder("扫码或输入检查号、姓名、首字母、ID").fill(number)
+        page.get_by_placeholder("扫码或输入检查号、姓名、首字母、患者号").fill(number)
         page.keyboard.press("Enter")
         page.get_by_role("complementary").get_by_text("欧阳𠮷").wait_for()
 
