@@ -7,9 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from filmless.app import backup, restore
+from filmless.app import backup, destination, restore
+from filmless.app.cli import main
 from filmless.app.index import open_index
-from filmless.app.settings import Settings, load
+from filmless.app.settings import FILE_NAME, Settings, load
+from filmless.archive import overlays
 from filmless.archive.model import Source
 from filmless.archive.store import Archive
 from filmless.exchange.media import incoming
@@ -72,6 +74,30 @@ def test_what_a_power_cut_left_short_is_copied_again(settings: Settings, tmp_pat
     empty.write_bytes(b"")
     backup.make(settings, tmp_path / "backup")
     assert restored(tmp_path / "backup", tmp_path / "new").damaged == []
+
+
+def test_corrections_that_a_power_cut_left_short_are_copied_again(tmp_path: Path) -> None:
+    (tmp_path / "store" / overlays.FOLDER).mkdir(parents=True)
+    (tmp_path / "store" / overlays.FOLDER / "5.json").write_bytes(b"[]")
+    assert overlays.copy(tmp_path / "store", tmp_path / "backup") == 1
+    kept = tmp_path / "backup" / overlays.FOLDER / "5.json"
+    kept.write_bytes(b"")
+    assert overlays.copy(tmp_path / "store", tmp_path / "backup") == 1
+    assert kept.read_bytes() == b"[]"
+    assert overlays.copy(tmp_path / "store", tmp_path / "backup") == 0
+
+
+def test_a_restore_that_has_to_wait_leaves_the_new_home_empty(settings: Settings, tmp_path: Path) -> None:
+    (settings.home / FILE_NAME).write_text("[archive]\nminimum_free_bytes = 0\n")
+    backup.make(settings_of(settings.home), tmp_path / "backup")
+    command = ["restore", str(tmp_path / "backup"), "--home", str(tmp_path / "new")]
+    with destination.alone(tmp_path / "backup"), pytest.raises(SystemExit) as refused:
+        main(command)
+    assert refused.value.code and not list(tmp_path.glob("new/*"))
+    with pytest.raises(SystemExit) as done:
+        main(command)
+    assert not done.value.code
+    assert (tmp_path / "new" / FILE_NAME).exists()
 
 
 def test_the_keys_of_signatures_come_along(settings: Settings, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from filmless.app.cli import main
 from filmless.app.index import open_index
+from filmless.app.serve import run
 from filmless.app.settings import load
 from filmless.kit.errors import Refused
 
@@ -59,6 +60,9 @@ def test_root_leaves_nothing_in_the_home_of_another_account(tmp_path: Path) -> N
     os.chown(settings.home / "index.sqlite", 12345, 12345)
     with pytest.raises(Refused, match="belongs to the account #12345"), open_index(settings):
         pass
+    # the server would be ready, and its web process and worker refused for ever
+    with pytest.raises(Refused, match="belongs to the account #12345"):
+        run(settings, print)
 
 
 def test_lists_in_the_environment_are_taken_as_the_settings_show_them() -> None:

@@ -121,7 +121,7 @@ def test_they_answer_as_one(server: FilmlessServer) -> None:
     there.headers.update(here.headers)
     # the other one has heard, and remembers, that the password has to be changed
     assert there.ask("GET", "/api/session")[1]["must"] == "change-password"
-    assert there.ask("GET", "/api/studies/changes")[0] == 401
+    assert there.ask("GET", "/api/studies/changes")[0] == 403
     new = PASSWORD + "-changed"
     assert here.ask("PUT", "/api/session/password", {"old": PASSWORD, "new": new})[0] < 300
     here.headers["X-Filmless-CSRF"] = here.ask("GET", "/api/session")[1]["csrf"]

@@ -11,9 +11,10 @@ from sqlalchemy import Engine, delete, select
 from tests.archive.conftest import CT, EXPLICIT_LE, Put, ct, encoded
 
 from filmless.archive import rebuild, store_id
+from filmless.archive.blobs import BlobStore, any_file
 from filmless.archive.model import ArchiveSettings, Arrival, Source
 from filmless.archive.store import Archive
-from filmless.archive.tables import store_ids
+from filmless.archive.tables import open_folders, store_ids
 from filmless.db.engine import open_engine
 from filmless.db.work import reading, writing
 from filmless.kit.errors import Refused
@@ -199,9 +200,34 @@ def test_what_a_rebuild_makes_the_stores_own(
 def test_an_empty_archive_whose_home_was_made_anew_can_be_rebuilt(engine: Engine, tmp_path: Path) -> None:
     store_id.bind(engine, tmp_path / "store", new=True)
     new = tmp_path / "new" / "store"
-    assert refused(engine, new).code == "other-store"
+    why = refused(engine, new)
+    assert why.code == "other-store" and "`filmless rebuild` brings the two together" in why.message
     store_id.may_rebuild(engine, new, replace=False)
     new.mkdir(parents=True)
     rebuild.rebuild(engine, new, SETTINGS)
     store_id.bind(engine, new, new=True)
     assert refused(engine, tmp_path / "store").code == "other-store"
+
+
+def test_what_lies_beside_the_years_is_no_object(engine: Engine, tmp_path: Path) -> None:
+    """A store that is a disk of its own has a lost+found, which its server may not even read."""
+    store = BlobStore(engine, tmp_path / "store")
+    (store.root / "lost+found").mkdir()
+    for name in ("lost+found/found.dcm", "loose.dcm"):
+        (store.root / name).write_bytes(b"x")
+    assert not any_file(store.root) and list(store.files()) == []
+    store_id.bind(engine, store.root, new=True)
+    assert of_store(store.root) == of_index(engine) is not None
+
+
+def test_an_archive_of_before_in_which_only_an_upload_was_broken_off(engine: Engine, tmp_path: Path) -> None:
+    store = BlobStore(engine, tmp_path / "store")
+    folder = store.place()
+    (store.root / folder.path / "half.dcm").write_bytes(b"half")
+    store_id.bind(engine, store.root, new=True)
+    assert of_store(store.root) == of_index(engine) is not None
+    (store.root / store_id.NAME).unlink()
+    forget(engine)
+    with writing(engine) as connection:
+        connection.execute(delete(open_folders))
+    assert refused(engine, store.root).code == "no-index"

@@ -144,8 +144,11 @@ def test_a_clinician_reads_and_a_director_counts(enter: Callable[..., Page]) -> 
     page.get_by_role("option").filter(has_text="王芳").wait_for()
     page.keyboard.press("Enter")
     page.get_by_role("option", name="MR brain", exact=True).wait_for()
-    # the look at what was ordered a few days ago takes long: who is quicker need not ask twice
+    # the look at what was ordered a few days ago takes long: who is quicker need not ask twice, and who does, or holds
+    # the keys, has ordered once
     looked: list[Route] = []
+    ordered: list[str] = []
+    page.on("request", lambda one: one.url.endswith("/api/orders") and ordered.append(one.method))
     page.route("**/api/exams/search", lambda request: looked.append(request))
     page.keyboard.type("MR brain")
     with page.expect_request("**/api/exams/search"):
@@ -156,7 +159,10 @@ def test_a_clinician_reads_and_a_director_counts(enter: Callable[..., Page]) -> 
     page.route("**/api/exams/search", lambda request: request.continue_())
     for request in looked:
         request.continue_()
+    for _ in range(10):
+        page.keyboard.press("Control+Enter")
     page.get_by_role("heading", name="No number yet").wait_for()
+    assert ordered == ["POST"]
     attending = enter("王海燕", f"/exams/{page.url.rsplit('/', 1)[-1]}", locale="en-GB")
     attending.get_by_role("button", name="Protocol").click()
     attending.get_by_role("dialog").get_by_label("Protocol").fill("with contrast, thin slices")

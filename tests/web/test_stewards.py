@@ -72,7 +72,8 @@ def test_a_steward_sees_whose_and_what(opened: Open, site: Site, browser: Browse
     row.filter(has_text="无权查看或已不存在").wait_for()
     page.goto(f"{site.base}/admin/rejections")
     row = page.get_by_role("row").filter(has_text="ODD77")
-    row.wait_for()
+    # names of persons come after the list
+    row.filter(has_text="顾影").wait_for()
     # what a person wrote stays as it was written, though a sentence of ours is the same
     for words in ("奚淑", "2026-03-02", "顾影", "images are missing"):
         assert words in row.inner_text()

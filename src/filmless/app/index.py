@@ -2,6 +2,7 @@
 
 import os
 import pwd
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -89,9 +90,9 @@ def refuse_stranger(settings: Settings) -> None:
     for path in (settings.home / "index.sqlite", settings.store):
         try:
             owner = path.stat().st_uid
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             continue
-        if owner != os.geteuid() and (os.geteuid() == 0 or not os.access(path, os.W_OK)):
+        if owner != os.geteuid() and not _may_write_as(owner, path):
             try:
                 name = pwd.getpwuid(owner).pw_name
             except KeyError:
@@ -102,6 +103,19 @@ def refuse_stranger(settings: Settings) -> None:
                 code="no-home",
             )
         return
+
+
+def _may_write_as(owner: int, path: Path) -> bool:
+    """Whether what this process makes can be written by the account that owns `path`, or may write there itself."""
+    if os.geteuid() != 0:
+        return os.access(path, os.W_OK)
+    # a root that storage on the network takes for the owner
+    folder = path if path.is_dir() else path.parent
+    try:
+        with tempfile.TemporaryFile(dir=folder) as made:
+            return os.fstat(made.fileno()).st_uid == owner
+    except OSError:
+        return False
 
 
 def _make(folder: Path) -> None:

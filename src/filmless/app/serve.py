@@ -26,7 +26,7 @@ from filmless.access.first import first_account
 from filmless.app import crew, dicom, logs, supervise
 from filmless.app.control import ControlServer
 from filmless.app.counting import counter
-from filmless.app.index import make_home
+from filmless.app.index import make_home, refuse_stranger
 from filmless.app.running import Running, aborter, lister, teller
 from filmless.app.settings import FILE_NAME, Settings
 from filmless.app.trail import began, ended, open_trail
@@ -67,6 +67,8 @@ def run(settings: Settings, say: Callable[[str], None]) -> None:
     if settings.http.tls:
         # refused here and now: the web process would end and be started again for ever
         tls.server_context(Path(settings.tls.certificate), Path(settings.tls.key))
+    # so too: they would be refused what this process is not
+    refuse_stranger(settings)
     # what is kept here is about patients: nobody but our own user and group may read it
     os.umask(0o027)
     _raise_file_limit()

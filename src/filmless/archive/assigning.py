@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Path
-from pydantic import BaseModel, Field
+from pydantic import AwareDatetime, BaseModel, Field
 from sqlalchemy import Connection, select
 
 from filmless.access import belonging
@@ -70,7 +70,7 @@ class NewCare(PatientWords):
 
     account: AccountName | None = None
     ward: Line = Field("", max_length=64)
-    until: datetime | None = None
+    until: AwareDatetime | None = None
     reason: Line = Field("", max_length=400)
 
 

@@ -335,6 +335,9 @@ def _walk(root: Path, prefix: str, after: str) -> Iterator[str]:
     with os.scandir(root / prefix) as found:
         entries = sorted(found, key=lambda entry: entry.name)
     for entry in entries:
+        if not prefix and not (len(entry.name) == 4 and entry.name.isdigit()):
+            # beside the years: what is ours but no object, and what a disk of its own has (lost+found)
+            continue
         path = f"{prefix}{entry.name}"
         if entry.is_dir(follow_symlinks=False):
             if f"{path}/\uffff" > after:

@@ -105,7 +105,7 @@ def _number(content: bytes) -> int:
 
 
 def copy(source: Path, target: Path) -> int:
-    """Bring the overlays of one store's root to another's, those that are not there; for backup and restore.
+    """Bring the overlays of one store's root to another's, those that are not there whole; for backup and restore.
 
     Returns how many. Whoever copies sees to it that they are on disk. Raises OSError.
     """
@@ -115,7 +115,8 @@ def copy(source: Path, target: Path) -> int:
     copied = 0
     for path in (source / FOLDER).glob("*.json"):
         to = target / FOLDER / path.name
-        if not to.exists():
+        # what a power cut left short under its name is no copy
+        if not to.exists() or to.stat().st_size != path.stat().st_size:
             part = to.with_name(f"{ids.new_version_key()}.part")
             shutil.copyfile(path, part)
             part.rename(to)

@@ -13,12 +13,13 @@ the files decide: one that the index knows lies nowhere but in its own store, si
 
 import os
 import secrets
+from contextlib import suppress
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine, delete, insert, select, text
 
 from filmless.archive.blobs import any_file, index_unfinished, sync_folder
-from filmless.archive.tables import quarantine, store_ids, versions
+from filmless.archive.tables import open_folders, quarantine, store_ids, versions
 from filmless.db.work import reading, writing
 from filmless.kit import clock
 from filmless.kit.errors import FilmlessError, Refused, Unavailable
@@ -58,8 +59,12 @@ def bind(engine: Engine, root: Path, *, new: bool) -> None:
             # whichever of the two has one
             _give(connection, root, mine, its, mine or its or secrets.token_hex(16))
         elif mine is not None:
-            raise _strange(engine, root, mine, its)
+            raise _strange(engine, root, mine, its, knows=False)
         elif _has_files(root):
+            if its is None and _announced(connection, root):
+                # of an upload that was broken off: what it left is removed at the start
+                _give(connection, root, mine, its, secrets.token_hex(16))
+                return
             raise Refused(
                 f"{root} has objects, but the index {_name(engine)} knows none. Where the database's address is "
                 "mistyped, put it right; where a restore was cut off, restore again into an empty home and an empty "
@@ -130,6 +135,14 @@ def _facts(connection: Connection, root: Path) -> tuple[str | None, str | None, 
         raise _disk(root, why) from None
 
 
+def _announced(connection: Connection, root: Path) -> bool:
+    """Whether the store has one of the folders in which the index says that files are being written."""
+    try:
+        return any((root / path).is_dir() for path in connection.scalars(select(open_folders.c.path)))
+    except OSError as why:
+        raise _disk(root, why) from None
+
+
 def _of_index(connection: Connection) -> str | None:
     found: str | None = connection.scalar(select(store_ids.c.id))
     return found
@@ -164,8 +177,11 @@ def _write(root: Path, given: str) -> None:
             os.fsync(file.fileno())
         part.replace(root / NAME)
         # a new home as well: an index that has the ID must not find the store gone after a power cut
-        for folder in (root, root.parent, root.parent.parent):
+        for folder in (root, root.parent):
             sync_folder(folder)
+        # it may be one that we may pass through, but not read
+        with suppress(OSError):
+            sync_folder(root.parent.parent)
     except OSError as why:
         raise _disk(root, why) from None
 
@@ -183,7 +199,9 @@ def _has_files(root: Path) -> bool:
         raise _disk(root, why) from None
 
 
-def _strange(engine: Engine, root: Path, mine: str | None, its: str | None) -> FilmlessError:
+def _strange(
+    engine: Engine, root: Path, mine: str | None, its: str | None, *, knows: bool = True
+) -> FilmlessError:
     if index_unfinished(root):
         return Refused(
             "The index is not whole: `filmless rebuild` was cut off before its end. Run it again first, with "
@@ -193,9 +211,15 @@ def _strange(engine: Engine, root: Path, mine: str | None, its: str | None) -> F
     index = f"the index {_name(engine)}" + (f" (of the store with the ID {mine})" if mine else "")
     store = f"the store {root}" + (f" (ID {its})" if its else "")
     if not _has_files(root):
+        last = (
+            "Where the store is lost, restore a backup into a new home."
+            if knows
+            else "The index knows no object: where the store's folder was made anew, or its disk was changed, "
+            "`filmless rebuild` brings the two together."
+        )
         return Refused(
             f"{store[0].upper()}{store[1:]} is empty, and not that of {index}: is --home right, is the address of the "
-            "database, and is the disk there? Where the store is lost, restore a backup into a new home.",
+            f"database, and is the disk there? {last}",
             code="other-store",
         )
     return Refused(

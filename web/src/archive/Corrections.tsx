@@ -10,6 +10,7 @@ import { Ask } from '../app/Ask'
 import { moment } from '../app/format'
 import type { Column } from '../app/Grid'
 import { Dot, Facts, ListPage, Section } from '../app/ListPage'
+import { asTyped } from '../app/reasons'
 import { usePeople } from '../department/model'
 
 type Correction = components['schemas']['CorrectionWords']
@@ -94,7 +95,7 @@ export default function Corrections() {
                   [t('stewards.objectUid'), one.sop_instance_uid],
                   [t('stewards.undoneAt'), moment(one.undone_at)],
                   [t('stewards.undoneBy'), called(one.undone_by)],
-                  [t('stewards.undoReason'), one.undo_reason],
+                  [t('stewards.undoReason'), asTyped(one.undo_reason)],
                 ]}
               />
               <Section title={t('stewards.changes')}>

@@ -23,13 +23,13 @@ export default function Lenient() {
     queryFn: ({ pageParam }) => data(api.GET('/flags/warnings', { params: { query: { before: pageParam, limit: 100 } } })),
     getNextPageParam: (page) => page.following || undefined,
   })
-  const { hasNextPage, isFetching, fetchNextPage } = query
+  const { hasNextPage, isFetching, isError, fetchNextPage } = query
   const rows = useMemo(() => query.data?.pages.flatMap((page) => page.studies) ?? [], [query.data])
   const empty = query.data?.pages.at(-1)?.studies.length === 0
   // a page may be empty although others follow
   useEffect(() => {
-    if (empty && hasNextPage && !isFetching) void fetchNextPage()
-  }, [empty, hasNextPage, isFetching, fetchNextPage])
+    if (empty && hasNextPage && !isFetching && !isError) void fetchNextPage()
+  }, [empty, hasNextPage, isFetching, isError, fetchNextPage])
   const one = rows.find((row) => String(row.study.row) === chosen)
   const columns = useMemo<Column<Row>[]>(
     () => [

@@ -10,7 +10,7 @@ import { Ask } from '../app/Ask'
 import { moment } from '../app/format'
 import type { Column } from '../app/Grid'
 import { Dot, Facts, ListPage, Section } from '../app/ListPage'
-import { asSaid } from '../app/reasons'
+import { asSaid, asTyped } from '../app/reasons'
 import { usePeople } from '../department/model'
 import { WhoseStudy, whoseColumns } from './WhoseStudy'
 
@@ -18,7 +18,7 @@ type Rejection = components['schemas']['RejectionWords']
 
 const studiesOf = (row: Rejection) => (row.study ? [row.study] : [])
 /** What the server rejects by itself, it says in its own words. */
-const reasonOf = (row: Rejection) => (row.by === 'filmless' ? asSaid(row.reason) : row.reason)
+const reasonOf = (row: Rejection) => (row.by === 'filmless' ? asSaid(row.reason) : asTyped(row.reason))
 
 export default function Rejections() {
   const { t } = useTranslation()
@@ -84,7 +84,7 @@ export default function Rejections() {
                   [t('stewards.noteUid'), one.note_uid],
                   [t('stewards.revokedAt'), moment(one.revoked_at)],
                   [t('stewards.revokedBy'), called(one.revoked_by)],
-                  [t('stewards.revokeReason'), one.revoke_reason],
+                  [t('stewards.revokeReason'), asTyped(one.revoke_reason)],
                 ]}
               />
               <Section title={t('stewards.study')}>

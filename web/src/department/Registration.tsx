@@ -2,7 +2,7 @@
 import { Alert, Button, Checkbox, Select, Textarea, TextInput } from '@mantine/core'
 import { notifications } from '@mantine/notifications'
 import { useQueryClient } from '@tanstack/react-query'
-import { useEffect, useState } from 'react'
+import { useEffect, useRef, useState } from 'react'
 import { useTranslation } from 'react-i18next'
 import { useLocation } from 'wouter'
 
@@ -55,9 +55,18 @@ export default function Registration() {
   const [busy, setBusy] = useState(false)
   // asked for while the earlier exams were still being looked for
   const [waiting, setWaiting] = useState(false)
+  // a key that is held comes again before what it began is on the screen
+  const going = useRef(false)
   const set = (part: Partial<typeof EMPTY>) => {
     setWaiting(false)
     setFields((before) => ({ ...before, ...part }))
+  }
+  /** Of what else is asked on this page: whoever changes it has not done with it. */
+  const anew = <T,>(put: (value: T) => void) => {
+    return (value: T) => {
+      setWaiting(false)
+      put(value)
+    }
   }
   const inpatient = fields.patient_class === 'I'
   const words = wordsOfKind(master.data, 'procedure')
@@ -86,7 +95,8 @@ export default function Registration() {
   }
   const submit = async () => {
     setWaiting(complete && before === undefined)
-    if (!ready) return
+    if (!ready || going.current) return
+    going.current = true
     setBusy(true)
     setFailed(undefined)
     const { pregnancy, allergies, implants, ...plain } = fields
@@ -114,6 +124,7 @@ export default function Registration() {
     } catch (error) {
       setFailed({ code: error instanceof Problem ? error.code : '', words: wordsOf(error) })
     } finally {
+      going.current = false
       setBusy(false)
     }
   }
@@ -158,11 +169,11 @@ export default function Registration() {
               <section className={classes.block}>
                 <h2 className={classes.blockTitle}>
                   {t('department.arrival')}
-                  <Checkbox label={t('department.isHere')} checked={here} onChange={(event) => setHere(event.currentTarget.checked)} />
+                  <Checkbox label={t('department.isHere')} checked={here} onChange={(event) => anew(setHere)(event.currentTarget.checked)} />
                 </h2>
                 {here ? (
                   <>
-                    <IdentityFields identity={identity} set={setIdentity} failed={failed} onScanned={() => void submit()} />
+                    <IdentityFields identity={identity} set={anew(setIdentity)} failed={failed} onScanned={() => void submit()} />
                     {modality && (
                       <Select
                         mt="sm"
@@ -170,7 +181,7 @@ export default function Registration() {
                         placeholder={t('department.anyStation')}
                         data={stationOptions(master.data?.stations ?? [], modality)}
                         value={station || null}
-                        onChange={(value) => setStation(value ?? '')}
+                        onChange={(value) => anew(setStation)(value ?? '')}
                         clearable
                       />
                     )}

@@ -44,18 +44,20 @@ def backup(settings: Settings, destination: Path, link: bool) -> None:
 @click.option("--config", metavar="FILE", help="Settings file to use instead of the backup's.")
 def restore(source: Path, home: str, config: str | None) -> None:
     """Bring the backup in the folder SOURCE into a new home folder, checking every file."""
+    from filmless.app import destination as folders
     from filmless.app import restore as restores
 
     source = source.expanduser().absolute()
-    restores.bring_settings(source, Path(home).expanduser().absolute())
-    try:
-        settings = load(home, config)
-        restores.check_empty(settings)
-    except Exception:
-        restores.take_settings_back(Path(home).expanduser().absolute())
-        raise
-    with byte_progress("Restoring") as progress:
-        restored = restores.bring(settings, source, progress=progress)
+    with folders.read(source):
+        restores.bring_settings(source, Path(home).expanduser().absolute())
+        try:
+            settings = load(home, config)
+            restores.check_empty(settings)
+        except Exception:
+            restores.take_settings_back(Path(home).expanduser().absolute())
+            raise
+        with byte_progress("Restoring") as progress:
+            restored = restores.bring(settings, source, progress=progress)
     with (
         open_index(settings, pool_size=2) as engine,
         acting(settings, engine, Kind.RESTORE, "restore") as act,

@@ -112,7 +112,7 @@ def router(context: ArchiveWeb | None) -> APIRouter:
         with desk.told(request, principal, Action.FLAGS, Kind.SEARCH, "warnings") as (allowed, detail):
             detail["studies"] = (study_uid,)
             with reading(desk.context.engine) as connection:
-                there = named(connection, principal, study_uids=[study_uid])
+                there = named(connection, allowed, study_uids=[study_uid])
                 one = next((each for each in there if row is None or each["row"] == row), None)
                 if one is None:
                     raise Refused("There is no such study.", code="not-found")

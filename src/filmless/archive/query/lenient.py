@@ -127,7 +127,12 @@ def kinds(connection: Connection, principal: Principal, study: int) -> list[dict
             }
         )
     return [
-        {"tag": row.tag, "text": row.text, "objects": row.objects, "named": objects[(row.tag, row.text)]}
+        {
+            "tag": row.tag,
+            "text": row.text,
+            "objects": row.objects,
+            "named": objects.get((row.tag, row.text), []),
+        }
         for row in most
     ]
 
