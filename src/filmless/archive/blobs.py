@@ -105,12 +105,6 @@ def seal_offset(header: bytes) -> int:
     return at
 
 
-def sealed(header: bytes, at: int, size: int, sha256: str) -> bytes:
-    """The bytes before the data set of a file whose size and hash are known before it is written."""
-    label = seal(size, sha256)
-    return header[:at] + label + header[at + len(label) :]
-
-
 def sync_folder(path: Path | str) -> None:
     """Make the entries of a folder durable."""
     fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
